@@ -1,0 +1,156 @@
+"""Reads minigen's sources for the rules of the house: who imports whom, what is documented, what is long."""
+
+import ast
+import re
+from pathlib import Path
+
+# From the top: a folder imports only from rows strictly below its own.
+ROWS = (
+    ("cli",),
+    ("study", "applications"),
+    ("training",),
+    ("evaluation",),
+    ("models", "known"),
+    ("inference", "samplers"),
+    ("flows",),
+    ("layers", "distributions", "optim"),
+    ("ops",),
+    ("autograd",),
+    ("kernels",),
+    ("data", "plotting"),
+    ("arrays", "protocols"),
+)
+ROW_OF = {folder: row for row, folders in enumerate(ROWS) for folder in folders}
+# The package's own front doors see everything; nothing inside the package imports them.
+FREE = ("__init__", "__main__")
+_MODULE_NAME = re.compile(r"minigen(\.\w+)+")
+
+
+def module_name(path, package):
+    """Dotted name of the module in file `path` below the folder `package` (the folder minigen/)."""
+    parts = path.relative_to(package.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def folder_of(name):
+    """First name below minigen in the dotted module name `name`, or None for minigen itself."""
+    parts = name.split(".")
+    return parts[1] if len(parts) > 1 else None
+
+
+def _absolute(package, level, tail):
+    """The dotted name that `level` dots and `tail` mean inside the dotted `package`."""
+    if level == 0:
+        return tail
+    base = package.split(".")
+    base = base[: len(base) - (level - 1)]
+    return ".".join([*base, tail] if tail else base)
+
+
+def _is_import_call(node):
+    called = node.func
+    name = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", None)
+    return name in ("import_module", "__import__")
+
+
+def _leading_text(node):
+    """(text, whole): the constant text that an expression starts with, and whether that is all of it."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value, True
+    if isinstance(node, ast.JoinedStr) and node.values:
+        text, _ = _leading_text(node.values[0])
+        return text, False
+    if isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Add, ast.Mod)):
+        return _leading_text(node.left)[0], False
+    return "", False
+
+
+def imports(source, name, is_package):
+    """Yield (line, dotted name) for all that module `name` imports from minigen, at any depth of its code.
+
+    Sees absolute and relative statements, `import_module` and `__import__` of strings (of an f-string or a sum
+    of strings, the part before the first unknown), and, where a module imports by a computed name, every string
+    in it that is a dotted name in minigen. A name that may be a module or a member is given with the member.
+    """
+    tree = ast.parse(source)
+    package = name if is_package else name.rpartition(".")[0]
+    found, computed = [], False
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found += [(node.lineno, alias.name) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = _absolute(package, node.level, node.module or "")
+            found += [(node.lineno, f"{base}.{alias.name}") for alias in node.names]
+        elif isinstance(node, ast.Call) and _is_import_call(node):
+            named = [word.value for word in node.keywords if word.arg == "name"]
+            text, whole = _leading_text([*node.args, *named, None][0])
+            level = len(text) - len(text.lstrip("."))
+            target = _absolute(package, level, text[level:] if whole else text[level:].rpartition(".")[0])
+            if target:
+                found.append((node.lineno, target))
+            computed = computed or not whole
+    if computed:
+        strings = [n for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)]
+        found += [(n.lineno, n.value) for n in strings if _MODULE_NAME.fullmatch(n.value)]
+    for line, target in sorted(found):
+        if target == "minigen" or target.startswith("minigen."):
+            yield line, target
+
+
+def order_violations(package):
+    """Sentences, one for each import in the folder `package` (a folder minigen/) that the rows forbid."""
+    bad = []
+    for path in sorted(package.rglob("*.py")):
+        name = module_name(path, package)
+        home = folder_of(name)
+        if path.parent == package and path.stem in FREE:
+            continue
+        where = path.relative_to(package.parent)
+        if home not in ROW_OF:
+            bad.append(f"{where}: '{home}' has no place in the table of folders")
+            continue
+        for line, target in imports(path.read_text(encoding="utf-8"), name, path.stem == "__init__"):
+            away = folder_of(target)
+            if away == home:
+                continue
+            if away not in ROW_OF:
+                bad.append(f"{where}:{line}: imports {target}, which is not in a folder of the table")
+            elif ROW_OF[away] <= ROW_OF[home]:
+                bad.append(f"{where}:{line}: '{home}' imports {target}, which is not below it")
+    return bad
+
+
+def undocumented(source):
+    """Yield (line, name) of each public class and function of a module that has no docstring, and the module.
+
+    Methods are not held to it: what they do may be said by their class or by a protocol that it follows.
+    """
+    tree = ast.parse(source)
+    if ast.get_docstring(tree) is None:
+        yield 1, "the module"
+
+    def visit(body, inside, functions):
+        for node in body:
+            if isinstance(node, (ast.If, ast.Try, ast.With)):
+                yield from visit(node.body + getattr(node, "orelse", []), inside, functions)
+            kinds = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef) if functions else (ast.ClassDef,)
+            if isinstance(node, kinds) and not node.name.startswith("_"):
+                if ast.get_docstring(node) is None:
+                    yield node.lineno, inside + node.name
+                if isinstance(node, ast.ClassDef):
+                    yield from visit(node.body, f"{inside}{node.name}.", False)
+
+    yield from visit(tree.body, "", True)
+
+
+def project_files(checkout, suffixes):
+    """Files of the project with one of `suffixes`, below the folders that people write in."""
+    roots = [checkout / folder for folder in ("minigen", "tests", "benchmarks", "examples", ".ci")]
+    files = [path for root in roots for path in sorted(root.rglob("*")) if path.is_file()]
+    files += [path for path in sorted(checkout.iterdir()) if path.is_file()]
+    return [path for path in files if path.suffix in suffixes and "__pycache__" not in path.parts]
+
+
+def line_count(path):
+    """Number of lines in a text file."""
+    return len(Path(path).read_text(encoding="utf-8").splitlines())
