@@ -1,0 +1,38 @@
+"""The progress bar on the standard error stream."""
+
+import sys
+
+
+class Progress:
+    """A bar over all steps of a run with the current loss and learning rate.
+
+    On a terminal it is redrawn ten times a second; written to a file it is a line every half minute.
+    """
+
+    def __init__(self, total, done=0, quiet=False):
+        self.bar = None
+        if not quiet:
+            from tqdm import tqdm
+
+            interval = 0.1 if sys.stderr.isatty() else 30.0
+            self.bar = tqdm(
+                total=total, initial=done, unit="step", file=sys.stderr, dynamic_ncols=True,
+                mininterval=interval, maxinterval=interval, miniters=1,
+            )  # fmt: skip
+
+    def update(self, epoch, loss, learning_rate, validation):
+        """One step further."""
+        if self.bar is None:
+            return
+        figures = f"epoch {epoch} loss {loss:.4g} rate {learning_rate:.2g}"
+        if validation is not None:
+            figures += f" validation {validation:.4g}"
+        self.bar.set_postfix_str(figures, refresh=False)
+        self.bar.update()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        if self.bar is not None:
+            self.bar.close()
