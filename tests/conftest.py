@@ -17,7 +17,7 @@ settings.load_profile("ci")
 
 @pytest.fixture(scope="session")
 def data_folder():
-    """Folder of data sets that the package does not carry: MINIGEN_DATA, else ../shared/data of the checkout."""
+    """Folder of data sets that the package does not carry: MINIGEN_DATA, else ../shared/data."""
     named = os.environ.get("MINIGEN_DATA")
     folder = Path(named) if named else CHECKOUT.parent / "shared" / "data"
     if not folder.is_dir():

@@ -66,11 +66,11 @@ def _leading_text(node):
 
 
 def imports(source, name, is_package):
-    """Yield (line, dotted name) for all that module `name` imports from minigen, at any depth of its code.
+    """Yield (line, dotted name) for all that module `name` imports from minigen, however deep in its code.
 
-    Sees absolute and relative statements, `import_module` and `__import__` of strings (of an f-string or a sum
-    of strings, the part before the first unknown), and, where a module imports by a computed name, every string
-    in it that is a dotted name in minigen. A name that may be a module or a member is given with the member.
+    Sees absolute and relative statements, `import_module` and `__import__` of strings (of an f-string or a
+    sum of strings, the part before the first unknown), and, where a module imports by a computed name, every
+    string in it that is a dotted name in minigen. What may be a module or a member is given with the member.
     """
     tree = ast.parse(source)
     package = name if is_package else name.rpartition(".")[0]

@@ -1,0 +1,120 @@
+"""Arrays of images made ready for drawing: checked, brought to 8-bit RGB, and laid out as one mosaic."""
+
+import math
+import numbers
+
+import numpy as np
+
+# Colours of a picture's own parts, RGB in 0..255.
+PAGE = (255, 255, 255)
+GAP = (148, 158, 172)
+# Cells that pad a vector to a rectangle: a tint that no grey image contains.
+NO_PIXEL = (206, 220, 240)
+# Values may leave [0, 1] by rounding; they are clipped, not refused.
+ROUNDING = 1e-4
+
+# Agg draws nothing wider or taller than 2^16 pixels, and a viewer little of that.
+LARGEST = 20_000
+LAYOUTS = "(n, height, width), (n, height, width, 1), (n, height, width, 3) or (n, pixels)"
+
+
+def check_values(values, name):
+    """The array `values` as real numbers in [0, 1], same shape.
+
+    Raises TypeError when they are not booleans, integers or real numbers, ValueError when one is NaN or
+    infinite or lies outside [0, 1] by more than rounding. `name` is the argument's name in these messages.
+    """
+    values = np.asarray(values)
+    if values.dtype.kind not in "buif":
+        raise TypeError(f"{name}: expected an array of numbers in [0, 1], got dtype {values.dtype}")
+    if values.size:
+        low, high = values.min(), values.max()
+        if not (math.isfinite(low) and math.isfinite(high)):
+            raise ValueError(f"{name}: expected numbers in [0, 1], got NaN or infinite ones")
+        if low < -ROUNDING or high > 1 + ROUNDING:
+            raise ValueError(
+                f"{name}: expected numbers in [0, 1], got {low:.4g} to {high:.4g}"
+                " (divide discrete data by levels - 1 first)"
+            )
+    return values
+
+
+def check_size(width, height):
+    """Raise ValueError when a picture of `width` by `height` pixels is larger than can be drawn."""
+    if max(width, height) > LARGEST:
+        raise ValueError(
+            f"images: too many or too large for one picture, which would have {width} x {height} pixels"
+            f" (at most {LARGEST} a side)"
+        )
+
+
+def column_count(columns, n, default):
+    """`columns`, or `default` for None, at most `n`; ValueError when it is no whole number of at least 1."""
+    if columns is None:
+        columns = default
+    elif not isinstance(columns, numbers.Integral) or isinstance(columns, bool) or columns < 1:
+        raise ValueError(f"columns: expected a whole number of at least 1, got {columns!r}")
+    return min(int(columns), n)
+
+
+def rectangle(pixels):
+    """(height, width) in which a flat vector of `pixels` values is drawn, height ≤ width.
+
+    The factors nearest to a square if one is at most four times the other; else the least nearly square
+    rectangle that has room, whose last cells stay empty.
+    """
+    height = next(h for h in range(math.isqrt(pixels), 0, -1) if pixels % h == 0)
+    if pixels <= 4 * height * height:
+        return height, pixels // height
+    width = math.isqrt(pixels - 1) + 1
+    return -(-pixels // width), width
+
+
+def to_rgb(images, name):
+    """Images as uint8 RGB, shape (n, height, width, 3).
+
+    `images` has shape (n, height, width) or (n, height, width, 1), grey from 0 = black to 1 = white, or (n,
+    height, width, 3), RGB, or (n, pixels), grey vectors laid out by `rectangle`; its values lie in [0, 1].
+    Raises ValueError or TypeError that names the argument `name` for any other shape or values.
+    """
+    images = check_values(images, name)
+    if images.ndim not in (2, 3, 4) or images.ndim == 4 and images.shape[3] not in (1, 3):
+        raise ValueError(f"{name}: expected shape {LAYOUTS}, got {images.shape}")
+    if 0 in images.shape:
+        raise ValueError(f"{name}: expected at least one image and one pixel, got shape {images.shape}")
+    levels = np.rint(np.clip(images.astype(np.float64), 0, 1) * 255).astype(np.uint8)
+    if levels.ndim == 2:
+        n, pixels = levels.shape
+        height, width = rectangle(pixels)
+        rgb = np.full((n, height * width, 3), NO_PIXEL, np.uint8)
+        rgb[:, :pixels] = levels[:, :, None]
+        return rgb.reshape(n, height, width, 3)
+    if levels.ndim == 3:
+        levels = levels[..., None]
+    return np.broadcast_to(levels, (*levels.shape[:3], 3))
+
+
+def magnification(height, width, columns):
+    """Screen pixels per image pixel, a whole number, for cells that are easy to see `columns` to a row."""
+    cell = min(max(1100 / columns, 32), 96)
+    return max(1, round(cell / max(height, width)))
+
+
+def mosaic(rgb, columns, factor, gap=2):
+    """One uint8 RGB picture with the images (n, height, width, 3) in rows of `columns`, `gap` pixels apart.
+
+    Each image pixel becomes a square of `factor` by `factor`. A frame of the gap's colour runs around
+    everything; places without an image have the page's colour.
+    """
+    n, height, width, _ = rgb.shape
+    rows = -(-n // columns)
+    tall, wide = height * factor + gap, width * factor + gap
+    check_size(columns * wide + gap, rows * tall + gap)
+    picture = np.empty((rows * tall + gap, columns * wide + gap, 3), np.uint8)
+    picture[:] = PAGE
+    for i, image in enumerate(rgb):
+        top, left = i // columns * tall, i % columns * wide
+        picture[top : top + tall + gap, left : left + wide + gap] = GAP
+        cell = image.repeat(factor, axis=0).repeat(factor, axis=1)
+        picture[top + gap : top + tall, left + gap : left + wide] = cell
+    return picture
