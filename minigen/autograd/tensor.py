@@ -1,0 +1,223 @@
+"""Tensors, parameters and the nodes of the graph that differentiation walks.
+
+A `Tensor` is an array and, if it takes part in differentiation, an edge: which node of the graph made it, and as
+which of the node's outputs. Edges point from results to inputs, and a node never holds a Tensor, so the graph has
+no reference cycles: it goes when the last Tensor that leads to it goes.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+
+import numpy as np
+
+_next_number = itertools.count().__next__
+
+
+class Modes(threading.local):
+    """What the current thread does with an op: `recording` builds the graph, `anomaly` checks every value.
+
+    `plain` is true in the usual state (recording, no anomaly check): the one flag that every op reads.
+    """
+
+    recording = True
+    anomaly = False
+    plain = True
+
+    def set(self, recording: bool, anomaly: bool) -> None:
+        """Set both modes for this thread."""
+        self.recording, self.anomaly, self.plain = recording, anomaly, recording and not anomaly
+
+
+modes = Modes()
+
+
+class Node:
+    """One application of a primitive: where its inputs came from and what its VJP needs.
+
+    `edges` has, for each input, `(node, output index, version)`, or None for an input that is not differentiated.
+    `residuals` are the arrays and static values that the primitive declared (None once a sweep has freed them),
+    `static` its static parameters, `outputs` the (shape, dtype) of each output. `number` counts up with creation,
+    so that descending numbers are a topological order.
+    """
+
+    __slots__ = ("primitive", "edges", "residuals", "static", "outputs", "number")
+    version = 0
+    line = None
+
+    def __init__(self, primitive, edges, residuals, static, outputs):
+        self.primitive = primitive
+        self.edges = edges
+        self.residuals = residuals
+        self.static = static
+        self.outputs = outputs
+        self.number = _next_number()
+
+
+class Leaf(Node):
+    """The node of a Tensor that no op made. `version` counts the in-place updates of its array."""
+
+    __slots__ = ("version", "grad")
+
+    def __init__(self, data):
+        super().__init__(None, (), (), None, ((data.shape, data.dtype),))
+        self.version = 0
+        self.grad = None
+
+
+class Tensor:
+    """An immutable array that remembers how it was computed.
+
+    Tensor(data) makes a leaf of the graph from anything NumPy takes as an array (shared, not copied) or from a
+    CuPy array. Floating data must be float32 or float64; integer and boolean data are carried along, but never
+    differentiated. `data` is the array, `grad` what `backward` has accumulated.
+
+    Raises TypeError for data of any other type.
+    """
+
+    __slots__ = ("data", "edge")
+    __array_ufunc__ = None  # makes `array * tensor` call Tensor.__rmul__, and np.exp(tensor) raise
+
+    def __init__(self, data):
+        if isinstance(data, Tensor):
+            raise TypeError("Tensor data: expected an array, got a Tensor (stop_gradient makes a constant of one)")
+        if not hasattr(data, "dtype") or isinstance(data, np.generic):
+            data = np.asarray(data)
+        if data.dtype.char not in "fd" and data.dtype.kind not in "biu":
+            raise TypeError(f"Tensor data: expected float32, float64, integers or booleans, got {data.dtype}")
+        self.data = data
+        self.edge = (Leaf(data), 0, 0) if data.dtype.kind == "f" else None
+
+    shape = property(lambda self: self.data.shape, doc="The extent of each axis.")
+    ndim = property(lambda self: self.data.ndim, doc="The number of axes.")
+    size = property(lambda self: self.data.size, doc="The number of elements.")
+    dtype = property(lambda self: self.data.dtype, doc="The dtype of the elements.")
+
+    @property
+    def grad(self):
+        """The plain array that `backward` has accumulated here, or None; only leaves have one."""
+        return self.edge[0].grad if self.is_leaf else None
+
+    @grad.setter
+    def grad(self, value):
+        if not self.is_leaf:
+            raise TypeError("Tensor.grad: only a leaf has a gradient to set, this Tensor is the result of an op")
+        self.edge[0].grad = value
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether this Tensor takes part in differentiation and no op made it."""
+        return self.edge is not None and isinstance(self.edge[0], Leaf)
+
+    def backward(self, cotangent=None, retain_graph=False) -> None:
+        """Add the gradient of this Tensor to `.grad` of every leaf that it depends on.
+
+        `cotangent` has this Tensor's shape and may be left out for a single element. Gradients are plain arrays.
+        """
+        from .sweep import accumulate_leaves
+
+        accumulate_leaves(self, cotangent, retain_graph)
+
+    def item(self):
+        """The single element as a Python number."""
+        return self.data.item()
+
+    def __repr__(self):
+        made = "" if self.edge is None or self.is_leaf else f", from={self.edge[0].primitive.name}"
+        return f"{type(self).__name__}({self.data!r}{made})"
+
+    def __len__(self):
+        return len(self.data)
+
+    def __iter__(self):
+        if self.data.ndim == 0:
+            raise TypeError("a 0-d Tensor cannot be iterated over")
+        return (self[i] for i in range(len(self.data)))
+
+    def __bool__(self):
+        return bool(self.data)
+
+    def __float__(self):
+        return float(self.data)
+
+    def __int__(self):
+        return int(self.data)
+
+    def __reduce__(self):
+        return type(self), (self.data,)  # copies and pickles are new leaves: the graph stays behind
+
+    # Comparisons are data, not differentiated; identity is what dictionaries and sets go by.
+    __hash__ = object.__hash__
+    __eq__ = lambda self, other: self.data == raw(other)  # noqa: E731
+    __ne__ = lambda self, other: self.data != raw(other)  # noqa: E731
+    __lt__ = lambda self, other: self.data < raw(other)  # noqa: E731
+    __le__ = lambda self, other: self.data <= raw(other)  # noqa: E731
+    __gt__ = lambda self, other: self.data > raw(other)  # noqa: E731
+    __ge__ = lambda self, other: self.data >= raw(other)  # noqa: E731
+
+    def __setitem__(self, index, value):
+        raise TypeError("Tensors are immutable: use minigen.ops.where(mask, new, tensor), or build the array first")
+
+    def __array__(self, dtype=None, copy=None):
+        raise TypeError("a Tensor does not turn into an array by itself, its gradient would be lost: "
+                        "use tensor.data for the array, or the functions of minigen.ops on the Tensor")
+
+    def __array_function__(self, function, types, args, kwargs):
+        raise TypeError(f"np.{function.__name__} does not take Tensors: use minigen.ops.{function.__name__}, or "
+                        "the op of minigen.ops nearest to it; for the plain array, tensor.data")
+
+
+class Parameter(Tensor):
+    """A leaf Tensor that belongs to a module and that an optimiser changes in place.
+
+    Every change raises its version, and a sweep through a graph that recorded an older version raises an error:
+    the values that the graph's residuals point to are no longer those of the forward pass.
+    """
+
+    __slots__ = ("frozen",)
+
+    def __init__(self, data):
+        super().__init__(data)
+        if self.edge is None:
+            raise TypeError(f"Parameter data: expected float32 or float64, got {self.data.dtype}")
+        self.frozen = False
+
+    def changed(self) -> None:
+        """Say that `data` was written to; graphs recorded before can no longer be swept."""
+        if self.edge is not None:
+            leaf = self.edge[0]
+            leaf.version += 1
+            self.edge = (leaf, 0, leaf.version)
+
+    def assign(self, values) -> None:
+        """Copy `values` into the array. Raises ValueError when the shape differs."""
+        values = raw(values)
+        if np.shape(values) != self.data.shape:
+            raise ValueError(f"Parameter.assign values: expected shape {self.data.shape}, got {np.shape(values)}")
+        self.data[...] = values
+        self.changed()
+
+    def freeze(self, frozen: bool = True) -> None:
+        """Make the parameter a constant (or, with `frozen=False`, trainable again)."""
+        if frozen != self.frozen:
+            self.frozen = frozen
+            self.edge = None if frozen else (Leaf(self.data), 0, 0)
+
+
+def raw(value):
+    """The array of a Tensor; anything else as it is."""
+    return value.data if isinstance(value, Tensor) else value
+
+
+def as_result(data, edge) -> Tensor:
+    """A Tensor for an op's result; NumPy scalars (what NumPy makes of 0-d results) become 0-d arrays."""
+    tensor = object.__new__(Tensor)  # skips the checks of Tensor.__init__
+    tensor.data = np.asarray(data) if isinstance(data, np.generic) else data
+    tensor.edge = edge
+    return tensor
+
+
+def stop_gradient(x):
+    """The same values as a constant: no gradient passes. Plain arrays come back as they are."""
+    return as_result(x.data, None) if isinstance(x, Tensor) else x

@@ -1,0 +1,92 @@
+"""Convolution by taps, its adjoint and its weight gradient: three ops closed under differentiation.
+
+Data are `(batch, *space, channels)`, weights `(taps, channels_in, channels_out)`, and `taps` is a tuple of integer
+offset tuples. Causal, masked and dilated kernels are fewer or further taps.
+"""
+
+from .. import kernels
+from ..autograd.primitive import primitive
+from ..autograd.tensor import raw
+
+
+@primitive(residuals=("x", "w", "taps", "stride"), name="conv")
+def _conv(x, w, /, taps, stride):
+    return kernels.conv(x, w, taps, stride)
+
+
+@_conv.defvjp
+def _(g, residuals, needed):
+    x, w, taps, stride = residuals
+    return (_conv_transpose(g, w, taps, stride, x.shape[1:-1]) if needed[0] else None,
+            conv_weight(x, g, taps, stride) if needed[1] else None)
+
+
+@primitive(residuals=("y", "w", "taps", "stride"), name="conv_transpose")
+def _conv_transpose(y, w, /, taps, stride, extents):
+    return kernels.conv_transpose(y, w, taps, stride, extents)
+
+
+@_conv_transpose.defvjp
+def _(g, residuals, needed):
+    y, w, taps, stride = residuals
+    return (_conv(g, w, taps, stride) if needed[0] else None,
+            conv_weight(g, y, taps, stride) if needed[1] else None)
+
+
+@primitive(residuals=("x", "y", "taps", "stride"))
+def conv_weight(x, y, /, taps, stride=1):
+    """The gradient of `conv` by its weight: w[t] = Σₚ x[stride·p + tapₜ]ᵀ y[p]."""
+    return kernels.conv_weight(x, y, taps, stride)
+
+
+@conv_weight.defvjp
+def _(g, residuals, needed):
+    x, y, taps, stride = residuals
+    return (_conv_transpose(y, g, taps, stride, x.shape[1:-1]) if needed[0] else None,
+            _conv(x, g, taps, stride) if needed[1] else None)
+
+
+def conv(x, w, taps, stride=1):
+    """y[p] = Σₜ x[stride·p + tapₜ] @ w[t], with x zero outside its extent.
+
+    x is `(batch, *space, channels_in)`, w `(taps, channels_in, channels_out)`; y has extents ⌈extent / stride⌉.
+    Raises ValueError or TypeError for taps, strides or shapes that do not fit.
+    """
+    taps = _check("x", x, 1, w, taps, stride)
+    return _conv(x, w, taps, stride)
+
+
+def conv_transpose(y, w, taps, stride=1, extents=None):
+    """The adjoint of `conv`: x[stride·p + tapₜ] = Σ y[p] @ w[t]ᵀ, of `extents` (by default stride times y's).
+
+    y is `(batch, *space, channels_out)`, the result `(batch, *extents, channels_in)`.
+    """
+    taps = _check("y", y, 2, w, taps, stride)
+    space = y.shape[1:-1]
+    extents = tuple(stride * n for n in space) if extents is None else tuple(extents)
+    if tuple(-(-n // stride) for n in extents) != space:
+        raise ValueError(f"conv_transpose extents: stride {stride} leads from {extents} to "
+                         f"{tuple(-(-n // stride) for n in extents)}, but y has {space}")
+    return _conv_transpose(y, w, taps, stride, extents)
+
+
+def _check(name, x, channel_axis, w, taps, stride):
+    """The taps as a tuple of tuples, once everything is seen to fit."""
+    x, w = raw(x), raw(w)
+    if x.ndim < 3 or w.ndim != 3:
+        raise ValueError(f"conv: expected {name} (batch, *space, channels) and w (taps, channels_in, channels_out), got "
+                         f"shapes {x.shape} and {w.shape}")
+    if not isinstance(stride, int) or isinstance(stride, bool) or stride < 1:
+        raise ValueError(f"conv stride: expected a positive integer, got {stride!r}")
+    taps = tuple(tuple(tap) for tap in taps)
+    rank = x.ndim - 2
+    for tap in taps:
+        if len(tap) != rank or not all(isinstance(offset, int) and not isinstance(offset, bool) for offset in tap):
+            raise TypeError(f"conv taps: expected tuples of {rank} integers, got {tap!r}")
+        if any(abs(offset) > 1 << 20 for offset in tap):
+            raise ValueError(f"conv taps: expected offsets of at most {1 << 20} either way, got {tap!r}")
+    if len(taps) != w.shape[0]:
+        raise ValueError(f"conv w: expected one matrix for each of the {len(taps)} taps, got {w.shape[0]}")
+    if x.shape[-1] != w.shape[channel_axis]:
+        raise ValueError(f"conv {name}: w of shape {w.shape} needs {w.shape[channel_axis]} channels, got {x.shape[-1]}")
+    return taps

@@ -1,0 +1,124 @@
+"""Elementary functions of one argument, applied to each element."""
+
+from ..arrays import array_module
+from ..autograd.primitive import primitive
+from ..autograd.tensor import raw
+
+
+@primitive(residuals=("output",))
+def exp(x, /):
+    """e to the x."""
+    return array_module(x).exp(x)
+
+
+@exp.defvjp
+def _(g, residuals, needed):
+    (y,) = residuals
+    return (g * y,)
+
+
+@primitive(residuals=("output",))
+def expm1(x, /):
+    """exp(x) - 1, exact near 0."""
+    return array_module(x).expm1(x)
+
+
+@expm1.defvjp
+def _(g, residuals, needed):
+    (y,) = residuals
+    return (g * (y + 1),)
+
+
+@primitive(residuals=("x",))
+def log(x, /):
+    """Natural logarithm; -inf at 0, NaN below."""
+    return array_module(x).log(x)
+
+
+@log.defvjp
+def _(g, residuals, needed):
+    (x,) = residuals
+    return (g / x,)
+
+
+@primitive(residuals=("x",))
+def log1p(x, /):
+    """log(1 + x), exact near 0."""
+    return array_module(x).log1p(x)
+
+
+@log1p.defvjp
+def _(g, residuals, needed):
+    (x,) = residuals
+    return (g / (1 + x),)
+
+
+@primitive(residuals=("output",))
+def sqrt(x, /):
+    """Square root; its derivative is infinite at 0."""
+    return array_module(x).sqrt(x)
+
+
+@sqrt.defvjp
+def _(g, residuals, needed):
+    (y,) = residuals
+    return (g / (2 * y),)
+
+
+@primitive(residuals=("x",))
+def square(x, /):
+    """x²."""
+    return x * x
+
+
+@square.defvjp
+def _(g, residuals, needed):
+    (x,) = residuals
+    return (g * (2 * x),)
+
+
+@primitive(residuals=("x",))
+def abs(x, /):  # NumPy's name, though a builtin has it too
+    """|x|; its derivative at 0 is 0."""
+    return array_module(x).abs(x)
+
+
+@abs.defvjp
+def _(g, residuals, needed):
+    x = raw(residuals[0])
+    return (g * array_module(x).sign(x),)
+
+
+@primitive(residuals=("x",))
+def sin(x, /):
+    """Sine of x in radians."""
+    return array_module(x).sin(x)
+
+
+@sin.defvjp
+def _(g, residuals, needed):
+    (x,) = residuals
+    return (g * cos(x),)
+
+
+@primitive(residuals=("x",))
+def cos(x, /):
+    """Cosine of x in radians."""
+    return array_module(x).cos(x)
+
+
+@cos.defvjp
+def _(g, residuals, needed):
+    (x,) = residuals
+    return (-g * sin(x),)
+
+
+@primitive()
+def astype(x, /, dtype):
+    """The values in another floating dtype; the gradient comes back in that of x."""
+    return x.astype(dtype, copy=False)
+
+
+@astype.defvjp
+def _(g, residuals, needed):
+    return (g,)  # the sweep gives every gradient its input's dtype

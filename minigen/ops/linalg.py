@@ -1,0 +1,137 @@
+"""Matrix products, factorisations and solutions; leading axes are batch axes, as in numpy.linalg."""
+
+from ..arrays import array_module
+from ..autograd.primitive import primitive
+from ..autograd.tensor import raw
+from .shape import reshape, transpose
+
+
+def _t(a):
+    """The matrices transposed."""
+    axes = list(range(a.ndim))
+    axes[-2:] = axes[-1], axes[-2]
+    return transpose(a, tuple(axes))
+
+
+@primitive(residuals=("x", "y"))
+def matmul(x, y, /):
+    """Matrix product x @ y; one-dimensional arguments are vectors."""
+    return x @ y
+
+
+@matmul.defvjp
+def _(g, residuals, needed):
+    x, y = residuals
+    vector_x, vector_y = x.ndim == 1, y.ndim == 1
+    if vector_x or vector_y:  # write vectors as matrices of one row or column
+        x = reshape(x, (1, -1)) if vector_x else x
+        y = reshape(y, (-1, 1)) if vector_y else y
+        g = reshape(g, (*(g.shape[:-1] if vector_x and not vector_y else g.shape), 1, *g.shape[-1:])
+                    if vector_x and not vector_y else (*g.shape, 1) if not vector_x else (1, 1))
+    gx = g @ _t(y) if needed[0] else None
+    gy = None
+    if needed[1]:
+        if y.ndim == 2 and x.ndim > 2:  # one product instead of a sum over the batch
+            gy = _t(reshape(x, (-1, x.shape[-1]))) @ reshape(g, (-1, g.shape[-1]))
+        else:
+            gy = _t(x) @ g
+    if vector_x and gx is not None:
+        gx = gx[..., 0, :]
+    if vector_y and gy is not None:
+        gy = gy[..., 0]
+    return gx, gy
+
+
+@primitive(residuals=("a", "b", "output"))
+def solve(a, b, /):
+    """The x with a @ x = b, b a matrix or (one-dimensional) a vector."""
+    return array_module(a, b).linalg.solve(a, b)
+
+
+@solve.defvjp
+def _(g, residuals, needed):
+    a, b, x = residuals
+    gb = solve(_t(a), g)
+    ga = None
+    if needed[0]:
+        column, row = (gb[..., None], x[..., None, :]) if b.ndim == 1 else (gb, _t(x))
+        ga = -(column @ row)
+    return ga, gb
+
+
+def _triangle(a, lower):
+    """a with the other triangle set to 0, by a mask, so that it works on Tensors too."""
+    n = a.shape[-1]
+    xp = array_module(raw(a))
+    return a * (xp.tril if lower else xp.triu)(xp.ones((n, n), dtype=bool))
+
+
+@primitive(residuals=("a", "lower", "transposed", "output"))
+def triangular_solve(a, b, /, lower=True, transposed=False):
+    """The x with a @ x = b (or aᵀ @ x = b), where only a's lower (or upper) triangle is read; b is a matrix."""
+    xp = array_module(a, b)
+    if xp.__name__ == "numpy":
+        from scipy.linalg import solve_triangular
+    else:
+        from cupyx.scipy.linalg import solve_triangular
+    if a.ndim == b.ndim == 2:
+        return solve_triangular(a, b, lower=lower, trans=1 if transposed else 0, check_finite=False)
+    batch = xp.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    a, b = xp.broadcast_to(a, batch + a.shape[-2:]), xp.broadcast_to(b, batch + b.shape[-2:])
+    x = xp.empty(b.shape, xp.result_type(a, b))
+    for i in range(x[..., 0, 0].size):
+        place = xp.unravel_index(i, batch)
+        x[place] = triangular_solve(a[place], b[place], lower, transposed)
+    return x
+
+
+@triangular_solve.defvjp
+def _(g, residuals, needed):
+    a, lower, transposed, x = residuals
+    gb = triangular_solve(a, g, lower, not transposed)
+    ga = None
+    if needed[0]:
+        ga = -_triangle(x @ _t(gb) if transposed else gb @ _t(x), lower)
+    return ga, gb
+
+
+@primitive(residuals=("output",))
+def inverse(a, /):
+    """The inverse matrix."""
+    return array_module(a).linalg.inv(a)
+
+
+@inverse.defvjp
+def _(g, residuals, needed):
+    (y,) = residuals
+    return (-(_t(y) @ g @ _t(y)),)
+
+
+@primitive(residuals=("output",))
+def cholesky(a, /):
+    """The lower-triangular L with L @ Lᵀ = a, of a symmetric positive definite matrix; the gradient is symmetric."""
+    return array_module(a).linalg.cholesky(a)
+
+
+@cholesky.defvjp
+def _(g, residuals, needed):
+    # With Φ the lower triangle with its diagonal halved: S = L⁻ᵀ Φ(Lᵀ g) L⁻¹, made symmetric (Murray, 2016)
+    (lower,) = residuals
+    n = lower.shape[-1]
+    xp = array_module(raw(lower))
+    phi = _t(lower) @ g * (xp.tril(xp.ones((n, n), lower.dtype)) - 0.5 * xp.eye(n, dtype=lower.dtype))
+    left = triangular_solve(lower, phi, True, True)
+    both = _t(triangular_solve(lower, _t(left), True, True))
+    return (0.5 * (both + _t(both)),)
+
+
+@primitive(residuals=("a",))
+def logabsdet(a, /):
+    """log|det a|; -inf for a singular matrix."""
+    return array_module(a).linalg.slogdet(a)[1]
+
+
+@logabsdet.defvjp
+def _(g, residuals, needed):
+    (a,) = residuals
+    return (g[..., None, None] * _t(inverse(a)),)

@@ -1,0 +1,152 @@
+"""Reductions over axes, and the normalisations that go with them. `axis` is None, an integer or a tuple of these."""
+
+from .. import kernels
+from ..arrays import array_module
+from ..autograd.primitive import primitive
+from ..autograd.tensor import raw
+from .elementwise import exp
+from .selection import where
+from .shape import broadcast_to, flip
+
+
+def _axes(axis, ndim):
+    """The reduced axes, from 0 up."""
+    if axis is None:
+        return tuple(range(ndim))
+    return tuple(a % ndim for a in (axis if isinstance(axis, tuple) else (axis,))) if ndim else ()
+
+
+def _count(shape, axis):
+    """How many elements each result is made of."""
+    count = 1
+    for a in _axes(axis, len(shape)):
+        count *= shape[a]
+    return count
+
+
+def _kept(value, shape, axis):
+    """A reduced value with its axes kept, of extent 1, whether or not they were."""
+    axes = _axes(axis, len(shape))
+    return value.reshape(tuple(1 if a in axes else n for a, n in enumerate(shape)))
+
+
+@primitive(residuals=("x.shape", "axis"))
+def sum(x, /, axis=None, keepdims=False):
+    """Sum of the elements."""
+    return x.sum(axis=axis, keepdims=keepdims)
+
+
+@sum.defvjp
+def _(g, residuals, needed):
+    shape, axis = residuals
+    return (broadcast_to(_kept(g, shape, axis), shape),)
+
+
+@primitive(residuals=("x.shape", "axis"))
+def mean(x, /, axis=None, keepdims=False):
+    """Arithmetic mean of the elements."""
+    return x.mean(axis=axis, keepdims=keepdims)
+
+
+@mean.defvjp
+def _(g, residuals, needed):
+    shape, axis = residuals
+    return (broadcast_to(_kept(g / (_count(shape, axis) or 1), shape, axis), shape),)
+
+
+@primitive(residuals=("x", "axis", "ddof"))
+def var(x, /, axis=None, ddof=0, keepdims=False):
+    """Variance, Σ (x - mean)² / (n - ddof)."""
+    return x.var(axis=axis, ddof=ddof, keepdims=keepdims)
+
+
+@var.defvjp
+def _(g, residuals, needed):
+    x, axis, ddof = residuals
+    centred = x - mean(x, axis, True)
+    return (_kept(g * (2 / (_count(x.shape, axis) - ddof)), x.shape, axis) * centred,)
+
+
+@primitive(residuals=("x", "output", "axis"))
+def max(x, /, axis=None, keepdims=False):
+    """Largest element; equal largest elements share the gradient."""
+    return x.max(axis=axis, keepdims=keepdims)
+
+
+@primitive(residuals=("x", "output", "axis"))
+def min(x, /, axis=None, keepdims=False):
+    """Smallest element; equal smallest elements share the gradient."""
+    return x.min(axis=axis, keepdims=keepdims)
+
+
+@max.defvjp
+@min.defvjp
+def _(g, residuals, needed):
+    x, y, axis = residuals
+    x, y = raw(x), raw(y)
+    hit = (x == _kept(y, x.shape, axis)).astype(x.dtype)
+    return (_kept(g, x.shape, axis) * (hit / hit.sum(axis=axis, keepdims=True)),)
+
+
+@primitive(residuals=("x", "output", "axis"))
+def logsumexp(x, /, axis=None, keepdims=False):
+    """log Σ exp(x), shifted by the largest element so that it cannot overflow; -inf where every x is."""
+    return kernels.logsumexp(x, axis, keepdims)
+
+
+@logsumexp.defvjp
+def _(g, residuals, needed):
+    x, y, axis = residuals
+    finite = array_module(raw(y)).isfinite(raw(y))
+    y = where(finite, y, 0)  # where all x are -inf the weights exp(x - y) are then 0, not NaN
+    return (_kept(g, x.shape, axis) * exp(x - _kept(y, x.shape, axis)),)
+
+
+@primitive(residuals=("output", "axis"))
+def softmax(x, /, axis=-1):
+    """exp(x) / Σ exp(x) along `axis`."""
+    return kernels.softmax(x, axis)
+
+
+@softmax.defvjp
+def _(g, residuals, needed):
+    y, axis = residuals
+    gy = g * y
+    return (gy - y * gy.sum(axis=axis, keepdims=True),)
+
+
+@primitive(residuals=("output", "axis"))
+def log_softmax(x, /, axis=-1):
+    """x - logsumexp(x) along `axis`."""
+    return x - kernels.logsumexp(x, axis, True)
+
+
+@log_softmax.defvjp
+def _(g, residuals, needed):
+    y, axis = residuals
+    return (g - exp(y) * g.sum(axis=axis, keepdims=True),)
+
+
+@primitive(residuals=("axis",))
+def cumsum(x, /, axis):
+    """Running sum along `axis`."""
+    return x.cumsum(axis=axis, dtype=x.dtype)
+
+
+@cumsum.defvjp
+def _(g, residuals, needed):
+    (axis,) = residuals
+    return (flip(cumsum(flip(g, axis), axis), axis),)
+
+
+@primitive(residuals=("x", "output", "axis"))
+def norm(x, /, axis=None, keepdims=False):
+    """Euclidean norm, √Σ x²; its gradient at the zero vector is 0."""
+    return array_module(x).sqrt((x * x).sum(axis=axis, keepdims=keepdims))
+
+
+@norm.defvjp
+def _(g, residuals, needed):
+    x, y, axis = residuals
+    y = where(raw(y) == 0, float("inf"), y)  # x / inf is 0, and so are all its derivatives
+    return (_kept(g, x.shape, axis) * (x / _kept(y, x.shape, axis)),)

@@ -1,0 +1,48 @@
+"""Special functions: the error function, and the logarithm of the gamma function with its derivatives."""
+
+import math
+
+from .. import kernels
+from ..autograd.primitive import primitive
+from .elementwise import exp
+
+
+@primitive(residuals=("x",))
+def erf(x, /):
+    """Error function, 2/√π ∫₀ˣ exp(-t²) dt."""
+    return kernels.erf(x)
+
+
+@erf.defvjp
+def _(g, residuals, needed):
+    (x,) = residuals
+    return (g * (exp(-(x * x)) * (2 / math.sqrt(math.pi))),)
+
+
+@primitive(residuals=("x",))
+def lgamma(x, /):
+    """log|Γ(x)|."""
+    return kernels.lgamma(x)
+
+
+@lgamma.defvjp
+def _(g, residuals, needed):
+    (x,) = residuals
+    return (g * polygamma(x, 0),)
+
+
+@primitive(residuals=("x", "order"))
+def polygamma(x, /, order=0):
+    """The derivative of order `order` + 1 of log Γ at x; for order ≥ 1, x > 0 (NaN elsewhere)."""
+    return kernels.polygamma(x, order)
+
+
+@polygamma.defvjp
+def _(g, residuals, needed):
+    x, order = residuals
+    return (g * polygamma(x, order + 1),)
+
+
+def digamma(x):
+    """The derivative of log|Γ(x)|; its own derivatives need x > 0."""
+    return polygamma(x, 0)
