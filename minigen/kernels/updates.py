@@ -12,7 +12,8 @@ def global_norm(gradient):
 
 
 def sgd_update(parameter, gradient, velocity, learning_rate, momentum, nesterov):
-    """v ← momentum·v + g; the parameter moves by -learning_rate·v, or with Nesterov by -learning_rate·(g + momentum·v)."""
+    """v ← momentum·v + g; the parameter moves by
+    -learning_rate·v, or with Nesterov by -learning_rate·(g + momentum·v)."""
     velocity *= momentum
     velocity += gradient
     direction = gradient + momentum * velocity if nesterov else velocity

@@ -74,8 +74,8 @@ def _check(name, x, channel_axis, w, taps, stride):
     """The taps as a tuple of tuples, once everything is seen to fit."""
     x, w = raw(x), raw(w)
     if x.ndim < 3 or w.ndim != 3:
-        raise ValueError(f"conv: expected {name} (batch, *space, channels) and w (taps, channels_in, channels_out), got "
-                         f"shapes {x.shape} and {w.shape}")
+        raise ValueError(f"conv: expected {name} (batch, *space, channels) and w (taps, channels_in, channels_out), "
+                         f"got shapes {x.shape} and {w.shape}")
     if not isinstance(stride, int) or isinstance(stride, bool) or stride < 1:
         raise ValueError(f"conv stride: expected a positive integer, got {stride!r}")
     taps = tuple(tuple(tap) for tap in taps)

@@ -1,10 +1,8 @@
 """Ops that one kernel computes whole, each beside the same function in elementary ops."""
 
 from .. import kernels
-from ..arrays import array_module
 from ..autograd.primitive import primitive
-from ..autograd.tensor import raw
-from .activations import sigmoid, softplus
+from .activations import softplus
 from .elementwise import sqrt
 
 
