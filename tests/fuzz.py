@@ -12,8 +12,24 @@ import zlib
 import numpy as np
 
 HUGE = (2**31 - 1, 2**31, 2**32 - 1, 2**40, 2**63 - 1, 2**63, 2**64 - 1, 2**64, 10**30)
-DESCRIPTIONS = ("|O", "<c16", "<U4", "|S3", "<M8[s]", "|V8", "<f16", "<f2", ">f8", "<i8", "|u1", "|b1", "<q9",
-                "", "[('a', '<f4')]", "('<f4', (2,))")
+DESCRIPTIONS = (
+    "|O",
+    "<c16",
+    "<U4",
+    "|S3",
+    "<M8[s]",
+    "|V8",
+    "<f16",
+    "<f2",
+    ">f8",
+    "<i8",
+    "|u1",
+    "|b1",
+    "<q9",
+    "",
+    "[('a', '<f4')]",
+    "('<f4', (2,))",
+)
 
 EDITS = ("truncate", "flip", "overwrite", "append", "insert", "delete", "repeat", "zero", "integer", "digits")
 
@@ -106,8 +122,21 @@ def hostile_npz(canary, names=("train", "valid", "test")):
         yield f"claims {size} columns of nothing", every(npy("|u1", (0, size)))
     for description in DESCRIPTIONS:
         yield f"dtype {description!r}", every(npy(description, (1, 3), bytes(96)))
-    for shape in ("(-1, 3)", "(-4, -3)", "(4.0, 3)", "(True, 3)", "4", "None", "()", "(12,)", "'a'",
-                  "(4, 3" + ", 1" * 70 + ")", "[4, 3]", "(" * 900, "9" * 9000):
+    for shape in (
+        "(-1, 3)",
+        "(-4, -3)",
+        "(4.0, 3)",
+        "(True, 3)",
+        "4",
+        "None",
+        "()",
+        "(12,)",
+        "'a'",
+        "(4, 3" + ", 1" * 70 + ")",
+        "[4, 3]",
+        "(" * 900,
+        "9" * 9000,
+    ):
         yield f"shape {shape[:20]}", every(npy("|u1", shape, rows))
     for version in (2, 3, 9):
         yield f"header version {version}", every(npy("|u1", (4, 3), rows, version))
@@ -129,27 +158,27 @@ def _splice(content, rng):
         for _ in range(int(rng.integers(1, 9)) if n else 0):
             data[int(rng.integers(0, n))] ^= 1 << int(rng.integers(0, 8))
     elif kind == "overwrite":
-        data[where:where + length] = noise[:len(data[where:where + length])]
+        data[where : where + length] = noise[: len(data[where : where + length])]
     elif kind == "append":
         data += (bytes(length), content, noise)[length % 3]
     elif kind == "insert":
         data[where:where] = noise
     elif kind == "delete":
-        del data[where:where + length]
+        del data[where : where + length]
     elif kind == "repeat":
-        data[where:where] = data[where:where + length] * 3
+        data[where:where] = data[where : where + length] * 3
     elif kind == "zero":
-        data[where:where + length] = bytes(len(data[where:where + length]))
+        data[where : where + length] = bytes(len(data[where : where + length]))
     elif kind == "integer":
         value = HUGE[int(rng.integers(0, len(HUGE)))] % 2**64
         code = ("<I", ">I", "<Q", ">Q", "<H", ">H")[int(rng.integers(0, 6))]
         packed = struct.pack(code, value % 2 ** (8 * struct.calcsize(code)))
-        data[where:where + len(packed)] = packed
+        data[where : where + len(packed)] = packed
     else:
         numbers = list(re.finditer(rb"\d+", bytes(data[:4096])))
         if numbers:
             number = numbers[int(rng.integers(0, len(numbers)))]
-            data[number.start():number.end()] = str(HUGE[int(rng.integers(0, len(HUGE)))]).encode()
+            data[number.start() : number.end()] = str(HUGE[int(rng.integers(0, len(HUGE)))]).encode()
     return kind, bytes(data)
 
 
@@ -175,9 +204,9 @@ def _values(content, rng):
     flat = array.reshape(-1).copy()
     where = rng.integers(0, max(flat.size, 1), size=min(3, flat.size))
     if flat.dtype.kind == "f":
-        flat[where] = (np.nan, np.inf, -np.inf)[:len(where)]
+        flat[where] = (np.nan, np.inf, -np.inf)[: len(where)]
     elif flat.dtype.kind in "iu":
-        flat[where] = (np.iinfo(flat.dtype).max, np.iinfo(flat.dtype).min, 2)[:len(where)]
+        flat[where] = (np.iinfo(flat.dtype).max, np.iinfo(flat.dtype).min, 2)[: len(where)]
     stream = io.BytesIO()
     np.save(stream, flat.reshape(array.shape))
     return "values", stream.getvalue()

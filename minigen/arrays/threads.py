@@ -1,0 +1,71 @@
+"""How many threads the matrix products and the compiled kernels use."""
+
+import ctypes
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+
+# Read by the libraries when they are loaded, so these reach only what is loaded later, and child processes.
+_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS")
+# The wheels of NumPy and SciPy rename OpenBLAS's symbols, each in its own way.
+_NAMES = (("scipy_openblas_", "64_"), ("scipy_openblas_", ""), ("openblas_", "64_"), ("openblas_", ""))
+
+
+def set_threads(n: int) -> int | None:
+    """Let matrix products and compiled kernels use `n` threads, in this process from now on.
+
+    Returns the number of threads that NumPy's BLAS then reports (it may have an upper limit of its own), or
+    None when that BLAS is not an OpenBLAS that could be found: then only libraries loaded later obey. Raises
+    TypeError or ValueError unless `n` is a positive integer.
+    """
+    if isinstance(n, (bool, np.bool_)) or not isinstance(n, (int, np.integer)):
+        raise TypeError(f"threads: expected a positive integer, got {n!r}")
+    if n < 1:
+        raise ValueError(f"threads: expected a positive integer, got {n}")
+    n = int(n)
+    for variable in _VARIABLES:
+        os.environ[variable] = str(n)
+    numba = sys.modules.get("numba")
+    if numba is None:
+        os.environ["NUMBA_NUM_THREADS"] = str(n)
+    else:
+        numba.set_num_threads(min(n, numba.config.NUMBA_NUM_THREADS))
+    reported = None
+    for path in _openblas_libraries():
+        set_number, get_number = _functions(path)
+        if set_number is not None:
+            set_number(n)
+            reported = get_number()
+    return reported
+
+
+def _openblas_libraries():
+    """Paths of the OpenBLAS libraries in this process, NumPy's last."""
+    maps = Path("/proc/self/maps")
+    if maps.exists():
+        lines = maps.read_text(errors="replace").splitlines()
+        found = {line.split(maxsplit=5)[5] for line in lines if "openblas" in line.rpartition("/")[2]}
+    else:
+        package = Path(np.__file__).parent
+        folders = (package.parent / "numpy.libs", package / ".libs", package / ".dylibs")
+        found = {str(path) for folder in folders for path in folder.glob("*openblas*")}
+    return sorted(found, key=lambda path: ("numpy" in path, path))
+
+
+def _functions(path):
+    try:
+        library = ctypes.CDLL(path)
+    except OSError:
+        return None, None
+    for before, after in _NAMES:
+        try:
+            set_number = getattr(library, f"{before}set_num_threads{after}")
+            get_number = getattr(library, f"{before}get_num_threads{after}")
+        except AttributeError:
+            continue
+        set_number.argtypes, set_number.restype = [ctypes.c_int], None
+        get_number.argtypes, get_number.restype = [], ctypes.c_int
+        return set_number, get_number
+    return None, None
