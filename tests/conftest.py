@@ -1,6 +1,9 @@
 """What every test shares: hypothesis profiles and the folder of larger data sets."""
 
+import importlib.util
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -23,3 +26,21 @@ def data_folder():
     if not folder.is_dir():
         pytest.skip(f"no data folder: {folder} does not exist (MINIGEN_DATA names one)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def fresh_python():
+    """A function that runs code in a new Python, on the minigen that the tests import, and gives its stdout.
+
+    A failing process fails the test with what it wrote on stderr.
+    """
+    # Installed or not: `python -c` looks in its working folder first.
+    home = Path(importlib.util.find_spec("minigen").submodule_search_locations[0]).parent
+
+    def run(code):
+        command = [sys.executable, "-c", code]
+        done = subprocess.run(command, cwd=home, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return run

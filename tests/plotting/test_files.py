@@ -1,10 +1,5 @@
 """How figures reach the disk: whole or not at all, the same bytes each time, without global state."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
@@ -57,20 +52,11 @@ def test_bad_paths_are_refused(tmp_path, draw):
         draw(tmp_path / "nowhere" / "a.png")
 
 
-def test_no_pyplot_and_matplotlib_only_when_drawing():
-    home = Path(sys.modules["minigen"].__path__[0]).parent
-    code = (
+def test_no_pyplot_and_matplotlib_only_when_drawing(fresh_python):
+    fresh_python(
         "import sys, numpy as np, minigen.plotting as p\n"
         "assert 'matplotlib' not in sys.modules\n"
         "p.image_grid(np.zeros((2, 3, 3)))\n"
         "p.learning_curves({'train': ([1], [2.0])})\n"
         "assert 'matplotlib' in sys.modules and 'matplotlib.pyplot' not in sys.modules\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env={**os.environ, "PYTHONPATH": str(home)},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stderr
