@@ -44,7 +44,7 @@ def expected(image):
     return np.broadcast_to(np.floor(image * 255 + 0.5), (*image.shape[:2], 3)).astype(np.uint8)
 
 
-@settings(max_examples=15)
+@settings(max_examples=settings().max_examples // 7)
 @given(
     n=st.integers(1, 13),
     size=st.tuples(st.integers(1, 30), st.integers(1, 30)),
