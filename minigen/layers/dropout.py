@@ -1,0 +1,29 @@
+"""Dropout."""
+
+import math
+
+from ..arrays import array_module, as_generator
+from ..autograd.tensor import raw
+from .module import Module
+
+
+class Dropout(Module):
+    """In a training call, each element becomes 0 with probability `rate`, else is divided by 1 - rate.
+
+    The expectation is x, so that a call without `rng` is x itself (Srivastava et al., 2014).
+    """
+
+    def __init__(self, rate: float):
+        if isinstance(rate, bool) or not (isinstance(rate, int | float) and math.isfinite(rate)):
+            raise TypeError(f"Dropout rate: expected a number, got {rate!r}")
+        if not 0 <= rate < 1:
+            raise ValueError(f"Dropout rate: expected a number of at least 0 and below 1, got {rate}")
+        self.rate = rate
+
+    def __call__(self, x, rng=None):
+        if rng is None or self.rate == 0:
+            return x
+        keep = 1 - self.rate
+        mask = as_generator(rng).bernoulli(keep, x.shape, x.dtype)
+        mask *= 1 / keep
+        return x * array_module(raw(x)).asarray(mask)

@@ -1,0 +1,34 @@
+"""The table of vectors."""
+
+import numpy as np
+
+from .. import ops
+from ..arrays import as_dtype, as_generator
+from ..autograd import Parameter
+from ..autograd.tensor import raw
+from .check import extent
+from .module import Module
+
+
+class Embedding(Module):
+    """A trainable vector for each of the integers 0 … count-1: indices of shape (...) to (..., features).
+
+    `weight` of shape (count, features) starts as `init(shape, rng, dtype)`, by default standard normal. Indices that
+    are not integers raise TypeError, those outside the table ValueError.
+    """
+
+    def __init__(self, count: int, features: int, rng, init=None, dtype="float32"):
+        self.count, self.features = extent("Embedding count", count), extent("Embedding features", features)
+        rng, shape = as_generator(rng), (count, features)
+        values = rng.standard_normal(shape, as_dtype(dtype)) if init is None else init(shape, rng, dtype)
+        self.weight = Parameter(values)
+
+    def __call__(self, indices, rng=None):
+        indices = raw(indices)
+        indices = indices if hasattr(indices, "dtype") else np.asarray(indices)
+        if indices.dtype.kind not in "iu":
+            raise TypeError(f"Embedding indices: expected integers, got {indices.dtype}")
+        if indices.size and not (indices.min() >= 0 and indices.max() < self.count):
+            raise ValueError(f"Embedding indices: expected 0 … {self.count - 1}, "
+                             f"got {indices.min()} … {indices.max()}")
+        return ops.take(self.weight, indices, axis=0)

@@ -1,0 +1,35 @@
+"""The multilayer perceptron."""
+
+from .. import ops
+from ..arrays import as_generator
+from .dropout import Dropout
+from .initializers import glorot_uniform
+from .linear import Linear
+from .module import Module
+
+
+class MLP(Module):
+    """Linear layers with an activation after each but the last: (..., sizes[0]) to (..., sizes[-1]).
+
+    `activation` is a function of a Tensor (or a Module, shared by all layers). In training calls, those with
+    `rng`, dropout at rate `dropout` follows each activation. `init` makes the weights, as in Linear.
+    """
+
+    def __init__(self, sizes, activation=ops.relu, *, rng, dropout: float = 0.0, init=glorot_uniform,
+                 bias: bool = True, dtype="float32"):
+        sizes = tuple(sizes)
+        if len(sizes) < 2:
+            raise ValueError(f"MLP sizes: expected at least two, inputs and outputs, got {sizes}")
+        if not callable(activation):
+            raise TypeError(f"MLP activation: expected a function such as ops.relu, got {activation!r}")
+        rng = as_generator(rng)
+        self.layers = [Linear(n, m, rng, bias, init, dtype) for n, m in zip(sizes, sizes[1:], strict=False)]
+        self.activation = activation
+        self.dropout = Dropout(dropout)
+
+    def __call__(self, x, rng=None):
+        rng = None if rng is None else as_generator(rng)  # one stream for all layers, also for an integer seed
+        *hidden, last = self.layers
+        for layer in hidden:
+            x = self.dropout(self.activation(layer(x)), rng)
+        return last(x)

@@ -1,0 +1,146 @@
+"""`Module`: an object whose parameters are found by walking its attributes.
+
+    class Affine(Module):
+        def __init__(self, n, *, rng):
+            self.weight = Parameter(he_uniform((n, n), rng))
+            self.bias = Parameter(zeros((n,)))
+
+        def __call__(self, x, rng=None):
+            return x @ self.weight + self.bias
+
+There is no registration and nothing to call first: whatever Parameters, Buffers and Modules an attribute holds,
+directly or in lists, tuples and dicts, belongs to the module, under the name that leads there (`layers.0.weight`).
+There is no training mode either: a call with `rng` is a training call (dropout acts), a call without is
+deterministic inference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ..arrays import array_module, as_dtype, to_device, to_numpy
+from ..autograd import Leaf, Parameter, Tensor
+from ..autograd.tensor import raw
+from .table import parameter_table
+
+
+class Buffer(Tensor):
+    """An array that belongs to a module and is saved with it, but is not trained: a running mean, a counter.
+
+    In ops it is a constant. `assign` is how it changes.
+    """
+
+    __slots__ = ()
+
+    def __init__(self, data):
+        super().__init__(data)
+        self.edge = None
+
+    def assign(self, values) -> None:
+        """Copy `values` into the array. Raises ValueError when the shape differs."""
+        values = raw(values)
+        if np.shape(values) != self.data.shape:
+            raise ValueError(f"Buffer.assign values: expected shape {self.data.shape}, got {np.shape(values)}")
+        self.data[...] = values
+
+
+class Module:
+    """Base class of layers and models; a subclass writes `__init__` and `__call__` (or `forward`)."""
+
+    def __call__(self, *args, **keywords):
+        forward = getattr(self, "forward", None)
+        if forward is None:
+            raise TypeError(f"{type(self).__name__} defines neither __call__ nor forward")
+        return forward(*args, **keywords)
+
+    def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
+        """Each parameter with its name, frozen ones too; one that is met twice under the first of its names."""
+        return ((name, found) for name, found in _walk(self, "", set()) if isinstance(found, Parameter))
+
+    def named_buffers(self) -> Iterator[tuple[str, Buffer]]:
+        """Each buffer with its name."""
+        return ((name, found) for name, found in _walk(self, "", set()) if isinstance(found, Buffer))
+
+    def parameters(self) -> list[Parameter]:
+        """The trainable parameters (those that are not frozen), each once: what `grad` and optimisers take."""
+        return [parameter for _, parameter in self.named_parameters() if not parameter.frozen]
+
+    def state_dict(self) -> dict[str, np.ndarray]:
+        """Copies of all parameters and buffers, by name, as NumPy arrays."""
+        return {name: np.array(to_numpy(found.data), order="C") for name, found in _walk(self, "", set())}
+
+    def load_state_dict(self, state) -> None:
+        """Take over the values of a `state_dict`, in place: arrays that share memory with parameters see them.
+
+        Raises ValueError, naming everything that is missing, unexpected or of another shape or dtype, before
+        anything is changed.
+        """
+        own = dict(_walk(self, "", set()))
+        values = {name: raw(value) if hasattr(value, "dtype") else np.asarray(value) for name, value in state.items()}
+        problems = [f"missing {name}" for name in own if name not in values]
+        problems += [f"unexpected {name}" for name in values if name not in own]
+        for name in (name for name in own if name in values):
+            ours, theirs = own[name], values[name]
+            if (ours.shape, ours.dtype) != (theirs.shape, theirs.dtype):
+                problems.append(f"{name}: expected shape {ours.shape} and dtype {ours.dtype}, "
+                                f"got {theirs.shape} and {theirs.dtype}")
+        if problems:
+            raise ValueError(f"state of {type(self).__name__} does not fit: {'; '.join(problems)}")
+        for name, found in own.items():
+            found.assign(array_module(found.data).asarray(values[name]))
+
+    def freeze(self) -> Module:
+        """Make every parameter a constant; returns the module."""
+        for _, parameter in self.named_parameters():
+            parameter.freeze()
+        return self
+
+    def unfreeze(self) -> Module:
+        """Make every parameter trainable again; returns the module."""
+        for _, parameter in self.named_parameters():
+            parameter.freeze(False)
+        return self
+
+    def to(self, device: str | None = None, dtype=None) -> Module:
+        """Move parameters and buffers to a device ("cpu", "cuda"), or floating ones to a dtype; returns the module.
+
+        The arrays are replaced: pack them into a ParameterBuffer after this, not before. Errors as in
+        `minigen.arrays.to_device` and `as_dtype`, before anything is changed.
+        """
+        dtype = None if dtype is None else as_dtype(dtype)
+        found = [tensor for _, tensor in _walk(self, "", set())]
+        arrays = [tensor.data if device is None else to_device(tensor.data, device) for tensor in found]
+        for tensor, array in zip(found, arrays, strict=True):
+            if dtype is not None and array.dtype.kind == "f":
+                array = array.astype(dtype, copy=False)
+            if array is not tensor.data:
+                tensor.data = array
+                tensor.edge = None if tensor.edge is None else (Leaf(array), 0, 0)
+        return self
+
+    def __repr__(self):
+        return parameter_table(type(self).__name__, list(_walk(self, "", set())))
+
+
+def _walk(value, name, seen):
+    """Parameters and buffers below `value` with their names, in the order of the attributes, each object once."""
+    if isinstance(value, Parameter | Buffer):
+        if id(value) not in seen:
+            seen.add(id(value))
+            yield name, value
+        return
+    if isinstance(value, Module):
+        if id(value) in seen:
+            return
+        seen.add(id(value))
+        children = vars(value).items()
+    elif isinstance(value, dict):
+        children = value.items()
+    elif isinstance(value, list | tuple):
+        children = enumerate(value)
+    else:
+        return
+    for key, child in children:
+        yield from _walk(child, f"{name}.{key}" if name else str(key), seen)
