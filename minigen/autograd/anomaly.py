@@ -1,16 +1,14 @@
 """`detect_anomaly`: find the op, and the line of code, that first made a NaN or an infinity."""
 
-from __future__ import annotations
-
 import contextlib
 import linecache
 import os
 import sys
 
-from .tensor import Node, modes
+from .tensor import Node, modes, raw
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
-_ENGINE = tuple(_PACKAGE + folder + os.sep for folder in ("autograd", "ops", "kernels"))
+_ENGINE = tuple(_PACKAGE + folder + os.sep for folder in ("autograd", "ops", "kernels")) + (contextlib.__file__,)
 
 
 class AnomalyError(FloatingPointError):
@@ -33,10 +31,10 @@ class TracedNode(Node):
 
 @contextlib.contextmanager
 def detect_anomaly():
-    """Within this context (and this thread), the first op to make a NaN or infinity raises `AnomalyError`.
+    """Within this context (and this thread) the first op to make a NaN or infinity raises `AnomalyError`.
 
-    The error names the op and the line that called it, in the forward pass at once, in the sweep by the line that
-    recorded the op. Every op is checked and traced, so this is slow.
+    In the forward pass it is raised at once, in a sweep it names the line that recorded the op. Every op is checked and
+    traced, so this is slow.
     """
     before = modes.recording, modes.anomaly
     modes.set(modes.recording, True)
@@ -47,43 +45,40 @@ def detect_anomaly():
 
 
 def calling_line() -> str:
-    """The innermost line outside the engine, and, if that is within minigen, the user's line that led there."""
-    lines = []
-    frame = sys._getframe(1)
+    """The innermost line outside the engine and, if that is within minigen, the user's line that led there."""
+    lines, frame = [], sys._getframe(1)
     while frame is not None:
-        path = frame.f_code.co_filename
-        if not path.startswith(_ENGINE) and "contextlib" not in path:
-            if not lines or not path.startswith(_PACKAGE):
-                code = linecache.getline(path, frame.f_lineno).strip()
-                lines.append(f"{path}:{frame.f_lineno}{': ' + code if code else ''}")
-            if not path.startswith(_PACKAGE):
+        path, number = frame.f_code.co_filename, frame.f_lineno
+        user = not path.startswith(_PACKAGE)
+        if not path.startswith(_ENGINE) and (user or not lines):
+            lines.append(f"{path}:{number}: {linecache.getline(path, number).strip()}".rstrip(": "))
+            if user:
                 break
         frame = frame.f_back
     return ", called from ".join(lines)
 
 
 def is_finite(value) -> bool:
-    """Whether a floating array has neither NaN nor infinity; other data are finite."""
+    """Whether an array has neither NaN nor infinity; data that are not floating are finite."""
+    value = raw(value)
     if getattr(value, "dtype", None) is None or value.dtype.kind != "f":
         return True
-    return bool((value - value == 0).all())  # inf - inf and NaN - NaN are NaN; needs no array module
+    return bool((abs(value) < float("inf")).all())  # false for NaN too; needs no array module
 
 
 def check_forward(op: str, inputs, outputs) -> None:
     """Raise AnomalyError if `outputs` are not finite, saying whether an input was already not."""
-    if all(is_finite(y) for y in outputs):
-        return
-    line = calling_line()
-    bad = [i for i, x in enumerate(inputs) if not is_finite(x)]
-    cause = f"was given a NaN or infinity as input {bad[0]}" if bad else "made a NaN or infinity of finite inputs"
-    raise AnomalyError(f"op {op} {cause}, at {line}", op, line, backward=False)
+    if not all(is_finite(y) for y in outputs):
+        bad = [i for i, x in enumerate(inputs) if not is_finite(x)]
+        cause = f"was given a NaN or infinity as input {bad[0]}" if bad else "made a NaN or infinity of finite inputs"
+        line = calling_line()
+        raise AnomalyError(f"op {op} {cause}, at {line}", op, line, backward=False)
 
 
-def check_backward(node: Node, cotangents) -> None:
+def check_backward(node, cotangents) -> None:
     """Raise AnomalyError if a cotangent that the node's rule returned is not finite."""
     for i, g in enumerate(cotangents):
-        if g is not None and not is_finite(getattr(g, "data", g) if hasattr(g, "edge") else g):
-            op = node.primitive.name
-            line = node.line or "a line that was not traced (record the graph inside detect_anomaly too)"
+        if g is not None and not is_finite(g):
+            op, line = node.primitive.name, node.line or "a line not traced: record the graph in detect_anomaly too"
             raise AnomalyError(f"the gradient of op {op} became a NaN or infinity for input {i}; the op was called at "
                                f"{line}", op, line, backward=True)

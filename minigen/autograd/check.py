@@ -18,79 +18,69 @@ def check_grads(f: Callable, args, order: int = 2, *, rtol: float = 1e-5, atol: 
                 rng: int = 0) -> None:
     """Hold f's gradients, up to `order`, against central differences.
 
-    f takes the `args` (float arrays, used as float64; anything else is passed on as it is) as Tensors and returns a
-    Tensor or a tuple of Tensors. It is contracted with random cotangents v to φ(x) = Σ v·f(x); then for each
-    argument the derivative of φ along a random unit direction u, from the sweep, is compared with the five-point
-    central difference (-φ(x+2hu) + 8φ(x+hu) - 8φ(x-hu) + φ(x-2hu)) / 12h, whose error is of order h⁴. The second
-    order checks the gradient in the same way, and so on.
+    f takes the `args` (float arrays are made float64 Tensors, anything else is passed on as it is) and returns a Tensor
+    or several. With random cotangents v let φ(x) = Σ v·f(x): for each argument the sweep's derivative of φ along a
+    random unit direction u is compared with the five-point difference
+    (φ(x - 2hu) - 8φ(x - hu) + 8φ(x + hu) - φ(x + 2hu)) / 12h, whose error is of order h⁴. The second order checks the
+    gradient itself in the same way, and so on.
 
-    Raises GradientError, naming the order, the argument and its worst element with both values, when they differ
-    by more than `atol + rtol·|numeric|` (scaled by the largest term that enters).
+    Raises GradientError, naming the order, the argument and its worst element with both values, where they differ by
+    more than `atol + rtol·scale`, the scale being the sum of the derivative's terms in absolute value.
     """
     random = np.random.default_rng(rng)
-    args = [np.asarray(raw(a), np.float64) if getattr(raw(a), "dtype", np.dtype(int)).kind == "f" or
-            isinstance(a, float) else a for a in args]
+    args = [np.array(raw(a), np.float64) if np.asarray(raw(a)).dtype.kind == "f" else a for a in args]
     active = [i for i, a in enumerate(args) if isinstance(a, np.ndarray) and a.dtype == np.float64]
-
-    def as_tuple(value):
-        return tuple(value) if isinstance(value, tuple | list) else (value,)
-
-    def as_tensors(values):
-        return [Tensor(a) if i in active else a for i, a in enumerate(values)]
-
-    def gradients_of(function):
-        """The function's contraction with fixed random cotangents, differentiated: again a function of the args."""
-        sample = as_tuple(function(*as_tensors(args)))
-        cotangents = [random.standard_normal(y.shape) for y in sample]
-
-        def contract(*values):
-            outputs = as_tuple(function(*values))
-            return sum((y * v).sum() for y, v in zip(outputs, cotangents, strict=True))
-
-        def differentiate(*values):
-            return tuple(grad(contract(*values), [values[i] for i in active], create_graph=True))
-
-        return contract, differentiate
-
     function = f
     for level in range(1, order + 1):
-        contract, differentiate = gradients_of(function)
-        analytic = [g.data for g in differentiate(*as_tensors(args))]
+        phi, gradient_of = _contraction(function, args, active, random)
+        for i, g in zip(active, gradient_of(*_tensors(args, active)), strict=True):
+            x, gradient = args[i], g.data
 
-        def value(i, x, contract=contract):
-            moved = list(args)
-            moved[i] = x
-            return float(raw(contract(*as_tensors(moved))))
+            def along(direction, i=i, x=x, phi=phi):
+                h = step * max(1.0, 1e-2 * float(np.abs(x).max(initial=0.0)))
+                terms = [(-2, 1), (-1, -8), (1, 8), (2, -1)]
+                values = [c * float(raw(phi(*_tensors([*args[:i], x + k * h * direction, *args[i + 1 :]], active))))
+                          for k, c in terms]
+                return sum(values) / (12 * h)
 
-        for i, gradient in zip(active, analytic, strict=True):
-            if gradient.shape != args[i].shape or gradient.dtype != np.float64:
-                raise GradientError(f"order {level}, argument {i}: gradient has shape {gradient.shape} and dtype "
-                                    f"{gradient.dtype}, the argument {args[i].shape} and float64")
-            direction = random.standard_normal(args[i].shape)
-            direction /= max(np.sqrt((direction**2).sum()), 1e-300)
-            expected = _central(lambda x, i=i: value(i, x), args[i], direction, step)
-            found = float((gradient * direction).sum())
-            scale = max(abs(expected), float((np.abs(gradient * direction)).sum()))
-            if args[i].size and not abs(found - expected) <= atol + rtol * scale:
-                raise GradientError(_explain(level, i, args[i], gradient, lambda x, i=i: value(i, x), step))
-        function = differentiate
+            u = random.standard_normal(x.shape)
+            u /= max(float(np.sqrt((u * u).sum())), 1e-300)
+            numeric, analytic = along(u), float((gradient * u).sum())
+            scale = max(abs(numeric), float(np.abs(gradient * u).sum()))
+            if x.size and not abs(analytic - numeric) <= atol + rtol * scale:
+                raise GradientError(_worst(level, i, gradient, along))
+        function = gradient_of
 
 
-def _central(phi, x, direction, step):
-    h = step * max(1.0, float(np.abs(x).max(initial=0.0)) * 1e-2)
-    far, near = 2 * h * direction, h * direction
-    return (8 * (phi(x + near) - phi(x - near)) - (phi(x + far) - phi(x - far))) / (12 * h)
+def _tensors(args, active):
+    return [Tensor(a) if i in active else a for i, a in enumerate(args)]
 
 
-def _explain(level, i, x, gradient, phi, step) -> str:
-    """Which element is worst, by one difference for each element."""
-    numeric = np.zeros_like(x)
-    for index in np.ndindex(x.shape):
-        unit = np.zeros_like(x)
+def _contraction(function, args, active, random):
+    """φ, the sum of the function's outputs times fixed random cotangents, and φ's gradient, again a function."""
+    def outputs(values):
+        result = function(*values)
+        return result if isinstance(result, tuple | list) else (result,)
+
+    cotangents = [random.standard_normal(y.shape) for y in outputs(_tensors(args, active))]
+
+    def phi(*values):
+        return sum((y * v).sum() for y, v in zip(outputs(values), cotangents, strict=True))
+
+    def gradient_of(*values):
+        return grad(phi(*values), tuple(values[i] for i in active), create_graph=True)
+
+    return phi, gradient_of
+
+
+def _worst(level, i, gradient, along) -> str:
+    """What is wrong, at the element where it is most wrong: one difference for each element."""
+    numeric = np.zeros_like(gradient)
+    for index in np.ndindex(gradient.shape):
+        unit = np.zeros_like(gradient)
         unit[index] = 1.0
-        numeric[index] = _central(phi, x, unit, step)
-    error = np.abs(numeric - gradient)
-    error[np.isnan(error)] = np.inf
-    worst = np.unravel_index(int(error.argmax()), x.shape)
-    return (f"gradient of order {level} with respect to argument {i} is wrong: worst at index "
-            f"{tuple(int(k) for k in worst)}, analytic {gradient[worst]:.10g}, numeric {numeric[worst]:.10g}")
+        numeric[index] = along(unit)
+    error = np.nan_to_num(np.abs(numeric - gradient), nan=np.inf)
+    worst = tuple(int(k) for k in np.unravel_index(int(error.argmax()), error.shape))
+    return (f"gradient of order {level} with respect to argument {i} is wrong: worst at index {worst}, "
+            f"analytic {gradient[worst]:.10g}, numeric {numeric[worst]:.10g}")

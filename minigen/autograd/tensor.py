@@ -1,13 +1,12 @@
-"""Tensors, parameters and the nodes of the graph that differentiation walks.
+"""Tensors, parameters, and the nodes of the graph that differentiation walks.
 
-A `Tensor` is an array and, if it takes part in differentiation, an edge: which node of the graph made it, and as
-which of the node's outputs. Edges point from results to inputs, and a node never holds a Tensor, so the graph has
-no reference cycles: it goes when the last Tensor that leads to it goes.
+A `Tensor` is an array and, if it takes part in differentiation, an edge: which node made it, and as which of the node's
+outputs. Edges point from results to inputs and a node never holds a Tensor, so the graph has no reference cycles: it
+goes when the last Tensor that leads to it goes.
 """
 
-from __future__ import annotations
-
 import itertools
+import operator
 import threading
 
 import numpy as np
@@ -16,17 +15,15 @@ _next_number = itertools.count().__next__
 
 
 class Modes(threading.local):
-    """What the current thread does with an op: `recording` builds the graph, `anomaly` checks every value.
+    """What this thread does with an op: `recording` builds the graph, `anomaly` checks every value.
 
-    `plain` is true in the usual state (recording, no anomaly check): the one flag that every op reads.
+    `plain` is the usual state (recording, no anomaly check), the one flag that every op reads.
     """
 
-    recording = True
-    anomaly = False
-    plain = True
+    recording, anomaly, plain = True, False, True
 
     def set(self, recording: bool, anomaly: bool) -> None:
-        """Set both modes for this thread."""
+        """Set both modes."""
         self.recording, self.anomaly, self.plain = recording, anomaly, recording and not anomaly
 
 
@@ -36,15 +33,13 @@ modes = Modes()
 class Node:
     """One application of a primitive: where its inputs came from and what its VJP needs.
 
-    `edges` has, for each input, `(node, output index, version)`, or None for an input that is not differentiated.
-    `residuals` are the arrays and static values that the primitive declared (None once a sweep has freed them),
-    `static` its static parameters, `outputs` the (shape, dtype) of each output. `number` counts up with creation,
-    so that descending numbers are a topological order.
+    `edges` has `(node, output index, version)` for each input, or None for one that is not differentiated; `residuals`
+    what the primitive declared (None once a sweep has freed it); `static` its static parameters; `outputs` the (shape,
+    dtype) of each output. `number` counts up with creation: descending numbers are a topological order.
     """
 
     __slots__ = ("primitive", "edges", "residuals", "static", "outputs", "number")
-    version = 0
-    line = None
+    version, line = 0, None
 
     def __init__(self, primitive, edges, residuals, static, outputs):
         self.primitive = primitive
@@ -62,18 +57,15 @@ class Leaf(Node):
 
     def __init__(self, data):
         super().__init__(None, (), (), None, ((data.shape, data.dtype),))
-        self.version = 0
-        self.grad = None
+        self.version, self.grad = 0, None
 
 
 class Tensor:
     """An immutable array that remembers how it was computed.
 
-    Tensor(data) makes a leaf of the graph from anything NumPy takes as an array (shared, not copied) or from a
-    CuPy array. Floating data must be float32 or float64; integer and boolean data are carried along, but never
-    differentiated. `data` is the array, `grad` what `backward` has accumulated.
-
-    Raises TypeError for data of any other type.
+    Tensor(data) makes a leaf of the graph from anything NumPy takes as an array (shared, not copied) or a CuPy array.
+    float32 and float64 are differentiated, integers and booleans only carried along. `data` is the array.
+    Raises TypeError for any other dtype.
     """
 
     __slots__ = ("data", "edge")
@@ -95,27 +87,24 @@ class Tensor:
     dtype = property(lambda self: self.data.dtype, doc="The dtype of the elements.")
 
     @property
+    def is_leaf(self) -> bool:
+        """Whether this Tensor takes part in differentiation and no op made it."""
+        return self.edge is not None and isinstance(self.edge[0], Leaf)
+
+    @property
     def grad(self):
-        """The plain array that `backward` has accumulated here, or None; only leaves have one."""
+        """The plain array that `backward` has accumulated in this leaf, or None."""
         return self.edge[0].grad if self.is_leaf else None
 
     @grad.setter
     def grad(self, value):
         if not self.is_leaf:
-            raise TypeError("Tensor.grad: only a leaf has a gradient to set, this Tensor is the result of an op")
+            raise TypeError("Tensor.grad: only a leaf has a gradient to set, and this Tensor is none")
         self.edge[0].grad = value
 
-    @property
-    def is_leaf(self) -> bool:
-        """Whether this Tensor takes part in differentiation and no op made it."""
-        return self.edge is not None and isinstance(self.edge[0], Leaf)
-
     def backward(self, cotangent=None, retain_graph=False) -> None:
-        """Add the gradient of this Tensor to `.grad` of every leaf that it depends on.
-
-        `cotangent` has this Tensor's shape and may be left out for a single element. Gradients are plain arrays.
-        """
-        from .sweep import accumulate_leaves
+        """Add the gradient of this Tensor to `.grad` of every leaf that it depends on; arguments as in `grad`."""
+        from .sweep import accumulate_leaves  # the sweep needs Tensors first
 
         accumulate_leaves(self, cotangent, retain_graph)
 
@@ -127,34 +116,13 @@ class Tensor:
         made = "" if self.edge is None or self.is_leaf else f", from={self.edge[0].primitive.name}"
         return f"{type(self).__name__}({self.data!r}{made})"
 
-    def __len__(self):
-        return len(self.data)
-
     def __iter__(self):
-        if self.data.ndim == 0:
-            raise TypeError("a 0-d Tensor cannot be iterated over")
-        return (self[i] for i in range(len(self.data)))
+        return (self[i] for i in range(len(self)))
 
-    def __bool__(self):
-        return bool(self.data)
-
-    def __float__(self):
-        return float(self.data)
-
-    def __int__(self):
-        return int(self.data)
+    __hash__ = object.__hash__  # by identity, whereas == is elementwise
 
     def __reduce__(self):
         return type(self), (self.data,)  # copies and pickles are new leaves: the graph stays behind
-
-    # Comparisons are data, not differentiated; identity is what dictionaries and sets go by.
-    __hash__ = object.__hash__
-    __eq__ = lambda self, other: self.data == raw(other)  # noqa: E731
-    __ne__ = lambda self, other: self.data != raw(other)  # noqa: E731
-    __lt__ = lambda self, other: self.data < raw(other)  # noqa: E731
-    __le__ = lambda self, other: self.data <= raw(other)  # noqa: E731
-    __gt__ = lambda self, other: self.data > raw(other)  # noqa: E731
-    __ge__ = lambda self, other: self.data >= raw(other)  # noqa: E731
 
     def __setitem__(self, index, value):
         raise TypeError("Tensors are immutable: use minigen.ops.where(mask, new, tensor), or build the array first")
@@ -168,11 +136,20 @@ class Tensor:
                         "the op of minigen.ops nearest to it; for the plain array, tensor.data")
 
 
+def _on_array(function):
+    return lambda self, *others: function(self.data, *map(raw, others))
+
+
+# Comparisons give plain boolean arrays: data, not differentiated.
+for _function in (operator.eq, operator.ne, operator.lt, operator.le, operator.gt, operator.ge, len, bool, float, int):
+    setattr(Tensor, f"__{_function.__name__}__", _on_array(_function))
+
+
 class Parameter(Tensor):
     """A leaf Tensor that belongs to a module and that an optimiser changes in place.
 
-    Every change raises its version, and a sweep through a graph that recorded an older version raises an error:
-    the values that the graph's residuals point to are no longer those of the forward pass.
+    Every change raises its version. A sweep through a graph that recorded an older version raises an error, since the
+    graph's residuals no longer have the values of the forward pass.
     """
 
     __slots__ = ("frozen",)
@@ -184,7 +161,7 @@ class Parameter(Tensor):
         self.frozen = False
 
     def changed(self) -> None:
-        """Say that `data` was written to; graphs recorded before can no longer be swept."""
+        """Say that `data` was written to: graphs recorded before can no longer be swept."""
         if self.edge is not None:
             leaf = self.edge[0]
             leaf.version += 1
@@ -199,10 +176,9 @@ class Parameter(Tensor):
         self.changed()
 
     def freeze(self, frozen: bool = True) -> None:
-        """Make the parameter a constant (or, with `frozen=False`, trainable again)."""
+        """Make the parameter a constant or, with `frozen=False`, trainable again."""
         if frozen != self.frozen:
-            self.frozen = frozen
-            self.edge = None if frozen else (Leaf(self.data), 0, 0)
+            self.frozen, self.edge = frozen, None if frozen else (Leaf(self.data), 0, 0)
 
 
 def raw(value):
@@ -211,8 +187,8 @@ def raw(value):
 
 
 def as_result(data, edge) -> Tensor:
-    """A Tensor for an op's result; NumPy scalars (what NumPy makes of 0-d results) become 0-d arrays."""
-    tensor = object.__new__(Tensor)  # skips the checks of Tensor.__init__
+    """A Tensor for an op's result; NumPy scalars, what NumPy makes of 0-d results, become 0-d arrays."""
+    tensor = object.__new__(Tensor)  # without the checks of Tensor.__init__
     tensor.data = np.asarray(data) if isinstance(data, np.generic) else data
     tensor.edge = edge
     return tensor

@@ -21,28 +21,22 @@ def value_and_grad(f: Callable, argnums: int | tuple[int, ...] = 0) -> Callable:
     """
 
     def evaluate(*args, **keywords):
-        args, inputs, higher = _differentiable(args, argnums)
+        args, inputs, higher = _differentiable(args, (argnums,) if isinstance(argnums, int) else argnums)
         output = f(*args, **keywords)
-        flat, rebuilds = [], []
-        for structure in inputs:
-            leaves, rebuild = flatten(structure)
-            flat += leaves
-            rebuilds.append((len(leaves), rebuild))
-        gradients = iter(grad(output, flat, create_graph=higher))
-        results = tuple(rebuild([next(gradients) for _ in range(n)]) for n, rebuild in rebuilds)
-        return output if higher else output.data, results[0] if isinstance(argnums, int) else results
+        gradients = grad(output, inputs, create_graph=higher)
+        return output if higher else output.data, gradients[0] if isinstance(argnums, int) else gradients
 
     return evaluate
 
 
 def vjp(f: Callable, *primals):
     """f's value at `primals`, and its pullback: a function from the value's cotangent to a tuple of theirs."""
-    args, inputs, higher = _differentiable(primals, tuple(range(len(primals))))
+    args, inputs, higher = _differentiable(primals, range(len(primals)))
     output = f(*args)
 
     def pullback(cotangent):
         record = higher or (isinstance(cotangent, Tensor) and cotangent.edge is not None and modes.recording)
-        return grad(output, tuple(inputs), cotangent, create_graph=record, retain_graph=True)
+        return grad(output, inputs, cotangent, create_graph=record, retain_graph=True)
 
     return output if higher else output.data, pullback
 
@@ -55,10 +49,10 @@ def jvp(f: Callable, primals, tangents):
     """
     if len(primals) != len(tangents):
         raise ValueError(f"jvp tangents: expected {len(primals)}, one per primal, got {len(tangents)}")
-    args, inputs, higher = _differentiable(primals, tuple(range(len(primals))))
+    args, inputs, higher = _differentiable(primals, range(len(primals)))
     output = f(*args)
     dummy = Tensor(array_module(output.data).zeros_like(output.data))
-    pulled = grad(output, tuple(inputs), dummy, create_graph=True)
+    pulled = grad(output, inputs, dummy, create_graph=True)
     product = sum((row * tangent).sum() for row, tangent in zip(pulled, tangents, strict=True))
     return output if higher else output.data, grad(product, dummy, create_graph=higher)
 
@@ -99,17 +93,14 @@ def hvp(f: Callable) -> Callable:
 
 def _differentiable(args, argnums):
     """The arguments with those of `argnums` made Tensors, these Tensors, and whether to record the derivatives."""
-    chosen = (argnums,) if isinstance(argnums, int) else tuple(argnums)
-    args = list(args)
-    higher, inputs = False, []
-    for i in chosen:
+    args, higher = list(args), False
+    for i in argnums:
         if not 0 <= i < len(args):
             raise ValueError(f"argnums: expected positions among {len(args)} arguments, got {i}")
         leaves, rebuild = flatten(args[i])
-        higher = higher or any(isinstance(x, Tensor) and x.edge is not None for x in leaves)
+        higher = higher or (modes.recording and any(isinstance(x, Tensor) and x.edge is not None for x in leaves))
         args[i] = rebuild([_as_input(x, i) for x in leaves])
-        inputs.append(args[i])
-    return args, inputs, higher and modes.recording
+    return args, tuple(args[i] for i in argnums), higher
 
 
 def _as_input(x, i):
@@ -123,8 +114,11 @@ def _rows(output, x, higher):
     """The Jacobian of `output` with respect to `x`, one sweep a row."""
     xp = array_module(x.data)
     basis = xp.eye(output.size, dtype=output.dtype)
-    rows = [grad(output, x, row.reshape(output.shape), create_graph=higher, retain_graph=True) for row in basis]
-    if higher:  # placed by outer products, since rows that are Tensors cannot be written into an array
-        matrix = sum(e[:, None] * row.reshape((1, x.size)) for e, row in zip(basis, rows, strict=True))
-        return matrix.reshape(output.shape + x.shape) if rows else xp.zeros(output.shape + x.shape, x.dtype)
-    return xp.stack(rows).reshape(output.shape + x.shape) if rows else xp.zeros(output.shape + x.shape, x.dtype)
+    rows = [grad(output, x, e.reshape(output.shape), create_graph=higher, retain_graph=True) for e in basis]
+    matrix = xp.zeros((output.size, x.size), x.dtype)
+    for i, row in enumerate(rows):
+        if higher:  # placed by an outer product, since a Tensor cannot be written into
+            matrix = matrix + basis[i, :, None] * row.reshape((1, x.size))
+        else:
+            matrix[i] = row.reshape(-1)
+    return matrix.reshape(output.shape + x.shape)
