@@ -1,0 +1,39 @@
+"""Data: readers of files, the carried digits, splits, preprocessing and batches."""
+
+from . import binarize
+from .codec import CharacterCodec
+from .dataset import Dataset, from_arrays
+from .digits import digits
+from .errors import DataError
+from .idx import read_idx
+from .loader import Loader
+from .loading import available, load
+from .mnist import mnist
+from .npz import read_npy, read_npz
+from .preprocess import Standardizer, dequantize, quantize
+from .splitting import split, split_indices
+from .table import read_csv
+from .text import read_text
+
+__all__ = [
+    "CharacterCodec",
+    "DataError",
+    "Dataset",
+    "Loader",
+    "Standardizer",
+    "available",
+    "binarize",
+    "dequantize",
+    "digits",
+    "from_arrays",
+    "load",
+    "mnist",
+    "quantize",
+    "read_csv",
+    "read_idx",
+    "read_npy",
+    "read_npz",
+    "read_text",
+    "split",
+    "split_indices",
+]

@@ -1,0 +1,55 @@
+"""What every reader of data files holds to: one error, and limits on sizes that a file only claims."""
+
+import stat
+from contextlib import contextmanager
+from pathlib import Path
+
+# No file is read that holds, or says that it unpacks to, more than this.
+MAX_BYTES = 4 * 2**30
+# A compressed file may claim FREE_BYTES whatever its size, and beyond that MAX_RATIO times its own size:
+# real data sets stay below 100, while a zip bomb reaches the 1,032 that deflate can do.
+MAX_RATIO = 250
+FREE_BYTES = 64 * 2**20
+
+
+class DataError(ValueError):
+    """A data file, or an array from one, that is not what a reader needs; the message names file and place."""
+
+
+def allowance(file_size: int) -> int:
+    """How many bytes a compressed file of `file_size` bytes may unpack to."""
+    return min(MAX_BYTES, FREE_BYTES + MAX_RATIO * file_size)
+
+
+def check_claim(source, claimed: int, file_size: int):
+    """Raise DataError if a compressed file of `file_size` bytes claims to unpack to too much."""
+    if claimed > allowance(file_size):
+        raise DataError(
+            f"{source}: says that it unpacks to {claimed} bytes; expected at most {allowance(file_size)} from a "
+            f"file of {file_size} bytes (is it damaged, or made to exhaust the memory?)"
+        )
+
+
+@contextmanager
+def opened(path):
+    """Open a regular, non-empty file for reading: gives (file, its size in bytes).
+
+    Errors of the file system, here and in the body, come out as DataError.
+    """
+    path = Path(path)
+    try:
+        info = path.stat()
+        if not stat.S_ISREG(info.st_mode):
+            raise DataError(f"{path}: expected a file, got {'a folder' if path.is_dir() else 'a special file'}")
+        if info.st_size == 0:
+            raise DataError(f"{path}: the file is empty")
+        if info.st_size > MAX_BYTES:
+            raise DataError(f"{path}: expected a file of at most {MAX_BYTES} bytes, got {info.st_size}")
+        with open(path, "rb") as file:
+            yield file, info.st_size
+    except DataError:
+        raise
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except ValueError as error:
+        raise DataError(f"{str(path)!r}: cannot be read: {error}") from error

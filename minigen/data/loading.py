@@ -1,0 +1,154 @@
+"""`load`: a data set by name or from a file, and `available`: which names there are."""
+
+import difflib
+import os
+from pathlib import Path
+
+from ..arrays.stream import check_integer
+from ..protocols import DataSpec
+from .dataset import Dataset, from_arrays
+from .digits import digits
+from .errors import DataError
+from .idx import read_idx
+from .mnist import mnist
+from .npz import read_npy, read_npz
+from .table import read_csv
+from .text import read_text, text_windows
+
+BUILT_IN = ("digits", "digits:gray", "mnist", "mnist:threshold", "mnist:fixed", "mnist:dynamic")
+SUFFIXES = (".npz", ".npy", ".csv", ".tsv", ".txt", ".gz", ".idx")
+# What a split may be called in an .npz file, and what its labels.
+ARRAYS = {
+    "train": ("train", "x_train", "train_x"),
+    "validation": ("validation", "valid", "val", "x_validation", "x_valid", "x_val", "valid_x", "val_x"),
+    "test": ("test", "x_test", "test_x"),
+    "x": ("x", "data", "images", "arr_0"),
+}
+LABELS = {
+    "train": ("train_labels", "y_train", "train_y"),
+    "validation": ("validation_labels", "valid_labels", "y_validation", "y_valid", "y_val"),
+    "test": ("test_labels", "y_test", "test_y"),
+    "x": ("labels", "y"),
+}
+
+
+def available() -> list[str]:
+    """The names that `load` knows: those built in, and the files in the folder that MINIGEN_DATA names."""
+    return [*BUILT_IN, *sorted(set(_named_files()) - set(BUILT_IN))]
+
+
+def load(name, seed: int = 0, kind: str | None = None, length: int = 64) -> Dataset:
+    """The data set of a name in `available()`, or in the file or folder at a path.
+
+    Files: .npz (arrays `train`, `valid` or `validation`, `test`; or `x`), .npy, .csv and .tsv (numbers, with
+    or without a line of names), IDX (plain or .gz; images get a channel axis), .txt (windows of `length`
+    characters with a codec); a folder is taken for MNIST's. Splits that a file does not have are cut by
+    `seed`, a fifth for testing and a tenth of the rest for validation; text is cut in order. `kind` overrides
+    what the values suggest, as in `from_arrays`. Raises DataError for a file that is missing or malformed, and
+    ValueError for an unknown name, with the nearest one that there is.
+    """
+    if not isinstance(name, (str, os.PathLike)):
+        raise TypeError(f"data: expected a name or a path, got {name!r}")
+    seed, length = check_integer("seed", seed, 0), check_integer("length", length, 1)
+    if str(name) in BUILT_IN:
+        return _built_in(str(name), seed, kind)
+    path = Path(name)
+    if not _is(path, Path.is_file):
+        named = _named_files()
+        if str(name) in named:
+            path = named[str(name)]
+        elif _is(path, Path.is_dir):
+            return mnist(path, seed=seed, kind=kind)
+        elif path.suffix.lower() in SUFFIXES or len(path.parts) != 1:
+            raise DataError(f"{name}: no such file")
+        else:
+            near = difflib.get_close_matches(str(name), [*BUILT_IN, *named], n=1, cutoff=0.5)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(BUILT_IN)}, or a path"
+            raise ValueError(f"data: unknown data set {str(name)!r}; {hint}")
+    return _from_file(path, seed, kind, length)
+
+
+def _built_in(name, seed, kind):
+    base, _, variant = name.partition(":")
+    if base == "digits":
+        return digits(variant == "gray", seed, kind)
+    folder = _folder()
+    places = [] if folder is None else [folder / "mnist", folder]
+    for place in places:
+        if any(place.glob("train-images*")):
+            return mnist(place, variant=variant or "gray", seed=seed, kind=kind)
+    where = " or ".join(str(place) for place in places) or "MINIGEN_DATA is not set"
+    raise DataError(
+        f"{name}: no MNIST files found ({where}); set MINIGEN_DATA to a folder with them, or fetch them by "
+        f"minigen.data.mnist(folder, download=True) and give the folder"
+    )
+
+
+def _from_file(path, seed, kind, length):
+    suffix = path.suffix.lower()
+    if suffix == ".npz":
+        return _from_npz(read_npz(path), path, seed, kind)
+    elif suffix == ".npy":
+        x = read_npy(path)
+    elif suffix in (".csv", ".tsv"):
+        x = read_csv(path)[0]
+    elif suffix == ".txt":
+        if kind not in (None, "discrete"):
+            raise ValueError(f"kind: characters are discrete data, got {kind!r}")
+        windows, codec = text_windows(read_text(path), length, path)
+        spec = DataSpec((length, 1), "discrete", max(2, codec.levels))
+        return Dataset(path.stem, spec, **windows, codec=codec)
+    elif suffix in (".gz", ".idx") or "idx" in path.name:
+        x = read_idx(path)
+        x = x[..., None] if x.ndim == 3 else x
+    else:
+        raise DataError(f"{path}: expected a file that ends in {', '.join(SUFFIXES)}, got {suffix or 'no ending'!r}")
+    return from_arrays(path.stem, {"x": x}, kind, seed, source=path)
+
+
+def _from_npz(file, path, seed, kind):
+    arrays, labels = _pick(file, ARRAYS), _pick(file, LABELS)
+    if not arrays and len(file) == 1:
+        arrays = {"x": next(iter(file.values()))}
+    if "train" in arrays:
+        arrays.pop("x", None)
+    elif "x" in arrays:
+        arrays = {"x": arrays["x"]}
+    else:
+        found = ", ".join(sorted(file)[:20])
+        raise DataError(f"{path}: expected arrays train, validation and test, or x; got {found}")
+    labels = {split: y for split, y in labels.items() if split in arrays}
+    return from_arrays(path.stem, arrays, kind, seed, labels, source=path)
+
+
+def _pick(file, names):
+    picked = {}
+    for split, aliases in names.items():
+        for alias in aliases:
+            if alias in file:
+                picked.setdefault(split, file[alias])
+    return picked
+
+
+def _folder():
+    named = os.environ.get("MINIGEN_DATA")
+    return Path(named) if named else None
+
+
+def _named_files():
+    """From bare names to the files in MINIGEN_DATA and the folders in it."""
+    folder = _folder()
+    if folder is None or not folder.is_dir():
+        return {}
+    found = {}
+    for path in [*sorted(folder.glob("*")), *sorted(folder.glob("*/*"))]:
+        if path.suffix.lower() in SUFFIXES[:5] and path.is_file() and path.stem != "README":
+            found.setdefault(path.stem, path)
+    return found
+
+
+def _is(path, question):
+    try:
+        return question(path)
+    except (OSError, ValueError):
+        return False

@@ -1,0 +1,110 @@
+"""Reads tables of numbers in text files: comma, semicolon, tab or blank between columns, one example a line."""
+
+import csv
+import io
+
+import numpy as np
+
+from .errors import DataError, opened
+
+_CHUNK = 2**20
+# A parsed table takes up to four times the text.
+MAX_TEXT = 2**30
+
+
+def read_csv(path) -> tuple[np.ndarray, list[str] | None]:
+    """The numbers of a table, shape (rows, columns), and the names in its first line, or None without such.
+
+    The first line is names if no cell in it is a number. The delimiter is what the first line has most of.
+    Cells may be quoted; empty lines are skipped. The result is int64 if no number has a point or an exponent,
+    else float64. Raises DataError that names the line and the column for a cell that is no number, a row of
+    another length, a file without rows, or one that is not UTF-8 text.
+    """
+    with opened(path) as (file, size):
+        if size > MAX_TEXT:
+            raise DataError(f"{path}: expected a table of at most {MAX_TEXT} bytes, got {size}")
+        try:
+            first, skipped = _first_line(file)
+            delimiter = max((",", ";", "\t"), key=first.count)
+            delimiter = delimiter if delimiter in first else None
+            cells = _cells(first, delimiter)
+            names = None if any(_is_number(cell) for cell in cells) else [cell.strip() for cell in cells]
+            skipped -= names is None
+            integers = _has_integers_only(file, first if names is None else "")
+            file.seek(0)
+            values = _parse(file, delimiter, skipped, path)
+        except UnicodeDecodeError as error:
+            raise DataError(f"{path}: expected UTF-8 text: {error.reason} at byte {error.start}") from error
+        except csv.Error as error:
+            raise DataError(f"{path}: line {skipped}: {error}") from error
+    if names is not None and len(names) != values.shape[1]:
+        raise DataError(f"{path}: {len(names)} names in the first line, but {values.shape[1]} columns below")
+    if integers and np.abs(values).max() < 2**53:
+        values = values.astype(np.int64)
+    return values, names
+
+
+def _first_line(file):
+    """The first line that is not blank, and its number; leaves `file` behind it."""
+    for number, line in enumerate(file, 1):
+        text = line.decode("utf-8-sig" if number == 1 else "utf-8")
+        if text.strip():
+            return text.rstrip("\r\n"), number
+    raise DataError(f"{file.name}: the file has no rows")
+
+
+def _has_integers_only(file, first):
+    marks = (b".", b"e", b"E", b"n", b"N")
+    chunk = first.encode()
+    while chunk:
+        if any(mark in chunk for mark in marks):
+            return False
+        chunk = file.read(_CHUNK)
+    return True
+
+
+def _parse(file, delimiter, skipped, path):
+    # The wrapper must not close the file when it goes.
+    text = io.TextIOWrapper(file, encoding="utf-8-sig")
+    options = {"delimiter": delimiter, "comments": None, "quotechar": '"', "ndmin": 2, "skiprows": skipped}
+    try:
+        if not any(line.strip() for number, line in enumerate(text) if number >= skipped):
+            raise DataError(f"{path}: names, but no rows")
+        text.seek(0)
+        return np.loadtxt(text, dtype=np.float64, **options)
+    except (UnicodeDecodeError, DataError):
+        raise
+    except ValueError as error:
+        text.seek(0)
+        _locate(text, delimiter, skipped, path)
+        raise DataError(f"{path}: not a table of numbers: {error}") from error
+    finally:
+        text.detach()
+
+
+def _locate(lines, delimiter, skipped, path):
+    """Raise DataError for the first cell or row that is at fault."""
+    width = None
+    for number, line in enumerate(lines, 1):
+        if number <= skipped or not line.strip():
+            continue
+        cells = _cells(line.rstrip("\r\n"), delimiter)
+        width = width or len(cells)
+        if len(cells) != width:
+            raise DataError(f"{path}: line {number}: expected {width} columns as in the rows before, got {len(cells)}")
+        for column, cell in enumerate(cells, 1):
+            if not _is_number(cell):
+                what = f"{cell[:40]!r}" if cell.strip() else "an empty cell"
+                raise DataError(f"{path}: line {number}, column {column}: expected a number, got {what}")
+
+
+def _cells(line, delimiter):
+    return line.split() if delimiter is None else next(csv.reader([line], delimiter=delimiter))
+
+
+def _is_number(cell):
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
