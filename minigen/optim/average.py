@@ -1,0 +1,84 @@
+"""The exponential moving average of parameters, which models are evaluated with."""
+
+from __future__ import annotations
+
+import contextlib
+
+import numpy as np
+
+from .. import kernels
+from ..arrays import array_module, to_numpy
+from .buffer import as_part
+from .optimizer import check_state, fraction
+
+
+class ExponentialMovingAverage:
+    """average ← d·average + (1 - d)·parameters at each `update`, starting from the parameters as they are.
+
+    d is `decay`, or at update t = 1, 2, … the smaller (1 + t) / (10 + t): an average over a growing share of the past,
+    so that the first values are soon forgotten. With `warmup=False`, d is `decay` always. `parameters` as for an
+    optimiser; give both the same buffer.
+    """
+
+    def __init__(self, parameters, decay: float = 0.999, warmup: bool = True):
+        self.decay, self.warmup = fraction("decay", decay), bool(warmup)
+        self.part = as_part(parameters)
+        self.updates = 0
+        self.swapped = False
+        self.state = {}
+        for segment in self.part.segments:
+            name = f"average.{segment.dtype}"
+            if name not in self.state:
+                self.state[name] = array_module(segment.data).empty(self.part.sizes[segment.dtype], segment.dtype)
+            self.state[name][segment.own] = segment.data
+
+    def update(self) -> None:
+        """Take in the parameters' present values, after a step."""
+        self._check_not_swapped("update")
+        self.part.check()
+        self.updates += 1
+        decay = min(self.decay, (1 + self.updates) / (10 + self.updates)) if self.warmup else self.decay
+        for segment in self.part.segments:
+            kernels.average_update(self._own(segment), segment.data, 1 - decay)
+
+    def swap(self) -> None:
+        """Exchange averages and parameters; a second call exchanges them back, bit for bit."""
+        self.part.check()
+        for segment in self.part.segments:
+            own = self._own(segment)
+            held = own.copy()
+            own[...] = segment.data
+            segment.data[...] = held
+        self.swapped = not self.swapped
+        self.part.changed()
+
+    @contextlib.contextmanager
+    def applied(self):
+        """The context in which the parameters have the averages' values."""
+        self._check_not_swapped("applied")
+        self.swap()
+        try:
+            yield
+        finally:
+            self.swap()
+
+    def state_dict(self) -> dict:
+        """The number of updates and copies of the averages (NumPy)."""
+        self._check_not_swapped("state_dict")
+        return {"updates": self.updates, **{name: np.array(to_numpy(array)) for name, array in self.state.items()}}
+
+    def load_state_dict(self, state) -> None:
+        """Go on from a `state_dict`; ValueError, with nothing changed, for one that does not fit."""
+        self._check_not_swapped("load_state_dict")
+        arrays = {name: np.asarray(value) for name, value in state.items() if name != "updates"}
+        updates = check_state("ExponentialMovingAverage", "updates", state, arrays, self.state)
+        for name, array in self.state.items():
+            array[...] = array_module(array).asarray(arrays[name])
+        self.updates = updates
+
+    def _own(self, segment):
+        return self.state[f"average.{segment.dtype}"][segment.own]
+
+    def _check_not_swapped(self, what):
+        if self.swapped:
+            raise RuntimeError(f"{what}: the averages stand in the parameters' place; swap back first")

@@ -1,0 +1,113 @@
+"""What optimisers have in common: the part of a buffer they move, their state, and the step."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ..arrays import array_module, to_numpy
+from .buffer import as_part
+
+
+class Optimizer:
+    """Base class: `step` moves the parameters by an update rule that keeps `state_names` flat arrays of state.
+
+    `parameters` is a ParameterBuffer, a part of one, or a module or list of Parameters (which is then packed). One
+    buffer may have several optimisers, each on its part.
+    """
+
+    state_names: tuple[str, ...] = ()
+
+    def __init__(self, parameters, learning_rate: float):
+        self.learning_rate = positive("learning_rate", learning_rate)
+        self.part = as_part(parameters)
+        self.steps = 0
+        self.state = {}
+        for segment in self.part.segments:
+            xp, size = array_module(segment.data), self.part.sizes[segment.dtype]
+            for name in self.state_names:
+                self.state.setdefault(f"{name}.{segment.dtype}", xp.zeros(size, segment.dtype))
+
+    def step(self, gradients=None, learning_rate: float | None = None) -> None:
+        """Move the parameters once.
+
+        `gradients` has an array for each trainable parameter, in order; without it, the buffer's gathered gradients
+        are used. `learning_rate` replaces the optimiser's own for this step. Errors as in `Part.gather`, before
+        anything is changed. A step that is not wanted (a gradient that is not finite) is one that is not called:
+        nothing but `step` changes the state.
+        """
+        rate = self.learning_rate if learning_rate is None else not_negative("learning_rate", learning_rate)
+        if gradients is not None:
+            self.part.gather(gradients)
+        with self.part.update() as segments:
+            self.steps += 1
+            for segment in segments:
+                state = [self.state[f"{name}.{segment.dtype}"][segment.own] for name in self.state_names]
+                self.apply(segment.data, segment.gradient, state, rate)
+
+    def apply(self, data, gradient, state, learning_rate: float) -> None:
+        """The update rule: change the flat arrays `data` and `state`, in place."""
+        raise NotImplementedError(f"{type(self).__name__} has no update rule")
+
+    def state_dict(self) -> dict:
+        """The number of steps and copies of the state arrays (NumPy), all that `load_state_dict` needs."""
+        return {"steps": self.steps, **{name: np.array(to_numpy(array)) for name, array in self.state.items()}}
+
+    def load_state_dict(self, state) -> None:
+        """Go on from a `state_dict`, bit for bit; ValueError, with nothing changed, for one that does not fit."""
+        arrays = {name: np.asarray(value) for name, value in state.items() if name != "steps"}
+        steps = check_state(type(self).__name__, "steps", state, arrays, self.state)
+        for name, array in self.state.items():
+            array[...] = array_module(array).asarray(arrays[name])
+        self.steps = steps
+
+
+def check_state(owner: str, counter: str, state, arrays, own) -> int:
+    """The counter of a state, once it and the arrays are known to fit `own`; ValueError otherwise."""
+    problems = [f"missing {name}" for name in (counter, *own) if name not in state]
+    problems += [f"unexpected {name}" for name in arrays if name not in own]
+    for name in (name for name in own if name in arrays):
+        ours, theirs = own[name], arrays[name]
+        if (ours.shape, ours.dtype) != (theirs.shape, theirs.dtype):
+            problems.append(f"{name}: expected shape {ours.shape} and dtype {ours.dtype}, "
+                            f"got {theirs.shape} and {theirs.dtype}")
+    count = np.asarray(state.get(counter, 0))
+    if count.ndim != 0 or count.dtype.kind not in "iu" or count < 0:
+        problems.append(f"{counter}: expected an integer of at least 0, got {state[counter]!r}")
+    if problems:
+        raise ValueError(f"state of {owner} does not fit: {'; '.join(problems)}")
+    return int(count)
+
+
+def number(name: str, value) -> float:
+    """`value` as a finite Python float; TypeError or ValueError otherwise."""
+    if isinstance(value, bool | np.bool_) or not isinstance(value, int | float | np.integer | np.floating):
+        raise TypeError(f"{name}: expected a number, got {value!r}")
+    if not math.isfinite(value):
+        raise ValueError(f"{name}: expected a finite number, got {value!r}")
+    return float(value)
+
+
+def positive(name: str, value) -> float:
+    """`value` as a float above 0."""
+    value = number(name, value)
+    if value <= 0:
+        raise ValueError(f"{name}: expected a number above 0, got {value}")
+    return value
+
+
+def not_negative(name: str, value) -> float:
+    """`value` as a float of at least 0."""
+    value = number(name, value)
+    if value < 0:
+        raise ValueError(f"{name}: expected a number of at least 0, got {value}")
+    return value
+
+
+def fraction(name: str, value) -> float:
+    """`value` as a float of at least 0 and below 1."""
+    value = number(name, value)
+    if not 0 <= value < 1:
+        raise ValueError(f"{name}: expected a number of at least 0 and below 1, got {value}")
+    return value
