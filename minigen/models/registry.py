@@ -1,0 +1,49 @@
+"""From a registry key to a model."""
+
+import dataclasses
+import difflib
+import importlib
+
+from ..protocols import DataSpec
+
+# Family and key of each model, and where its class lives; a model is imported when it is asked for.
+_MODELS = {
+    "latent": {"vae": ("vae", "VAE")},
+}
+
+
+def available() -> dict[str, list[str]]:
+    """The registry keys by family."""
+    return {family: sorted(members) for family, members in _MODELS.items()}
+
+
+def model_class(key: str):
+    """The class of a model; its attribute `Config` is the dataclass of its settings.
+
+    Raises ValueError for an unknown key, naming the nearest.
+    """
+    for family, members in _MODELS.items():
+        if key in members:
+            module, name = members[key]
+            return getattr(importlib.import_module(f"{__package__}.{family}.{module}"), name)
+    keys = [member for members in _MODELS.values() for member in members]
+    raise ValueError(f"model: unknown key {key!r}{_nearest(key, keys)}")
+
+
+def create(key: str, spec: DataSpec, *, rng=0, **config):
+    """A model with freshly drawn parameters for data like `spec`.
+
+    `config` are fields of the model's `Config`, `rng` draws the parameters. Raises ValueError for an unknown key or
+    field (naming the nearest), a field of the wrong type or range, or data that the model cannot take.
+    """
+    chosen = model_class(key)
+    names = [field.name for field in dataclasses.fields(chosen.Config)]
+    for name in config:
+        if name not in names:
+            raise ValueError(f"{key}: unknown setting {name!r}{_nearest(name, names)}")
+    return chosen(spec, chosen.Config(**config), rng=rng)
+
+
+def _nearest(name, valid):
+    close = difflib.get_close_matches(str(name), valid, n=1, cutoff=0.5)
+    return f"; did you mean {close[0]!r}?" if close else f"; there are {', '.join(sorted(valid))}"

@@ -1,0 +1,40 @@
+"""Checks that models' settings and batches share."""
+
+from .. import ops
+from ..autograd.tensor import Tensor, raw
+from ..protocols import DataSpec
+
+ACTIVATIONS = {name: getattr(ops, name) for name in ("elu", "gelu", "leaky_relu", "relu", "silu", "softplus", "tanh")}
+
+
+def check_size(name: str, value) -> int:
+    """`value` as a positive integer, or ValueError."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ValueError(f"{name}: expected an integer of at least 1, got {value!r}")
+    return value
+
+
+def check_sizes(name: str, values) -> tuple[int, ...]:
+    """`values` as a tuple of positive integers, or ValueError; one integer stands for one layer."""
+    values = (values,) if isinstance(values, int) else values
+    if not isinstance(values, tuple | list):
+        raise ValueError(f"{name}: expected integers, one for each layer, got {values!r}")
+    return tuple(check_size(name, value) for value in values)
+
+
+def check_activation(name: str, value: str) -> str:
+    """`value` if it names an activation function, or ValueError."""
+    if value not in ACTIVATIONS:
+        raise ValueError(f"{name}: expected one of {', '.join(ACTIVATIONS)}, got {value!r}")
+    return value
+
+
+def check_batch(x, spec: DataSpec):
+    """A batch of examples (array or Tensor), `(batch, *spec.shape)`, with binary values 0 and 1; else ValueError."""
+    x = x if isinstance(x, Tensor) or hasattr(x, "dtype") else Tensor(x).data
+    if x.shape[1:] != spec.shape:
+        raise ValueError(f"x: expected shape (batch, {', '.join(map(str, spec.shape))}), got {x.shape}")
+    values = raw(x)
+    if spec.kind == "binary" and not ((values == 0) | (values == 1)).all():
+        raise ValueError("x: expected binary data, values 0 and 1")
+    return x
