@@ -155,3 +155,17 @@ def project_files(checkout, suffixes):
 def line_count(path):
     """Number of lines in a text file."""
     return len(Path(path).read_text(encoding="utf-8").splitlines())
+
+
+def code_lines(path):
+    """Number of lines that have code on them: neither blank nor only comment or docstring."""
+    text = Path(path).read_text(encoding="utf-8")
+    told = set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node):
+            told |= set(range(node.body[0].lineno, node.body[0].end_lineno + 1))
+    lines = text.splitlines()
+    return sum(
+        number not in told and line.strip() != "" and not line.lstrip().startswith("#")
+        for number, line in enumerate(lines, 1)
+    )
