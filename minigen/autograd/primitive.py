@@ -66,14 +66,17 @@ class Primitive:
                         "by-product or output of it")
 
     def collect(self, inputs, static, outputs, byproducts) -> tuple:
-        """The residuals in the order in which they were declared; for a replay, the inputs after them."""
+        """The residuals in the order in which they were declared; with a composite, a pair of these and the inputs."""
         sources = {"input": inputs, "static": static, "output": outputs, "byproduct": byproducts,
                    "shape": [np.shape(x) for x in inputs], "shapes": [tuple(np.shape(x) for x in inputs)]}
         found = tuple([sources[source][key] for source, key in self.residuals])
-        return found if self.composite is None else found + tuple(inputs)
+        return found if self.composite is None else (found, tuple(inputs))
 
     def restore(self, node) -> tuple:
         """The residuals as Tensors on their own nodes, so that a rule that runs on them is recorded."""
+        if self.byproducts:
+            raise TypeError(f"primitive {self.name}: by-products are not differentiable, so its gradient cannot be "
+                            "differentiated before defcomposite has given it a composite")
         edges = {"input": node.edges, "output": [(node, 0, 0)]}
         return tuple([
             value if edges.get(source) is None or edges[source][key] is None else as_result(value, edges[source][key])

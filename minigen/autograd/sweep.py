@@ -97,12 +97,12 @@ def sweep(output_edge, cotangent, targets, create_graph: bool, retain_graph: boo
         if g is None:
             continue
         prim = node.primitive
-        if not create_graph:
+        if prim.composite is not None:
+            parts = _replay(node, g, asked) if create_graph else prim.vjp(g, node.residuals[0], asked)
+        elif not create_graph:
             parts = prim.vjp(g, node.residuals, asked)
-        elif prim.composite is None:
-            parts = prim.vjp(g, prim.restore(node), asked)
         else:
-            parts = _replay(node, g, asked)
+            parts = prim.vjp(g, prim.restore(node), asked)
         if not retain_graph:
             node.residuals = None
         if anomaly:
@@ -185,13 +185,15 @@ def _add(cotangents, owned, edge, part):
 
 def _replay(node, g, asked):
     """Cotangents of a fused op by way of its composite, recorded."""
-    arrays = node.residuals[len(node.primitive.residuals):]
+    prim, arrays = node.primitive, node.residuals[1]
     with recording(True):
         pairs = zip(arrays, node.edges, strict=True)
         inputs = [x if edge is None else identity(as_result(x, edge)) for x, edge in pairs]
-        output = node.primitive.composite(*inputs, **(node.static or {}))
+        outputs = prim.composite(*inputs, **(node.static or {}))
+        pairs = zip(outputs, g, strict=True) if prim.several else ((outputs, g),)
+        total = sum((y * v).sum() for y, v in pairs if v is not None)
         targets = [x.edge for x, ask in zip(inputs, asked, strict=True) if ask]
-        parts = iter(sweep(output.edge, g, targets, True, True))
+        parts = iter(sweep(total.edge, array_module(total.data).ones_like(total.data), targets, True, True))
     return [next(parts) if ask else None for ask in asked]
 
 
