@@ -48,7 +48,7 @@ class CharacterCodec:
     def decode(self, numbers) -> str:
         """The text of integers (an array of any shape, read in order); ValueError for one out of range."""
         numbers = np.asarray(numbers).reshape(-1)
-        if numbers.dtype.kind not in "iu":
+        if numbers.dtype.kind not in "iu" and numbers.size:
             raise ValueError(f"numbers: expected integers, got {numbers.dtype}")
         if numbers.size and not (0 <= numbers.min() and numbers.max() < self.levels):
             raise ValueError(f"numbers: expected 0 to {self.levels - 1}, got {numbers.min()} to {numbers.max()}")

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import itertools
 
 import numpy as np
 
@@ -55,12 +56,8 @@ def _first_line(file):
 
 def _has_integers_only(file, first):
     marks = (b".", b"e", b"E", b"n", b"N")
-    chunk = first.encode()
-    while chunk:
-        if any(mark in chunk for mark in marks):
-            return False
-        chunk = file.read(_CHUNK)
-    return True
+    chunks = itertools.chain([first.encode()], iter(lambda: file.read(_CHUNK), b""))
+    return not any(mark in chunk for chunk in chunks for mark in marks)
 
 
 def _parse(file, delimiter, skipped, path):
@@ -99,7 +96,9 @@ def _locate(lines, delimiter, skipped, path):
 
 
 def _cells(line, delimiter):
-    return line.split() if delimiter is None else next(csv.reader([line], delimiter=delimiter))
+    if delimiter is None:
+        return [cell.strip('"') for cell in line.split()]
+    return next(csv.reader([line], delimiter=delimiter))
 
 
 def _is_number(cell):
