@@ -1,0 +1,91 @@
+"""The Bernoulli distribution, from logits."""
+
+import numpy as np
+
+from .. import ops
+from ..arrays import array_module, as_generator
+from ..autograd.tensor import raw
+from .distribution import Distribution
+from .shapes import as_float, outside, parameter, sum_last
+
+
+class Bernoulli(Distribution):
+    """Values 0 and 1, with p(x = 1) = sigmoid(logits); infinite logits are certainties.
+
+    log p(x) = Σ x·logits - log(1 + exp(logits)) over the event. Samples have the logits' dtype.
+    """
+
+    def __init__(self, logits, *, event_ndim: int = 0):
+        logits = parameter("logits", logits)
+        self.logits = array_module().asarray(logits) if isinstance(logits, float) else logits
+        self._set_shape(self.logits.shape, event_ndim)
+        self.dtype = self.logits.dtype
+
+    @property
+    def probs(self):
+        """p(x = 1)."""
+        return ops.sigmoid(self.logits)
+
+    def _log_prob(self, x):
+        x = as_float(x, self.dtype)
+        values = raw(x)
+        inside = (values == 0) | (values == 1)
+        if inside is True or (inside is not False and inside.all()):
+            if not self.event_shape or isinstance(values, int | float):
+                return self._sum_event(ops.log_sigmoid((2 * x - 1) * self.logits))
+            with np.errstate(invalid="ignore"):
+                result = sum_last(ops.bernoulli_log_prob(x, self.logits), len(self.event_shape) - 1)
+            if not _any_nan(result):
+                return result
+        # values outside the support, or infinite logits, of which 0·inf has made NaN
+        xp = array_module(values)
+        inside = xp.asarray(inside)
+        each = ops.log_sigmoid((2 * ops.where(inside, x, 0) - 1) * self.logits)
+        return self._sum_event(ops.where(inside, each, outside(x, self.dtype)))
+
+    def _sample(self, rng, shape):
+        p = ops.sigmoid(raw(self.logits))
+        xp = array_module(p)
+        drawn = as_generator(rng).bernoulli(p if xp.__name__ == "numpy" else p.get(), shape, self.dtype)
+        return xp.asarray(drawn)
+
+    def entropy(self):
+        """Σ log(1 + exp(-|l|)) + |l|·sigmoid(-|l|) over the event."""
+        size = self.logits * _sign(self.logits)
+        return self._sum_event(ops.softplus(-size) + _product(ops.sigmoid(-size), size, 0))
+
+    @property
+    def mean(self):
+        """p(x = 1)."""
+        return ops.sigmoid(self.logits)
+
+    @property
+    def variance(self):
+        """p·(1 - p)."""
+        return ops.sigmoid(self.logits) * ops.sigmoid(-self.logits)
+
+
+def kl_bernoulli(p, q):
+    """Σ over both values of p log(p / q), with the logits' signs such that the rarer value of p is 1."""
+    sign = _sign(p.logits)
+    a, b = p.logits * sign, q.logits * sign  # a ≥ 0, and 1 has become 0 and 0 one
+    return p._sum_event(ops.softplus(-b) - ops.softplus(-a) + _product(ops.sigmoid(-a), b, a))
+
+
+def _sign(logits):
+    """1 where logits are above 0, else -1: with it |l| = l·sign has the right derivatives of even functions at 0."""
+    values = raw(logits)
+    return array_module(values).where(values > 0, 1, -1).astype(values.dtype)
+
+
+def _product(weight, x, y):
+    """weight·(x - y), and 0 where weight is 0, also for infinite x and y."""
+    zero = raw(weight) == 0
+    if zero.any():
+        x, y = ops.where(zero, 0, x), ops.where(zero, 0, y)
+    return weight * (x - y)
+
+
+def _any_nan(x):
+    x = raw(x)
+    return (x != x).any()

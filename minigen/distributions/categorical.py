@@ -1,0 +1,98 @@
+"""The categorical distribution, from logits."""
+
+import math
+
+from .. import ops
+from ..arrays import array_module, as_generator, to_numpy
+from ..autograd.tensor import raw
+from .distribution import Distribution
+from .shapes import outside, parameter
+
+
+class Categorical(Distribution):
+    """The integers 0 … K-1 with log p(x) = logits[x] - logsumexp(logits), logits on the last axis.
+
+    `logits` of shape `(*batch_shape, *event_shape, K)`; a logit of -inf excludes its integer. Samples are int64.
+    """
+
+    def __init__(self, logits, *, event_ndim: int = 0):
+        logits = parameter("logits", logits)
+        if isinstance(logits, float) or logits.ndim == 0 or logits.shape[-1] == 0:
+            shape = () if isinstance(logits, float) else logits.shape
+            raise ValueError(f"logits: expected shape (..., K) with K at least 1, got {shape}")
+        self.logits = logits
+        self._set_shape(logits.shape[:-1], event_ndim)
+        self.dtype = logits.dtype
+
+    @property
+    def levels(self) -> int:
+        """K, the number of values."""
+        return self.logits.shape[-1]
+
+    @property
+    def probs(self):
+        """p(x) for each x, on the last axis."""
+        return ops.softmax(self.logits, -1)
+
+    def _log_prob(self, x):
+        values = raw(x)
+        xp = array_module(raw(self.logits))
+        values = xp.asarray(values)
+        inside = (values >= 0) & (values < self.levels)
+        if values.dtype.kind == "f":
+            inside &= values == xp.floor(values)
+        certain = inside.all()
+        indices = (values if certain else xp.where(inside, values, 0)).astype(xp.int64)
+        missing = max(indices.ndim + 1 - self.logits.ndim, 0)
+        logits = self.logits.reshape((1,) * missing + self.logits.shape)
+        indices = indices.reshape((1,) * (logits.ndim - 1 - indices.ndim) + indices.shape + (1,))
+        each = ops.take_along_axis(logits, indices, -1)[..., 0] - ops.logsumexp(self.logits, axis=-1)
+        if not certain:
+            each = ops.where(inside, each, outside(values, self.dtype))
+        return self._sum_event(each)
+
+    def _sample(self, rng, shape):
+        # Inversion in float64: the index is the number of cumulative probabilities that are ≤ u·total, u < 1.
+        p = ops.softmax(to_numpy(raw(self.logits)).astype("float64"), -1)
+        cumulative = p.cumsum(axis=-1)
+        u = as_generator(rng).random(shape)
+        if cumulative.ndim == 1:
+            drawn = cumulative.searchsorted(u.reshape(-1) * cumulative[-1], side="right").reshape(shape)
+        else:
+            drawn = (cumulative <= (u * cumulative[..., -1])[..., None]).sum(axis=-1)
+        return array_module(raw(self.logits)).asarray(drawn.astype("int64"))
+
+    def entropy(self):
+        """-Σ p log p over the values, summed over the event."""
+        log_p = ops.log_softmax(self.logits, -1)
+        return self._sum_event(-(ops.exp(log_p) * _finite(log_p)).sum(axis=-1))
+
+    @property
+    def mean(self):
+        """Σ k·p(k), the expectation of the integer."""
+        return (self.probs * self._integers()).sum(axis=-1)
+
+    @property
+    def variance(self):
+        """Σ (k - mean)²·p(k)."""
+        mean = self.mean
+        return (self.probs * ops.square(self._integers() - mean.reshape((*mean.shape, 1)))).sum(axis=-1)
+
+    def _integers(self):
+        return array_module(raw(self.logits)).arange(self.levels, dtype=self.dtype)
+
+
+def kl_categorical(p, q):
+    """Σ p(k)·(log p(k) - log q(k)); inf where q excludes what p does not."""
+    if p.levels != q.levels:
+        raise ValueError(f"kl_divergence: expected the same number of values, got {p.levels} and {q.levels}")
+    log_p, log_q = ops.log_softmax(p.logits, -1), ops.log_softmax(q.logits, -1)
+    weight = ops.exp(log_p)
+    never = raw(weight) == 0  # adds nothing, though log p, and maybe log q, is -inf
+    difference = ops.where(never, 0, log_p) - ops.where(never, 0, log_q)
+    return p._sum_event((weight * difference).sum(axis=-1))
+
+
+def _finite(log_p):
+    """log p, and 0 where it is -inf: p log p is 0 there."""
+    return ops.where(raw(log_p) == -math.inf, 0, log_p)

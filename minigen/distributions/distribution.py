@@ -1,0 +1,106 @@
+"""The base class of distributions, laid out as in torch.distributions."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .. import ops
+from .shapes import sample_shape, sum_last
+
+
+class Distribution:
+    """A batch of independent distributions over events.
+
+    Parameters are Tensors, arrays or numbers; their shapes broadcast to `batch_shape + event_shape`. The last
+    `event_ndim` axes are one event, whose elements are independent: log_prob, entropy and divergences are summed over
+    them and have shape `batch_shape` (log_prob: with sample axes before). Where parameters or values are Tensors so
+    are results, and they are differentiable; of plain arrays come plain arrays.
+
+    A subclass calls `_set_shape` and defines `_log_prob` of values that fit, `_sample` of a whole shape and, where
+    there is a differentiable path, `rsample`.
+    """
+
+    batch_shape: tuple[int, ...]
+    event_shape: tuple[int, ...]
+
+    def log_prob(self, x):
+        """log p(x) in nats: x of shape `(..., *batch_shape, *event_shape)` or broadcasting to that but for its event.
+
+        -inf for values outside the support, NaN for NaN. Raises ValueError for shapes that do not fit.
+        """
+        return self._log_prob(self._value(x))
+
+    def sample(self, rng, n=()) -> np.ndarray:
+        """Draws as an array of shape `(*n, *batch_shape, *event_shape)`, n an integer or a shape; no gradient."""
+        drawn = self._sample(rng, sample_shape(n) + self.batch_shape + self.event_shape)
+        return np.asarray(drawn) if isinstance(drawn, np.generic) else drawn
+
+    def rsample(self, rng, n=()):
+        """Draws as `sample`, differentiable with respect to the parameters (the reparameterisation trick)."""
+        raise NotImplementedError(f"{type(self).__name__} has no reparameterised sample: its values do not depend "
+                                  "smoothly on its parameters")
+
+    def entropy(self):
+        """Entropy in nats (of continuous distributions the differential entropy), shape `batch_shape`."""
+        raise NotImplementedError(f"{type(self).__name__} has no entropy in closed form")
+
+    @property
+    def mean(self):
+        """Expectation of each element, shape `batch_shape + event_shape`."""
+        raise NotImplementedError(f"{type(self).__name__} has no mean in closed form")
+
+    @property
+    def variance(self):
+        """Variance of each element, shape `batch_shape + event_shape`."""
+        raise NotImplementedError(f"{type(self).__name__} has no variance in closed form")
+
+    @property
+    def stddev(self):
+        """Standard deviation of each element, shape `batch_shape + event_shape`."""
+        return ops.sqrt(self.variance)
+
+    @property
+    def event_ndim(self) -> int:
+        """How many trailing axes are one event."""
+        return len(self.event_shape)
+
+    def __repr__(self):
+        return f"{type(self).__name__}(batch_shape={self.batch_shape}, event_shape={self.event_shape})"
+
+    def _set_shape(self, shape, event_ndim):
+        if isinstance(event_ndim, bool) or not isinstance(event_ndim, int):
+            raise TypeError(f"event_ndim: expected an integer, got {event_ndim!r}")
+        if not 0 <= event_ndim <= len(shape):
+            raise ValueError(f"event_ndim: expected 0 … {len(shape)}, as parameters have shape {shape}, "
+                             f"got {event_ndim}")
+        cut = len(shape) - event_ndim
+        self.batch_shape, self.event_shape = shape[:cut], shape[cut:]
+
+    def _value(self, x):
+        """x as a Tensor, an array or a Python number, once its shape is known to fit."""
+        if not hasattr(x, "dtype") and not isinstance(x, int | float):
+            x = np.asarray(x)
+        kind = getattr(getattr(x, "dtype", None), "kind", "f")
+        if kind not in "biuf":
+            raise TypeError(f"log_prob x: expected real numbers, got {x.dtype}")
+        shape, own = getattr(x, "shape", ()), self.batch_shape + self.event_shape
+        if shape != own:
+            try:
+                fits = shape[len(shape) - self.event_ndim:] == self.event_shape if self.event_shape else True
+                fits = fits and np.broadcast_shapes(shape, own) is not None
+            except ValueError:
+                fits = False
+            if not fits:
+                raise ValueError(f"log_prob x: expected shape (..., *{self.batch_shape}, *{self.event_shape}), "
+                                 f"got {shape}")
+        return x
+
+    def _sum_event(self, value):
+        """`value` summed over the event's axes."""
+        return sum_last(value, len(self.event_shape))
+
+    def _log_prob(self, x):
+        raise NotImplementedError(f"{type(self).__name__} has no log_prob")
+
+    def _sample(self, rng, shape):
+        raise NotImplementedError(f"{type(self).__name__} has no sample")

@@ -1,0 +1,85 @@
+"""The normal distribution with independent elements."""
+
+import math
+
+from .. import ops
+from ..arrays import as_generator
+from ..autograd.tensor import raw
+from .distribution import Distribution
+from .shapes import apply, as_float, common_dtype, common_shape, full, parameter, same_module, sample_shape
+
+LOG_2PI = math.log(2 * math.pi)
+
+
+class Normal(Distribution):
+    """Normal distribution of mean `loc` and standard deviation `scale`, or exp(`log_scale`): exactly one is given.
+
+    log p(x) = -½ Σ ((x - loc)/scale)² + 2 log scale + log 2π over the event. A `log_scale` enters the density as it
+    is and by exp(-log_scale), so that no logarithm of a rounded or vanished scale is ever taken. Raises ValueError
+    for a scale that is not above 0 (NaN is let through, to be found where it was made).
+    """
+
+    def __init__(self, loc, scale=None, *, log_scale=None, event_ndim: int = 0):
+        if (scale is None) == (log_scale is None):
+            raise TypeError("Normal: expected exactly one of scale and log_scale")
+        self.loc = parameter("loc", loc)
+        self._scale = None if scale is None else parameter("scale", scale)
+        self._log_scale = None if log_scale is None else parameter("log_scale", log_scale)
+        spread = self._log_scale if scale is None else self._scale
+        if scale is not None:
+            low = raw(self._scale)
+            if low <= 0 if isinstance(low, float) else (low <= 0).any():
+                raise ValueError(f"scale: expected numbers above 0, got {low if isinstance(low, float) else low.min()}")
+        self._set_shape(common_shape(loc=self.loc, scale=spread), event_ndim)
+        self.dtype = common_dtype(self.loc, spread)
+
+    @property
+    def scale(self):
+        """The standard deviation, in the shape in which it was given."""
+        return apply(ops.exp, self._log_scale) if self._scale is None else self._scale
+
+    @property
+    def log_scale(self):
+        """The logarithm of the standard deviation, in the shape in which it was given."""
+        return apply(ops.log, self._scale) if self._log_scale is None else self._log_scale
+
+    def standardize(self, x):
+        """(x - loc) / scale."""
+        if self._scale is None:
+            return (x - self.loc) * apply(ops.exp, -self._log_scale)
+        return (x - self.loc) / self._scale
+
+    def _log_prob(self, x):
+        z = self.standardize(as_float(x, self.dtype))
+        return -0.5 * self._sum_event(ops.square(z) + (2 * self.log_scale + LOG_2PI))
+
+    def _sample(self, rng, shape):
+        return self._noise(rng, shape) * raw(self.scale) + raw(self.loc)
+
+    def rsample(self, rng, n=()):
+        """loc + scale·e with e standard normal (Kingma and Welling, 2014, section 2.4)."""
+        shape = sample_shape(n) + self.batch_shape + self.event_shape
+        return self.loc + self.scale * self._noise(rng, shape)
+
+    def _noise(self, rng, shape):
+        return same_module(as_generator(rng).standard_normal(shape, self.dtype), self.loc, self._scale)
+
+    def entropy(self):
+        """Σ log scale + ½ (1 + log 2π) over the event."""
+        each = self.log_scale + 0.5 * (1 + LOG_2PI)
+        return self._sum_event(full(each, self.batch_shape + self.event_shape, self.dtype))
+
+    @property
+    def mean(self):
+        """loc."""
+        return full(self.loc, self.batch_shape + self.event_shape, self.dtype)
+
+    @property
+    def variance(self):
+        """scale²."""
+        return full(apply(ops.square, self.scale), self.batch_shape + self.event_shape, self.dtype)
+
+    @property
+    def stddev(self):
+        """scale."""
+        return full(self.scale, self.batch_shape + self.event_shape, self.dtype)

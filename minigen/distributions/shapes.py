@@ -1,0 +1,90 @@
+"""Parameters, shapes and dtypes that distributions share."""
+
+import math
+
+import numpy as np
+
+from .. import ops
+from ..arrays import array_module
+from ..autograd.tensor import raw
+
+
+def parameter(name: str, value):
+    """A parameter as a Tensor, a floating array or a Python float (which leaves float32 alone in arithmetic)."""
+    if isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name}: expected a real number or an array of them, got {value!r}")
+    if isinstance(value, int | float) and not isinstance(value, np.generic):
+        return float(value)
+    if not hasattr(value, "dtype") or isinstance(value, np.generic):
+        value = np.asarray(value)
+    if value.dtype.kind in "iu":
+        value = raw(value).astype(np.float64)
+    if value.dtype.char not in "fd":
+        raise TypeError(f"{name}: expected float32 or float64, got {value.dtype}")
+    return value
+
+
+def common_shape(**parameters) -> tuple[int, ...]:
+    """The shape that parameters broadcast to; ValueError, with their names, if they do not."""
+    shapes = {name: getattr(value, "shape", ()) for name, value in parameters.items()}
+    try:
+        return np.broadcast_shapes(*shapes.values())
+    except ValueError:
+        listed = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
+        raise ValueError(f"parameters: expected shapes that broadcast together, got {listed}") from None
+
+
+def common_dtype(*parameters) -> np.dtype:
+    """The dtype of arithmetic among parameters; that of Python floats alone is float64."""
+    arrays = [value.dtype for value in parameters if not isinstance(value, float)]
+    return np.result_type(*arrays) if arrays else np.dtype(np.float64)
+
+
+def sample_shape(n) -> tuple[int, ...]:
+    """`n`, an integer or a shape, as a shape; TypeError or ValueError for anything else."""
+    shape = tuple(n) if isinstance(n, tuple | list) else (n,)
+    for extent in shape:
+        if isinstance(extent, bool) or not isinstance(extent, int | np.integer):
+            raise TypeError(f"n: expected an integer or a shape, got {n!r}")
+        if extent < 0:
+            raise ValueError(f"n: expected no negative extent, got {n!r}")
+    return tuple(int(extent) for extent in shape)
+
+
+def full(value, shape, dtype):
+    """`value` repeated to `shape`."""
+    if isinstance(value, float):
+        return np.full(shape, value, dtype)
+    return value if value.shape == shape else ops.broadcast_to(value, shape)
+
+
+def sum_last(value, n: int):
+    """`value` summed over its last `n` axes."""
+    if n == 0:
+        return value
+    return value.sum(axis=-1 if n == 1 else tuple(range(-n, 0)))
+
+
+def apply(op, value):
+    """op(value), of a Python float a Python float (NumPy's would be a float64 that float32 gives way to)."""
+    return float(op(value)) if type(value) is float else op(value)
+
+
+def as_float(x, dtype):
+    """x, integers and booleans made numbers of `dtype` (int64 with float32 would make float64)."""
+    if getattr(x, "dtype", None) is not None and x.dtype.kind in "biu":
+        return raw(x).astype(dtype)
+    return x
+
+
+def outside(x, dtype):
+    """log p of values outside a support: -inf, or NaN where x is NaN."""
+    x = raw(x)
+    xp = array_module(x)
+    return xp.where(xp.asarray(x == x), -math.inf, math.nan).astype(dtype)
+
+
+def same_module(array, *parameters):
+    """`array`, a NumPy one, where the parameters are (on a GPU or not)."""
+    xp = array_module(*[raw(value) for value in parameters])
+    return array if xp is np else xp.asarray(array)
