@@ -97,6 +97,8 @@ def sweep(output_edge, cotangent, targets, create_graph: bool, retain_graph: boo
         if g is None:
             continue
         prim = node.primitive
+        if prim.several:
+            g = tuple(g) if len(node.outputs) > 1 else (g,)
         if prim.composite is not None:
             parts = _replay(node, g, asked) if create_graph else prim.vjp(g, node.residuals[0], asked)
         elif not create_graph:
