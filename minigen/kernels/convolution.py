@@ -4,6 +4,8 @@ With x zero outside its extent, y[p] = Σₜ x[stride·p + tapₜ] @ w[t]. `conv
 x, `conv_weight` its gradient by w; the derivatives of any of the three are the other two.
 """
 
+import math
+
 from ..arrays import array_module
 
 
@@ -51,7 +53,9 @@ def conv_weight(x, y, taps, stride):
     for t, window in enumerate(windows(taps, x.shape[1:-1], stride)):
         if window is not None:
             reads, writes = window
-            w[t] = x[reads].reshape(-1, x.shape[-1]).T @ y[writes].reshape(-1, y.shape[-1])
+            a, b = x[reads], y[writes]
+            rows = math.prod(a.shape[:-1])
+            w[t] = a.reshape(rows, x.shape[-1]).T @ b.reshape(rows, y.shape[-1])
     return w
 
 

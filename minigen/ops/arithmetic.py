@@ -68,7 +68,7 @@ def _(g, residuals, needed):
 def power(x, y, /):
     """Elementwise x to the power y.
 
-    Where PyTorch takes a limit so does this: the derivative by x is 0 where y = 0, that by y is 0 where x = 0 ≤ y.
+    As in PyTorch the derivative by x is 0 where y = 0, even at x = 0, and that by y is 0 where x = 0 ≤ y.
     """
     return x**y
 
@@ -81,8 +81,8 @@ def _(g, residuals, needed):
         if isinstance(y, int | float):  # a Python number stays one: no array of exponents, no change of dtype
             gx = g * (y * x ** (y - 1)) if y != 0 else g * 0
         else:
-            constant = raw(y) == 0
-            gx = g * y * x ** where(constant, 1, y - 1)
+            flat = (raw(x) == 0) & (raw(y) == 0)
+            gx = g * y * x ** where(flat, 1, y - 1)
     if needed[1]:
         flat = (raw(x) == 0) & (raw(y) >= 0)
         gy = g * output * log(where(flat, 1, x))

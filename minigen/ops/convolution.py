@@ -18,7 +18,7 @@ def _conv(x, w, /, taps, stride):
 def _(g, residuals, needed):
     x, w, taps, stride = residuals
     return (_conv_transpose(g, w, taps, stride, x.shape[1:-1]) if needed[0] else None,
-            conv_weight(x, g, taps, stride) if needed[1] else None)
+            _conv_weight(x, g, taps, stride) if needed[1] else None)
 
 
 @primitive(residuals=("y", "w", "taps", "stride"), name="conv_transpose")
@@ -30,16 +30,15 @@ def _conv_transpose(y, w, /, taps, stride, extents):
 def _(g, residuals, needed):
     y, w, taps, stride = residuals
     return (_conv(g, w, taps, stride) if needed[0] else None,
-            conv_weight(g, y, taps, stride) if needed[1] else None)
+            _conv_weight(g, y, taps, stride) if needed[1] else None)
 
 
-@primitive(residuals=("x", "y", "taps", "stride"))
-def conv_weight(x, y, /, taps, stride=1):
-    """The gradient of `conv` by its weight: w[t] = Σₚ x[stride·p + tapₜ]ᵀ y[p]."""
+@primitive(residuals=("x", "y", "taps", "stride"), name="conv_weight")
+def _conv_weight(x, y, /, taps, stride):
     return kernels.conv_weight(x, y, taps, stride)
 
 
-@conv_weight.defvjp
+@_conv_weight.defvjp
 def _(g, residuals, needed):
     x, y, taps, stride = residuals
     return (_conv_transpose(y, g, taps, stride, x.shape[1:-1]) if needed[0] else None,
@@ -52,30 +51,39 @@ def conv(x, w, taps, stride=1):
     x is `(batch, *space, channels_in)`, w `(taps, channels_in, channels_out)`; y has extents ⌈extent / stride⌉.
     Raises ValueError or TypeError for taps, strides or shapes that do not fit.
     """
-    taps = _check("x", x, 1, w, taps, stride)
+    taps = _check_weights("x", x, 1, w, _check_taps("x", x, taps, stride))
     return _conv(x, w, taps, stride)
 
 
 def conv_transpose(y, w, taps, stride=1, extents=None):
     """The adjoint of `conv`: x[stride·p + tapₜ] = Σ y[p] @ w[t]ᵀ, of `extents` (by default stride times y's).
 
-    y is `(batch, *space, channels_out)`, the result `(batch, *extents, channels_in)`.
+    y is `(batch, *space, channels_out)`, the result `(batch, *extents, channels_in)`; errors as for `conv`.
     """
-    taps = _check("y", y, 2, w, taps, stride)
-    space = y.shape[1:-1]
-    extents = tuple(stride * n for n in space) if extents is None else tuple(extents)
-    if tuple(-(-n // stride) for n in extents) != space:
-        raise ValueError(f"conv_transpose extents: stride {stride} leads from {extents} to "
-                         f"{tuple(-(-n // stride) for n in extents)}, but y has {space}")
+    taps = _check_weights("y", y, 2, w, _check_taps("y", y, taps, stride))
+    extents = tuple(stride * n for n in y.shape[1:-1]) if extents is None else tuple(extents)
+    _check_extents("conv_transpose extents", extents, y, stride)
     return _conv_transpose(y, w, taps, stride, extents)
 
 
-def _check(name, x, channel_axis, w, taps, stride):
-    """The taps as a tuple of tuples, once everything is seen to fit."""
-    x, w = raw(x), raw(w)
-    if x.ndim < 3 or w.ndim != 3:
-        raise ValueError(f"conv: expected {name} (batch, *space, channels) and w (taps, channels_in, channels_out), "
-                         f"got shapes {x.shape} and {w.shape}")
+def conv_weight(x, y, taps, stride=1):
+    """The gradient of `conv` by its weight: w[t] = Σₚ x[stride·p + tapₜ]ᵀ y[p], over the batch too.
+
+    x is `(batch, *space, channels_in)`, y `(batch, *space, channels_out)`; errors as for `conv`.
+    """
+    taps = _check_taps("x", x, taps, stride)
+    _check_taps("y", y, taps, stride)
+    _check_extents("conv_weight x", x.shape[1:-1], y, stride)
+    if x.shape[0] != y.shape[0]:
+        raise ValueError(f"conv_weight y: expected the batch of x, {x.shape[0]}, got {y.shape[0]}")
+    return _conv_weight(x, y, taps, stride)
+
+
+def _check_taps(name, x, taps, stride):
+    """The taps as a tuple of tuples, once they and the stride are seen to fit the data."""
+    x = raw(x)
+    if x.ndim < 3:
+        raise ValueError(f"conv {name}: expected (batch, *space, channels), got shape {x.shape}")
     if not isinstance(stride, int) or isinstance(stride, bool) or stride < 1:
         raise ValueError(f"conv stride: expected a positive integer, got {stride!r}")
     taps = tuple(tuple(tap) for tap in taps)
@@ -85,8 +93,22 @@ def _check(name, x, channel_axis, w, taps, stride):
             raise TypeError(f"conv taps: expected tuples of {rank} integers, got {tap!r}")
         if any(abs(offset) > 1 << 20 for offset in tap):
             raise ValueError(f"conv taps: expected offsets of at most {1 << 20} either way, got {tap!r}")
-    if len(taps) != w.shape[0]:
-        raise ValueError(f"conv w: expected one matrix for each of the {len(taps)} taps, got {w.shape[0]}")
+    return taps
+
+
+def _check_weights(name, x, channel_axis, w, taps):
+    """The taps, once w is seen to fit them and the data."""
+    x, w = raw(x), raw(w)
+    if w.ndim != 3 or len(taps) != w.shape[0]:
+        raise ValueError(f"conv w: expected shape ({len(taps)}, channels_in, channels_out), {len(taps)} being the "
+                         f"number of taps, got {w.shape}")
     if x.shape[-1] != w.shape[channel_axis]:
         raise ValueError(f"conv {name}: w of shape {w.shape} needs {w.shape[channel_axis]} channels, got {x.shape[-1]}")
     return taps
+
+
+def _check_extents(name, extents, y, stride):
+    """Raise ValueError unless a convolution with this stride makes y's extents of `extents`."""
+    reached = tuple(-(-n // stride) for n in extents)
+    if reached != y.shape[1:-1]:
+        raise ValueError(f"{name}: stride {stride} leads from {extents} to {reached}, but y has {y.shape[1:-1]}")

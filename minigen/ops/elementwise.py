@@ -1,5 +1,7 @@
 """Elementary functions of one argument, applied to each element."""
 
+import numpy as np
+
 from ..arrays import array_module
 from ..autograd.primitive import primitive
 from ..autograd.tensor import raw
@@ -115,7 +117,10 @@ def _(g, residuals, needed):
 
 @primitive()
 def astype(x, /, dtype):
-    """The values in another floating dtype; the gradient comes back in that of x."""
+    """The values as float32 or float64; the gradient comes back in the dtype of x. Raises TypeError for others."""
+    if np.dtype(dtype).char not in "fd":
+        raise TypeError(f"astype dtype: expected float32 or float64, got {np.dtype(dtype)}; other values carry no "
+                        "gradient, so make them of tensor.data")
     return x.astype(dtype, copy=False)
 
 

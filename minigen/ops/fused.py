@@ -1,5 +1,7 @@
 """Ops that one kernel computes whole, each beside the same function in elementary ops."""
 
+import numpy as np
+
 from .. import kernels
 from ..autograd.primitive import primitive
 from .activations import softplus
@@ -34,7 +36,11 @@ def bernoulli_log_prob(x, logits, /):
 @bernoulli_log_prob.defvjp
 def _(g, residuals, needed):
     x, logits = residuals
-    gx = g[..., None] * logits if needed[0] else None
+    gx = None
+    if needed[0]:
+        gx = g[..., None] * logits
+        if np.ndim(x) and gx.shape[-1] != x.shape[-1] != 1:  # one logit for a whole row of x
+            gx = gx.repeat(x.shape[-1], axis=-1)
     return gx, kernels.bernoulli_log_prob_vjp(g, x, logits) if needed[1] else None
 
 

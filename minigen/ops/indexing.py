@@ -4,7 +4,7 @@ from .. import kernels
 from ..arrays import array_module
 from ..autograd.primitive import primitive
 from ..autograd.tensor import raw
-from .shape import reshape
+from .shape import normalize_axis, reshape
 
 
 @primitive(residuals=("x.shape", "index"), name="getitem")
@@ -40,21 +40,21 @@ def take(x, indices, axis=None):
     """The slices of x at integer `indices` along `axis` (None: elements of x read as one row)."""
     if axis is None:
         return getitem(reshape(x, (-1,)), indices)
-    return getitem(x, (slice(None),) * (axis % x.ndim) + (indices,))
+    return getitem(x, (slice(None),) * normalize_axis(axis, x.ndim) + (indices,))
 
 
 def take_along_axis(x, indices, axis):
     """One element of x for each index along `axis`; `indices` has x's number of axes and broadcasts with it."""
     indices = raw(indices)
     xp = array_module(indices)
-    axis %= x.ndim
+    axis = normalize_axis(axis, x.ndim)
     if indices.ndim != x.ndim:
         raise ValueError(f"take_along_axis indices: expected {x.ndim} axes like x, got {indices.ndim}")
-    shape = tuple(max(n, m) if a != axis else 1 for a, (n, m) in enumerate(zip(x.shape, indices.shape, strict=True)))
     grid = []
-    for a, n in enumerate(x.shape):
-        extent = [1] * x.ndim
-        extent[a] = shape[a]
-        positions = xp.arange(shape[a]) if n > 1 or shape[a] == 1 else xp.zeros(shape[a], int)
-        grid.append(indices if a == axis else positions.reshape(extent))
+    for a, (n, m) in enumerate(zip(x.shape, indices.shape, strict=True)):
+        if a != axis and n != m and 1 not in (n, m):
+            raise ValueError(f"take_along_axis indices: shape {indices.shape} does not broadcast with x's {x.shape} on "
+                             f"axis {a}")
+        positions = xp.zeros(m, int) if n == 1 else xp.arange(n)
+        grid.append(indices if a == axis else positions.reshape([-1 if b == a else 1 for b in range(x.ndim)]))
     return getitem(x, tuple(grid))

@@ -1,5 +1,7 @@
 """Matrix products, factorisations and solutions; leading axes are batch axes, as in numpy.linalg."""
 
+import math
+
 from ..arrays import array_module
 from ..autograd.primitive import primitive
 from ..autograd.tensor import raw
@@ -32,7 +34,8 @@ def _(g, residuals, needed):
     gy = None
     if needed[1]:
         if y.ndim == 2 and x.ndim > 2:  # one product instead of a sum over the batch
-            gy = _t(reshape(x, (-1, x.shape[-1]))) @ reshape(g, (-1, g.shape[-1]))
+            rows = math.prod(x.shape[:-1])
+            gy = _t(reshape(x, (rows, x.shape[-1]))) @ reshape(g, (rows, g.shape[-1]))
         else:
             gy = _t(x) @ g
     if vector_x and gx is not None:
@@ -51,12 +54,10 @@ def solve(a, b, /):
 @solve.defvjp
 def _(g, residuals, needed):
     a, b, x = residuals
-    gb = solve(_t(a), g)
-    ga = None
-    if needed[0]:
-        column, row = (gb[..., None], x[..., None, :]) if b.ndim == 1 else (gb, _t(x))
-        ga = -(column @ row)
-    return ga, gb
+    vector = b.ndim == 1  # and yet x, of a batch of matrices a, may have more axes
+    gb = solve(_t(a), g[..., None] if vector else g)
+    ga = -(gb @ (x[..., None, :] if vector else _t(x))) if needed[0] else None
+    return ga, gb[..., 0] if vector else gb
 
 
 def _triangle(a, lower):
@@ -70,6 +71,8 @@ def _triangle(a, lower):
 def triangular_solve(a, b, /, lower=True, transposed=False):
     """The x with a @ x = b (or aᵀ @ x = b), where only a's lower (or upper) triangle is read; b is a matrix."""
     xp = array_module(a, b)
+    if b.ndim < 2:
+        raise ValueError(f"triangular_solve b: expected a matrix or a batch of them, got shape {b.shape}")
     if xp.__name__ == "numpy":
         from scipy.linalg import solve_triangular
     else:
@@ -79,7 +82,7 @@ def triangular_solve(a, b, /, lower=True, transposed=False):
     batch = xp.broadcast_shapes(a.shape[:-2], b.shape[:-2])
     a, b = xp.broadcast_to(a, batch + a.shape[-2:]), xp.broadcast_to(b, batch + b.shape[-2:])
     x = xp.empty(b.shape, xp.result_type(a, b))
-    for i in range(x[..., 0, 0].size):
+    for i in range(math.prod(batch)):
         place = xp.unravel_index(i, batch)
         x[place] = triangular_solve(a[place], b[place], lower, transposed)
     return x

@@ -1,5 +1,7 @@
 """Reductions over axes, and the normalisations that go with them. `axis` is None, an integer or a tuple of these."""
 
+import operator
+
 from .. import kernels
 from ..arrays import array_module
 from ..autograd.primitive import primitive
@@ -64,7 +66,8 @@ def var(x, /, axis=None, ddof=0, keepdims=False):
 def _(g, residuals, needed):
     x, axis, ddof = residuals
     centred = x - mean(x, axis, True)
-    return (_kept(g * (2 / (_count(x.shape, axis) - ddof)), x.shape, axis) * centred,)
+    freedom = _count(x.shape, axis) - ddof
+    return (_kept(g * (2 / freedom if freedom > 0 else float("nan")), x.shape, axis) * centred,)
 
 
 @primitive(residuals=("x", "output", "axis"))
@@ -97,8 +100,7 @@ def logsumexp(x, /, axis=None, keepdims=False):
 @logsumexp.defvjp
 def _(g, residuals, needed):
     x, y, axis = residuals
-    finite = array_module(raw(y)).isfinite(raw(y))
-    y = where(finite, y, 0)  # where all x are -inf the weights exp(x - y) are then 0, not NaN
+    y = where(raw(y) == -float("inf"), 0, y)  # where all x are -inf the weights exp(x - y) are then 0, not NaN
     return (_kept(g, x.shape, axis) * exp(x - _kept(y, x.shape, axis)),)
 
 
@@ -130,7 +132,7 @@ def _(g, residuals, needed):
 @primitive(residuals=("axis",))
 def cumsum(x, /, axis):
     """Running sum along `axis`."""
-    return x.cumsum(axis=axis, dtype=x.dtype)
+    return x.cumsum(axis=operator.index(axis))
 
 
 @cumsum.defvjp

@@ -1,8 +1,20 @@
 """Rearranging elements without changing them, and joining and cutting arrays."""
 
+import operator
+
+import numpy as np
+
 from ..arrays import array_module
 from ..autograd.primitive import primitive
 from ..autograd.tensor import raw
+
+
+def normalize_axis(axis, ndim):
+    """The axis counted from 0. Raises AxisError, which is a ValueError and an IndexError, when there is none."""
+    axis = operator.index(axis)
+    if not -ndim <= axis < ndim:
+        raise np.exceptions.AxisError(axis, ndim)
+    return axis % ndim
 
 
 @primitive(residuals=("x.shape",))
@@ -38,7 +50,7 @@ def _(g, residuals, needed):
 @primitive()
 def broadcast_to(x, /, shape):
     """x repeated along new axes and axes of extent 1, as a view."""
-    return x if x.shape == tuple(shape) else array_module(x).broadcast_to(x, shape)
+    return x if x.shape == shape else array_module(x).broadcast_to(x, shape)
 
 
 @broadcast_to.defvjp
@@ -60,14 +72,15 @@ def _(g, residuals, needed):
 
 @primitive(residuals=("x.shape", "widths"))
 def pad(x, /, widths, value=0):
-    """`value` added around x: `widths` has (before, after) for each axis."""
+    """`value` added around x: `widths` has (before, after) for each axis, or is one pair or one number for all."""
     return array_module(x).pad(x, widths, constant_values=value)
 
 
 @pad.defvjp
 def _(g, residuals, needed):
     shape, widths = residuals
-    return (g[tuple(slice(before, before + n) for n, (before, _) in zip(shape, widths, strict=True))],)
+    pairs = np.broadcast_to(widths, (len(shape), 2)).tolist()
+    return (g[tuple(slice(before, before + n) for n, (before, _) in zip(shape, pairs, strict=True))],)
 
 
 @primitive(residuals=("shapes", "axis"), name="concatenate")
@@ -88,7 +101,9 @@ def _(g, residuals, needed):
 
 
 def concatenate(arrays, axis=0):
-    """The arrays one after another along an axis that they have."""
+    """The arrays one after another along an axis that they have; with axis None, each as one row first."""
+    if axis is None:
+        return _concatenate(*[reshape(array, (-1,)) for array in arrays])
     return _concatenate(*arrays, axis=axis)
 
 
@@ -109,23 +124,36 @@ def stack(arrays, axis=0):
     return _stack(*arrays, axis=axis)
 
 
-@primitive(residuals=("x.shape", "sections", "axis"), several=True)
-def split(x, /, sections, axis=0):
-    """A tuple of parts of x along `axis`: so many equal parts, or cut before each index of a list."""
-    return tuple(array_module(x).split(x, sections, axis=axis))
+@primitive(residuals=("x.shape", "cuts", "axis"), several=True, name="split")
+def _split(x, /, cuts, axis):
+    before = (slice(None),) * axis
+    return tuple(x[(*before, slice(start, end))] for start, end in zip((0, *cuts), (*cuts, x.shape[axis]), strict=True))
 
 
-@split.defvjp
+@_split.defvjp
 def _(g, residuals, needed):
-    shape, sections, axis = residuals
-    axis %= len(shape)
-    extent = shape[axis]
-    cuts = [extent // sections * i for i in range(1, sections)] if isinstance(sections, int) else list(sections)
+    shape, cuts, axis = residuals
     used = next(part for part in g if part is not None)
     parts = []
-    for part, start, end in zip(g, [0, *cuts], [*cuts, extent], strict=True):
+    for part, start, end in zip(g, (0, *cuts), (*cuts, shape[axis]), strict=True):
         if part is None:
-            missing = shape[:axis] + (len(range(extent)[start:end]),) + shape[axis + 1 :]
+            missing = shape[:axis] + (end - start,) + shape[axis + 1 :]
             part = array_module(raw(used)).zeros(missing, used.dtype)
         parts.append(part)
     return (concatenate(parts, axis),)
+
+
+def split(x, sections, axis=0):
+    """A tuple of parts of x along `axis`: so many equal parts, or cut before each index of an ascending list."""
+    axis = normalize_axis(axis, x.ndim)
+    extent = x.shape[axis]
+    if np.ndim(sections) == 0:
+        count = operator.index(sections)
+        if count < 1 or extent % count:
+            raise ValueError(f"split sections: expected a divisor of the extent {extent} of axis {axis}, got {count}")
+        cuts = tuple(extent // count * i for i in range(1, count))
+    else:
+        cuts = tuple(slice(operator.index(cut)).indices(extent)[1] for cut in sections)
+        if list(cuts) != sorted(cuts):
+            raise ValueError(f"split sections: expected indices in ascending order, got {list(sections)}")
+    return _split(x, cuts, axis)
