@@ -51,8 +51,7 @@ class Bernoulli(Distribution):
 
     def entropy(self):
         """Σ log(1 + exp(-|l|)) + |l|·sigmoid(-|l|) over the event."""
-        size = self.logits * _sign(self.logits)
-        return self._sum_event(ops.softplus(-size) + _product(ops.sigmoid(-size), size, 0))
+        return self._sum_event(_cross_entropy(self.logits, self.logits))
 
     @property
     def mean(self):
@@ -66,24 +65,22 @@ class Bernoulli(Distribution):
 
 
 def kl_bernoulli(p, q):
-    """Σ over both values of p log(p / q), with the logits' signs such that the rarer value of p is 1."""
-    sign = _sign(p.logits)
-    a, b = p.logits * sign, q.logits * sign  # a ≥ 0, and 1 has become 0 and 0 one
-    return p._sum_event(ops.softplus(-b) - ops.softplus(-a) + _product(ops.sigmoid(-a), b, a))
+    """Σ over both values of p·(log p - log q)."""
+    return p._sum_event(_cross_entropy(p.logits, q.logits) - _cross_entropy(p.logits, p.logits))
 
 
-def _sign(logits):
-    """1 where logits are above 0, else -1: with it |l| = l·sign has the right derivatives of even functions at 0."""
-    values = raw(logits)
-    return array_module(values).where(values > 0, 1, -1).astype(values.dtype)
+def _cross_entropy(a, b):
+    """-E log q(x) for p(x = 1) = sigmoid(a), q(x = 1) = sigmoid(b): log(1 + exp(-|b|)) + |b|·p(q's rarer value).
 
-
-def _product(weight, x, y):
-    """weight·(x - y), and 0 where weight is 0, also for infinite x and y."""
-    zero = raw(weight) == 0
-    if zero.any():
-        x, y = ops.where(zero, 0, x), ops.where(zero, 0, y)
-    return weight * (x - y)
+    All terms are positive, so that nothing cancels in the tails.
+    """
+    values = raw(b)
+    # |b| as b times a constant sign: either sign gives the same smooth function of b, also at 0
+    sign = array_module(values).where(values > 0, 1, -1).astype(values.dtype)
+    size, weight = b * sign, ops.sigmoid(-(a * sign))
+    never = raw(weight) == 0
+    cost = ops.where(never, 0, size) if never.any() else size  # 0·inf is 0 here
+    return ops.softplus(-size) + weight * cost
 
 
 def _any_nan(x):
