@@ -90,9 +90,6 @@ def _read_array(stream, size, source):
         if not got:
             raise DataError(f"{source}: the data end after {done} of {content.size} bytes")
         done += got
-    # Reading past the end makes zipfile compare the checksum.
-    if stream.read(1):
-        raise DataError(f"{source}: the data go on after the {content.size} bytes of the array")
     if dtype.kind == "b" and content.size and content.max() > 1:
         raise DataError(f"{source}: expected booleans of 0 and 1, got byte {content.max()}")
     array = array.reshape(shape[::-1]).T if fortran else array.reshape(shape)

@@ -79,7 +79,7 @@ def test_layout_of_real_draws(seed, p, n):
         np.testing.assert_allclose(values, expected[:n], rtol=tolerance, atol=10 * tolerance)
 
 
-@given(SEEDS, st.integers(0, 2**50), st.integers(0, 64), st.randoms(), st.integers(0, 6))
+@given(SEEDS, st.integers(0, 2**50), st.sampled_from([0, 1, 8, 31, 32, 33, 63, 64]), st.randoms(), st.integers(0, 9))
 def test_layout_of_integers(seed, p, bits, random, n):
     span = random.randint(1, 2**bits)
     low = random.randint(-(2**63), 2**63 - span)

@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import os
 import struct
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,10 @@ from minigen.data import DataError, load
 from minigen.data import mnist as mnist_function
 from minigen.data.loading import BUILT_IN
 from minigen.data.mnist import FILES, fetch
+from minigen.protocols import DataSpec
 
-mnist_module = __import__("sys").modules["minigen.data.mnist"]
+# The function of that name hides the module in the package.
+mnist_module = import_module("minigen.data.mnist")
 
 
 @pytest.fixture(autouse=True)
@@ -26,8 +29,8 @@ def no_folder(monkeypatch):
 
 def test_digits():
     binary, gray = load("digits"), load("digits:gray")
-    assert binary.spec == data.dataset.DataSpec((8, 8, 1), "binary")
-    assert gray.spec == data.dataset.DataSpec((8, 8, 1), "discrete", 17)
+    assert binary.spec == DataSpec((8, 8, 1), "binary")
+    assert gray.spec == DataSpec((8, 8, 1), "discrete", 17)
     for name, rows in (("train", 1294), ("validation", 144), ("test", 359)):
         assert getattr(binary, name).shape == (rows, 8, 8, 1)
         assert np.array_equal(getattr(binary, name), getattr(gray, name) >= 8)
@@ -145,7 +148,7 @@ def test_endings(tmp_path):
     with pytest.raises(DataError, match="no ending"):
         load(tmp_path / "a")
     (tmp_path / "a.csv").write_text("\n".join(f"{i},{i % 3}" for i in range(40)))
-    assert load(tmp_path / "a.csv").spec == data.dataset.DataSpec((2,), "discrete", 40)
+    assert load(tmp_path / "a.csv").spec == DataSpec((2,), "discrete", 40)
 
 
 def write_mnist(folder, images=(60, 20), packed=True, side=28):
@@ -164,14 +167,14 @@ def write_mnist(folder, images=(60, 20), packed=True, side=28):
 def test_mnist_folder(tmp_path, monkeypatch, packed):
     write_mnist(tmp_path, packed=packed)
     gray = mnist_function(tmp_path)
-    assert gray.spec == data.dataset.DataSpec((28, 28, 1), "discrete", 256)
+    assert gray.spec == DataSpec((28, 28, 1), "discrete", 256)
     assert [len(s) for s in (gray.train, gray.validation, gray.test)] == [50, 10, 20]
     assert gray.labels["train"].tolist() == [i % 10 for i in range(50)]
     assert np.array_equal(load(tmp_path).train, gray.train)
     monkeypatch.setenv("MINIGEN_DATA", str(tmp_path))
     threshold, fixed, dynamic = (load(f"mnist:{name}") for name in ("threshold", "fixed", "dynamic"))
     for binary in (threshold, fixed, dynamic):
-        assert binary.spec == data.dataset.DataSpec((28, 28, 1), "binary")
+        assert binary.spec == DataSpec((28, 28, 1), "binary")
         assert binary.test.dtype == np.uint8 and np.array_equal(binary.labels["test"], gray.labels["test"])
     assert np.array_equal(threshold.train, gray.train >= 128)
     assert np.array_equal(load("mnist:fixed").train, fixed.train)
@@ -242,10 +245,10 @@ def test_published_digests_are_whole():
 
 def test_real_files(data_folder):
     for name, spec, sizes in (
-        ("binarized_mnist.npz", data.dataset.DataSpec((784,), "binary"), (50_000, 10_000, 10_000)),
-        ("binary/nltcs.npz", data.dataset.DataSpec((16,), "binary"), (16_181, 2_157, 3_236)),
-        ("red_wine.npz", data.dataset.DataSpec((11,), "continuous"), (1_151, 128, 320)),
-        ("mnist", data.dataset.DataSpec((28, 28, 1), "discrete", 256), (50_000, 10_000, 10_000)),
+        ("binarized_mnist.npz", DataSpec((784,), "binary"), (50_000, 10_000, 10_000)),
+        ("binary/nltcs.npz", DataSpec((16,), "binary"), (16_181, 2_157, 3_236)),
+        ("red_wine.npz", DataSpec((11,), "continuous"), (1_151, 128, 320)),
+        ("mnist", DataSpec((28, 28, 1), "discrete", 256), (50_000, 10_000, 10_000)),
     ):
         if not (data_folder / name).exists():
             pytest.skip(f"no {name} in {data_folder}")

@@ -58,6 +58,9 @@ def test_dequantization_noise_is_uniform(dtype):
     x = np.full(100_000, 200, np.uint8)
     noise = dequantize(x, 256, 5, dtype).astype(np.float64) * 256 - 200
     assert stats.kstest(noise, "uniform").pvalue > 1e-5
+    # The midpoints of the documented grid, so that the ends of a level are never met.
+    steps = noise * 2.0 ** (13 if dtype == np.float32 else 42) - 0.5
+    assert np.array_equal(steps, np.floor(steps)) and steps.min() >= 0
 
 
 def test_dequantize_refuses():
