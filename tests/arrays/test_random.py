@@ -79,10 +79,14 @@ def test_layout_of_real_draws(seed, p, n):
         np.testing.assert_allclose(values, expected[:n], rtol=tolerance, atol=10 * tolerance)
 
 
-@given(SEEDS, st.integers(0, 2**50), st.sampled_from([0, 1, 8, 31, 32, 33, 63, 64]), st.randoms(), st.integers(0, 9))
-def test_layout_of_integers(seed, p, bits, random, n):
-    span = random.randint(1, 2**bits)
-    low = random.randint(-(2**63), 2**63 - span)
+# Just above a power of two, about every second draw is rejected.
+SPANS = [1, 2, 3, 10, 1000, 2**31 + 1, 3 * 2**30, 2**32 - 1, 2**32, 2**32 + 1, 3 * 2**61, 2**63 + 1, 2**64]
+
+
+@pytest.mark.parametrize("span", SPANS)
+@given(st.integers(0, 2**128 - 1), st.integers(0, 2**50), st.integers(0, 2**64), st.integers(0, 9))
+def test_layout_of_integers(span, seed, p, low, n):
+    low = min(low - 2**63, 2**63 - span)
     g = Generator(seed)
     g.position = p
     retry = (0x299F31D0, 0xA4093822)
