@@ -48,16 +48,15 @@ def evaluate(model, dataset, split="test", rng=0, k=500, progress=None):
 
 
 def validation_score(model, x, rng):
-    """`(name, mean)` of the quantity by which epochs are compared: `log_prob`, else `elbo`, in nats per
-    example.
+    """`{name: mean}` of the quantity by which epochs are compared: `log_prob`, else `elbo`, in nats per example.
 
-    None for a model that has neither.
+    Empty for a model that has neither.
     """
     if isinstance(model, ExplicitDensity):
-        return "log_prob", float(per_example(lambda batch, stream: model.log_prob(batch), x, rng).mean())
+        return {"log_prob": float(per_example(lambda batch, stream: model.log_prob(batch), x, rng).mean())}
     if isinstance(model, LatentVariable):
-        return "elbo", float(per_example(model.elbo, x, rng).mean())
-    return None
+        return {"elbo": float(per_example(model.elbo, x, rng).mean())}
+    return {}
 
 
 def per_example(function, x, rng, samples=1, progress=None):

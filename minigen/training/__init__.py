@@ -1,0 +1,17 @@
+"""Training: the step, the loop, checkpoints, run folders and pictures."""
+
+from .checkpoint import CheckpointError, read_checkpoint, write_checkpoint
+from .config import TrainConfig, train_config
+from .load import load
+from .loop import Fitted, fit
+from .metrics import RunError
+from .report import draw, draw_samples, write_samples
+from .run import Run
+from .signals import Interrupted
+from .state import TrainingDiverged
+from .step import make_step
+
+__all__ = [
+    "CheckpointError", "Fitted", "Interrupted", "Run", "RunError", "TrainConfig", "TrainingDiverged", "draw",
+    "draw_samples", "fit", "load", "make_step", "read_checkpoint", "train_config", "write_checkpoint", "write_samples",
+]

@@ -49,3 +49,8 @@ def remove_leftovers(folder):
     for path in Path(folder).glob(".*.tmp"):
         with contextlib.suppress(OSError):
             path.unlink()
+
+
+def reason(error):
+    """What an OSError says, in words."""
+    return error.strerror or str(error)

@@ -7,23 +7,25 @@
 nothing.
 """
 
-import contextlib
+import dataclasses
+import hashlib
 import json
 import os
 import re
 import shutil
 from pathlib import Path
 
+import numpy as np
+
+from .. import __version__, models
 from .checkpoint import CheckpointError, read_checkpoint, write_checkpoint
-from .files import remove_leftovers, replacing, sync_folder
+from .config import TrainConfig, nearest
+from .files import reason, remove_leftovers, replacing, sync_folder
+from .metrics import RunError
 
 MAX_CONFIG = 1024 * 1024  # bytes of a config.json that will be read; a real one has about a thousand
 CONFIG = {"minigen": str, "model": str, "spec": dict, "model_config": dict, "data": dict, "train": dict}
 CHANGEABLE = ("epochs", "checkpoint_every", "threads")  # training settings that a resumed run may change
-
-
-class RunError(ValueError):
-    """A run folder that cannot be made, found, read or written."""
 
 
 class Run:
@@ -36,6 +38,22 @@ class Run:
     def checkpoints(self):
         """The folder that holds the checkpoints."""
         return self.path / "checkpoints"
+
+    @property
+    def train(self):
+        """The TrainConfig of the run; RunError if the settings on the disk are none."""
+        try:
+            return TrainConfig(**self.config["train"])
+        except (ValueError, TypeError) as error:
+            raise RunError(f"{self.path / 'config.json'} is not a run's configuration: {error}") from error
+
+    @property
+    def source(self):
+        """The name or path by which `data.load` finds the data that the run was trained on."""
+        name = self.config["data"].get("name")
+        if not isinstance(name, str):
+            raise RunError(f"{self.path / 'config.json'} names no data set")
+        return name
 
     @property
     def metrics(self):
@@ -59,12 +77,12 @@ class Run:
             run.metrics.touch()
             with replacing(partial / "config.json", "w") as file:
                 file.write(json.dumps(config, indent=2, allow_nan=False) + "\n")
-            write_checkpoint(run.step_path(0), arrays, header)
+            write_checkpoint(run.step_path(0), arrays, {**header, "config": config})
             os.rename(partial, path)
             sync_folder(path.parent)
         except OSError as error:
             shutil.rmtree(partial, ignore_errors=True)
-            raise RunError(f"cannot make the run folder {path}: {_reason(error)}") from error
+            raise RunError(f"cannot make the run folder {path}: {reason(error)}") from error
         return cls(path, config)
 
     @classmethod
@@ -109,21 +127,28 @@ class Run:
             raise CheckpointError(f"{path} belongs to another run than {self.path / 'config.json'}")
         return arrays, header
 
-    def write(self, path, arrays, header):
-        """Write a checkpoint; once it is on the disk the earlier ones of other steps go.
+    def write(self, arrays, header):
+        """Write the checkpoint of `header["step"]`; once it is on the disk those of other steps go.
 
         Raises RunError when the disk is full or not writable; the earlier checkpoint then stays.
         """
+        path = self.step_path(header["step"])
+        self._write(path, arrays, header)
+        for old in self.checkpoints.glob("step-*.npz"):
+            if old != path:
+                old.unlink(missing_ok=True)
+
+    def write_best(self, arrays, header):
+        """Write `checkpoints/best.npz`; raises as `write` does."""
+        self._write(self.best_path, arrays, header)
+
+    def _write(self, path, arrays, header):
         try:
-            write_checkpoint(path, arrays, header)
-            if path != self.best_path:
-                for old in self.checkpoints.glob("step-*.npz"):
-                    if old != path:
-                        old.unlink()
+            remove_leftovers(self.checkpoints)
+            write_checkpoint(path, arrays, {**header, "config": self.config})
         except OSError as error:
-            raise RunError(
-                f"cannot write {path}: {_reason(error)}; the last good checkpoint is {self.latest_path()}"
-            ) from error
+            kept = self.latest_path()
+            raise RunError(f"cannot write {path}: {reason(error)}; the last good checkpoint is {kept}") from error
 
     def update_config(self, config):
         """Replace the settings on the disk (a resumed run may have more epochs)."""
@@ -131,39 +156,8 @@ class Run:
             with replacing(self.path / "config.json", "w") as file:
                 file.write(json.dumps(config, indent=2, allow_nan=False) + "\n")
         except OSError as error:
-            raise RunError(f"cannot write {self.path / 'config.json'}: {_reason(error)}") from error
+            raise RunError(f"cannot write {self.path / 'config.json'}: {reason(error)}") from error
         self.config = config
-
-    @contextlib.contextmanager
-    def open_metrics(self, length):
-        """The metrics file, cut to its first `length` bytes and locked against a second process, for
-        appending.
-
-        Raises RunError if another process trains in this folder or the file is shorter than `length`.
-        """
-        try:
-            file = open(self.metrics, "r+b", buffering=0)
-        except OSError as error:
-            raise RunError(f"cannot write {self.metrics}: {_reason(error)}") from error
-        with file:
-            _lock(file, self.path)
-            size = file.seek(0, os.SEEK_END)
-            if size < length:
-                raise RunError(f"{self.metrics} has {size} bytes where its checkpoint expects {length}")
-            remove_leftovers(self.checkpoints)
-            file.truncate(length)
-            file.seek(length)
-            yield file
-
-    def read_metrics(self):
-        """The lines of metrics.jsonl as a list of dicts; RunError if they are not JSON objects."""
-        try:
-            rows = [json.loads(line) for line in self.metrics.read_text("utf-8").splitlines()]
-        except (OSError, ValueError, RecursionError) as error:
-            raise RunError(f"cannot read {self.metrics}: {error}") from error
-        if not all(isinstance(row, dict) for row in rows):
-            raise RunError(f"cannot read {self.metrics}: expected one JSON object a line")
-        return rows
 
 
 def check_free(path):
@@ -186,20 +180,43 @@ def free_path(folder, name):
     return path
 
 
-def check_same(stored, given, changeable=CHANGEABLE):
+def describe(model, data, source, config):
+    """The content of config.json for training a model on a data set with these settings.
+
+    Raises RunError for a model that is not in the registry, since a run folder could not bring it back.
+    """
+    keys = [key for family in models.available().values() for key in family]
+    key = next((key for key in keys if models.model_class(key) is type(model)), None)
+    if key is None:
+        raise RunError(f"{type(model).__name__} is not in the models' registry: it can be trained only without a run")
+    name = data.name if source is None else str(source)
+    return {
+        "minigen": __version__,
+        "model": key,
+        "spec": model.spec.to_json(),
+        "model_config": json.loads(json.dumps(dataclasses.asdict(model.config), allow_nan=False)),
+        "data": {"name": name, "digest": _digest(data.train)},
+        "train": config.to_json(),
+    }
+
+
+def check_same(stored, given):
     """Raise RunError naming the first setting that differs between a run and the attempt to resume it."""
-    for part in ("model", "spec", "model_config", "data", "train"):
+    for part in ("model", "spec", "model_config", "train"):
         old, new = stored[part], given[part]
-        if not isinstance(old, dict) or part == "spec":
+        if part in ("model", "spec"):
             old, new = {part: old}, {part: new}
         for name in {**old, **new}:
-            before, after = old.get(name), new.get(name)
-            if part == "train" and name in changeable:
-                continue
-            if before != after:
+            if old.get(name) != new.get(name) and (part != "train" or name not in CHANGEABLE):
                 raise RunError(
-                    f"cannot resume with a changed setting: {name} is {before!r} in the run and {after!r} now"
+                    f"cannot resume with a changed setting: {name} is {old.get(name)!r} in the run and "
+                    f"{new.get(name)!r} now"
                 )
+    if stored["data"].get("digest") != given["data"]["digest"]:
+        raise RunError(
+            f"cannot resume with changed data: the run's training examples were {stored['data'].get('name')!r}, "
+            f"those of {given['data']['name']!r} differ"
+        )
 
 
 def _read_config(path):
@@ -220,27 +237,14 @@ def _read_config(path):
     return config
 
 
-def _lock(file, path):
-    try:
-        import fcntl
-    except ImportError:  # not a POSIX system: no lock there
-        return
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise RunError(f"another process is training in {path}") from None
-    except OSError:  # a file system without locks
-        pass
-
-
-def _reason(error):
-    return error.strerror or str(error)
+def _digest(x):
+    # data that changed under the same name would make a resumed run another run
+    x = np.ascontiguousarray(x)
+    return hashlib.blake2b(x.reshape(-1).view(np.uint8), digest_size=16).hexdigest()
 
 
 def _runs_beside(path):
     # a mistyped name is the usual mistake, so name the run that it resembles
-    from .config import nearest
-
     try:
         names = [entry.parent.name for entry in path.parent.glob("*/config.json")]
     except OSError:

@@ -1,0 +1,136 @@
+"""The training loop: the same for every model that descends objectives."""
+
+import dataclasses
+import time
+from pathlib import Path
+
+from ..arrays import check_device, set_threads, to_device
+from ..data import Dataset, from_arrays
+from .config import train_config
+from .metrics import open_metrics, read_metrics
+from .progress import Progress
+from .report import draw
+from .run import Run, check_same, describe
+from .signals import Interrupted, stop_requests
+from .state import PICTURES, State
+
+INTERVAL = 30.0  # seconds between two checkpoints when the settings name no number of steps
+
+
+@dataclasses.dataclass(frozen=True)
+class Fitted:
+    """What `fit` returns: the model, one dict of metrics for each epoch, the best epoch and the run
+    folder."""
+
+    model: object
+    metrics: list
+    best: dict | None
+    run: Path | None
+
+
+def fit(model, data, run=None, *, resume=False, quiet=True, source=None, **settings):
+    """Train `model` on `data` and return a `Fitted`; the model ends with its best parameters by validation.
+
+    `data` is a `data.Dataset`, or an array of training examples `(n, *spec.shape)`. `run` is the path of a
+    run folder to make or, with `resume=True`, to continue as if it had never stopped; None keeps nothing on
+    the disk. `settings` are the fields of TrainConfig; a model class's `training` dict gives its own
+    defaults. `source` is the name by which `data.load` finds the data again, by default the data set's name.
+    With `quiet=False` a progress bar is drawn on the standard error stream.
+
+    Raises ValueError or TypeError for settings and data that do not fit, RunError for the run folder,
+    CheckpointError for a checkpoint that is damaged or another run's, TrainingDiverged when a NaN or infinity
+    appears, and Interrupted (a KeyboardInterrupt) when asked to stop, after saving a checkpoint.
+    """
+    config = prepare(model, train_config(model, **settings))
+    data = as_dataset(data, model.spec, config.seed)
+    state = State(model, data, config)
+    if run is None:
+        if resume:
+            raise ValueError("resume: expected the path of a run, got None")
+        rows = _train(state, None, None, quiet)
+        return Fitted(model, rows, state.best, None)
+    description = describe(model, data, source, config)
+    if resume:
+        folder = Run.open(run)
+        check_same(folder.config, description)
+        path = folder.latest_path()
+        state.restore(*folder.read(path), path)
+        if folder.config["train"] != description["train"]:
+            folder.update_config({**folder.config, "train": description["train"]})
+    else:
+        state.check_parameters()
+        folder = Run.create(run, description, *state.save())
+    with open_metrics(folder.metrics, state.metrics_bytes) as metrics:
+        _train(state, folder, metrics, quiet)
+    draw(model, data, folder, state.rng.fold_in(PICTURES))
+    return Fitted(model, read_metrics(folder.metrics), state.best, folder.path)
+
+
+def _train(state, folder, metrics, quiet):
+    """Train until the last epoch or early stopping; return the epochs' metrics of this call."""
+    config, rows = state.config, []
+    saved_steps, saved_at = state.steps, time.monotonic()
+
+    def save():
+        nonlocal saved_steps, saved_at
+        if folder is not None:
+            state.check_parameters()
+            if state.best_parameters is not None and not state.best_is_saved:
+                folder.write_best({f"model/{k}": v for k, v in state.best_parameters.items()}, {"best": state.best})
+                state.best_is_saved = True
+            folder.write(*state.save())
+        saved_steps, saved_at = state.steps, time.monotonic()
+
+    def save_if_due(stop):
+        every = config.checkpoint_every
+        due = time.monotonic() - saved_at > INTERVAL if every is None else state.steps - saved_steps >= every
+        if due or stop:
+            save()
+        if stop:
+            where = f"stopped after step {state.steps}, in epoch {state.epoch + 1} of {config.epochs}"
+            raise Interrupted(where, None if folder is None else folder.path, state.steps)
+
+    total = config.epochs * state.steps_per_epoch
+    with stop_requests() as stop, Progress(total, state.steps, quiet) as progress:
+        while state.epoch < config.epochs and not state.stopped_early:
+            for batch in state.loader:
+                figures = state.update(to_device(batch, config.device))
+                progress.update(state.epoch + 1, figures["loss"], figures["learning_rate"], state.last_score)
+                if state.within_epoch:  # else the epoch's validation comes first
+                    save_if_due(stop)
+            rows.append(state.end_epoch())
+            if metrics is not None:
+                state.metrics_bytes += metrics.append(rows[-1])
+            save_if_due(stop)
+        if state.steps > saved_steps:
+            save()
+    state.use_best(folder)
+    return rows
+
+
+def prepare(model, config):
+    """Set the threads, move `model` to the device and dtype, and return the config with the dtype that it has.
+
+    Raises ValueError for a device that is not there.
+    """
+    check_device(config.device)
+    if config.threads is not None:
+        set_threads(config.threads)
+    model.to(config.device, config.dtype)
+    kinds = [parameter.dtype.name for parameter in model.parameters()]
+    return dataclasses.replace(config, dtype=kinds[0]) if config.dtype is None and kinds else config
+
+
+def as_dataset(data, spec, seed=0):
+    """`data` as a Dataset that a model with this spec can be trained on; an array is split by `seed`.
+
+    Raises ValueError if it does not fit the spec.
+    """
+    if not isinstance(data, Dataset):
+        split = from_arrays("data", {"x": data}, spec.kind, seed)
+        if split.spec.shape != spec.shape:
+            raise ValueError(f"data: the model is for examples of shape {spec.shape}, got {split.spec.shape}")
+        return Dataset("data", spec, split.train, split.validation, split.test)
+    if data.spec != spec:
+        raise ValueError(f"data {data.name!r}: the model is for {spec}, the data are {data.spec}")
+    return data

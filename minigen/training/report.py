@@ -1,0 +1,134 @@
+"""Pictures of a trained model, and samples in files."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+
+from .. import plotting
+from ..arrays import as_generator, to_numpy
+from ..autograd import Tensor, no_grad
+from ..protocols import LatentVariable
+from .files import reason, replacing
+from .metrics import RunError, read_metrics
+
+SUFFIXES = (".npz", ".npy", ".png")
+GRID, PAIRS = 64, 24  # images in samples.png and in reconstructions.png
+DIMENSIONS, VALUES = 10, np.linspace(-2.5, 2.5, 11)  # rows and columns of traversal.png
+BATCH = 1024  # samples drawn at once
+
+
+def draw(model, data, folder, rng):
+    """Draw the learning curves of a run and, where an example is an image, what its model makes.
+
+    Writes `curves.png`, `samples.png` and, for latent-variable models, `reconstructions.png` and `traversal.png`
+    into the run's folder. Raises RunError if a picture cannot be written.
+    """
+    rng, spec = as_generator(rng), model.spec
+    try:
+        curves = _curves(read_metrics(folder.metrics))
+        if curves:
+            plotting.learning_curves(curves, folder.path / "curves.png", title="Training")
+        if not is_image(spec):
+            return
+        images = to_images(draw_samples(model, GRID, rng.fold_in(0)), spec)
+        plotting.image_grid(images, folder.path / "samples.png", title="Samples")
+        if isinstance(model, LatentVariable):
+            x = next(x for x in (data.test, data.validation, data.train) if x is not None and len(x))
+            _draw_latents(model, x, folder.path)
+    except OSError as error:
+        raise RunError(f"cannot write the pictures of {folder.path}: {reason(error)}") from error
+
+
+def draw_samples(model, n, rng):
+    """`n` samples of the model as a NumPy array `(n, *spec.shape)`, drawn in batches of `BATCH`."""
+    rng = as_generator(rng)
+    with no_grad():
+        parts = [
+            _plain(model.sample(min(BATCH, n - start), rng.fold_in(start))) for start in range(0, n, BATCH)
+        ]
+    return np.concatenate(parts)
+
+
+def write_samples(path, x, spec):
+    """Write samples to an .npz (as `x`), .npy or .png file, which appears complete or not at all.
+
+    Raises ValueError for another suffix and for a picture of what is no image, OSError from the file system.
+    """
+    path = Path(path)
+    if path.suffix not in SUFFIXES:
+        raise ValueError(f"path: expected a file ending in {', '.join(SUFFIXES)}, got {path.name!r}")
+    if path.suffix == ".png":
+        if not is_image(spec):
+            raise ValueError(f"path: examples of shape {spec.shape} are no images; use .npz or .npy")
+        plotting.image_grid(to_images(x, spec), path)
+        return
+    with replacing(path) as file:
+        if path.suffix == ".npz":
+            np.savez_compressed(file, x=x)
+        else:
+            np.save(file, x, allow_pickle=False)
+
+
+def is_image(spec):
+    """Whether an example can be drawn: (height, width, 1 or 3), or a vector of a square number of at least 64."""
+    if not isinstance(spec.kind, str):
+        return False
+    if len(spec.shape) == 1:
+        return spec.dimensions >= 64 and math.isqrt(spec.dimensions) ** 2 == spec.dimensions
+    return len(spec.shape) == 3 and spec.shape[2] in (1, 3)
+
+
+def to_images(x, spec):
+    """Examples as values in [0, 1]: divided by levels - 1 if discrete, stretched to their range if continuous."""
+    x = np.asarray(x, np.float64)
+    if spec.kind == "discrete":
+        return x / (spec.levels - 1)
+    if spec.kind == "continuous":
+        low, high = x.min(), x.max()
+        return (x - low) / (high - low if high > low else 1.0)
+    return x
+
+
+def _draw_latents(model, x, folder):
+    """Reconstructions, and the effect of the latent dimensions that the posterior means of `x` use most."""
+    spec = model.spec
+    with no_grad():
+        means = _plain(model.encode(x[:BATCH]).mean)
+        shown = means[:PAIRS]
+        decoded = _plain(model.decode(shown).mean).reshape(len(shown), *spec.shape)
+        plotting.reconstructions(
+            to_images(to_numpy(x[: len(shown)]), spec), to_images(decoded, spec), folder / "reconstructions.png",
+            title="Test examples and their reconstructions",
+        )  # fmt: skip
+        if means.ndim != 2:
+            return
+        used = np.argsort(-means.var(axis=0), kind="stable")[:DIMENSIONS]
+        z = np.zeros((len(used), len(VALUES), means.shape[1]), means.dtype)
+        for row, dimension in enumerate(used):
+            z[row, :, dimension] = VALUES
+        decoded = _plain(model.decode(z.reshape(-1, means.shape[1])).mean)
+        plotting.latent_traversal(
+            to_images(decoded, spec).reshape(len(used), len(VALUES), *spec.shape), folder / "traversal.png",
+            values=VALUES, dimensions=[f"z{dimension + 1}" for dimension in used], title="One latent variable each row",
+        )  # fmt: skip
+
+
+def _curves(rows):
+    """Training and validation curves by the names that `plotting.learning_curves` takes."""
+    curves = {}
+    scored = [name for row in rows[:1] for name in row.get("validation", {})]
+    trained = [name for row in rows[:1] for name in row.get("train", {})]
+    quiet = ("loss", "gradient_norm", "learning_rate") if scored else ("gradient_norm", "learning_rate")
+    for name in [*scored, *(name for name in trained if name not in scored and name not in quiet)]:
+        for part in ("train", "validation"):
+            points = [(row["epoch"], row.get(part, {}).get(name)) for row in rows if name in row.get(part, {})]
+            if points:
+                epochs, values = zip(*points, strict=True)
+                values = np.array([math.nan if value is None else value for value in values])
+                curves[f"{part}/{name}"] = (np.array(epochs), values)
+    return curves
+
+
+def _plain(x):
+    return to_numpy(x.data if isinstance(x, Tensor) else x)

@@ -1,0 +1,188 @@
+"""Everything that changes while a model trains, so that a checkpoint is this and nothing else."""
+
+import math
+
+import numpy as np
+
+from ..arrays import Generator
+from ..data import Loader
+from ..evaluation import validation_score
+from ..optim import schedules
+from .checkpoint import CheckpointError
+from .load import load_parameters
+from .step import make_step
+
+# children of the run's generator, one for each purpose; none is ever advanced, so they need no saving
+LOADER, STEPS, VALIDATION, PICTURES = range(4)
+
+
+class TrainingDiverged(ArithmeticError):
+    """The loss, a gradient or a parameter became NaN or infinite; the message names where it began."""
+
+
+class State:
+    """A model in training: its parameters, optimiser, averages, position in the data and counters."""
+
+    def __init__(self, model, data, config):
+        self.model, self.config, self.validation = model, config, data.validation
+        self.rng = Generator(config.seed)
+        size = config.batch_size * config.accumulate
+        self.loader = Loader(data.train, size, self.rng.fold_in(LOADER), transform=data.transform)
+        self.steps_per_epoch = math.ceil(len(data.train) / size)
+        self.step = make_step(model, **step_settings(config, self.steps_per_epoch))
+        self.steps = 0  # updates done
+        self.epoch = 0  # epochs completed, their validation included
+        self.stale = 0  # epochs since the best
+        self.best = None  # the best validation figure: its epoch and value
+        self.best_parameters, self.best_is_saved = None, False  # what had it, and whether that is on the disk
+        self.last_score = self.learning_rate = None  # of the latest validation, of the latest step
+        self.sums = {}  # for each metric its sum over this epoch's examples, and their number
+        self.metrics_bytes = 0  # the length of metrics.jsonl
+
+    @property
+    def within_epoch(self):
+        """Whether the epoch that has begun has batches to come."""
+        return self.steps < (self.epoch + 1) * self.steps_per_epoch
+
+    @property
+    def stopped_early(self):
+        """Whether the validation figure has not improved for as many epochs as `patience` says."""
+        return self.config.patience is not None and self.stale >= self.config.patience
+
+    def update(self, batch):
+        """One step on `batch`: its metrics as floats. Raises TrainingDiverged, the parameters unchanged."""
+        rng = self.rng.fold_in(STEPS, self.steps)
+        with np.errstate(all="ignore"):  # the step's finite flag says it, and `explain` says it better
+            metrics = self.step(batch, rng)
+        if not metrics.pop("finite"):
+            cause = self.step.explain(batch, self.rng.fold_in(STEPS, self.steps))
+            raise TrainingDiverged(f"training diverged in step {self.steps + 1} (epoch {self.epoch + 1}): {cause}")
+        self.steps += 1
+        figures = {name: float(value) for name, value in metrics.items()}
+        self.learning_rate = figures["learning_rate"]
+        for name, value in figures.items():
+            if name == "learning_rate":
+                continue
+            total, count = self.sums.get(name, (0.0, 0))
+            self.sums[name] = (total + value * len(batch), count + len(batch))
+        return figures
+
+    def end_epoch(self):
+        """Validate, note the best, and return the epoch's line of metrics.jsonl."""
+        train = {name: total / count for name, (total, count) in self.sums.items()}
+        self.sums = {}
+        row = {"epoch": self.epoch + 1, "step": self.steps, "learning_rate": self.learning_rate}
+        row["train"] = {name: _json(value) for name, value in train.items()}
+        with self.step.averaged(), np.errstate(all="ignore"):
+            rng = self.rng.fold_in(VALIDATION, self.epoch)
+            for name, value in validation_score(self.model, self.validation, rng).items():
+                if not math.isfinite(value):
+                    raise TrainingDiverged(f"training diverged: {name} of the validation split is {value} after "
+                                           f"epoch {self.epoch + 1}")  # fmt: skip
+                row["validation"] = {name: value}
+                self._compare(value)
+        self.epoch += 1
+        return row
+
+    def _compare(self, value):
+        self.last_score = value
+        self.stale += 1
+        if self.best is None or value > self.best["value"]:
+            self.best, self.stale = {"epoch": self.epoch + 1, "value": value}, 0
+            self.best_parameters, self.best_is_saved = self.model.state_dict(), False
+
+    def use_best(self, folder):
+        """Give the model the parameters that had the best validation figure (of `folder` after a resumption)."""
+        if self.best is None:
+            return
+        if self.best_parameters is None:
+            self.best_parameters = load_parameters(folder, folder.best_path)
+        self.model.load_state_dict(self.best_parameters)
+
+    def check_parameters(self):
+        """Raise TrainingDiverged naming the first parameter or buffer that is not finite."""
+        for name, array in self.model.state_dict().items():
+            if array.dtype.kind == "f" and not np.isfinite(array).all():
+                raise TrainingDiverged(f"training diverged before step {self.steps + 1}: {name} is not finite")
+
+    def save(self):
+        """`(arrays, header)` for a checkpoint."""
+        arrays = {f"model/{name}": array for name, array in self.model.state_dict().items()}
+        arrays.update((f"step/{name}", array) for name, array in self.step.state_dict().items())
+        if self.step.average is not None:  # what a loaded model has
+            with self.step.averaged():
+                arrays.update((f"average/{name}", array) for name, array in self.model.state_dict().items())
+        arrays.update((f"sums/{name}", np.array(pair, np.float64)) for name, pair in self.sums.items())
+        header = {
+            "step": self.steps, "epoch": self.epoch, "stale": self.stale, "best": self.best,
+            "last_score": self.last_score, "metrics_bytes": self.metrics_bytes, "loader": self.loader.state,
+            "rng": self.rng.state,
+        }  # fmt: skip
+        return arrays, header
+
+    def restore(self, arrays, header, path):
+        """Put back what `save` gave; CheckpointError (naming `path`) if it does not fit this model and
+        data."""
+        groups = {"model": {}, "step": {}, "sums": {}, "average": {}}
+        try:
+            for name, array in arrays.items():
+                group, _, rest = name.partition("/")
+                groups[group][rest] = array
+            counters = {name: _count(header[name]) for name in ("step", "epoch", "stale", "metrics_bytes")}
+            best = None if header["best"] is None else {
+                "epoch": _count(header["best"]["epoch"]), "value": _finite(header["best"]["value"])
+            }
+            last_score = None if header["last_score"] is None else _finite(header["last_score"])
+            first = counters["epoch"] * self.steps_per_epoch
+            if not first <= counters["step"] < first + self.steps_per_epoch:
+                raise ValueError(f"step {counters['step']} is not in epoch {counters['epoch'] + 1}")
+            place = {"epoch": counters["epoch"], "position": counters["step"] - first}
+            if header["loader"] != {**self.loader.state, **place}:
+                raise ValueError(f"the data are at {header['loader']!r}")
+            if any(pair.shape != (2,) or pair.dtype != np.float64 for pair in groups["sums"].values()):
+                raise ValueError("the sums of the metrics are not pairs")
+            if self.rng.state != header["rng"]:
+                raise ValueError("the random state is another seed's")
+            self.model.load_state_dict(groups["model"])
+            self.step.load_state_dict(groups["step"])
+            self.loader.state = header["loader"]
+        except (ValueError, TypeError, KeyError) as error:
+            what = f"{error} is missing or unknown" if isinstance(error, KeyError) else error
+            raise CheckpointError(f"{path} does not fit this run: {what}") from error
+        self.steps, self.epoch = counters["step"], counters["epoch"]
+        self.stale, self.metrics_bytes = counters["stale"], counters["metrics_bytes"]
+        self.best, self.last_score = best, last_score
+        self.sums = {name: (float(total), int(count)) for name, (total, count) in groups["sums"].items()}
+
+
+def step_settings(config, steps_per_epoch):
+    """The arguments of `make_step` that a TrainConfig stands for; its epochs become steps."""
+    if config.schedule == "cosine":
+        schedule = schedules.cosine(max(1, config.epochs * steps_per_epoch), config.warmup)
+    elif config.schedule == "step":
+        schedule = schedules.step(config.decay_every * steps_per_epoch, config.decay_factor, config.warmup)
+    else:
+        schedule = schedules.constant(config.warmup)
+    names = ("optimizer", "learning_rate", "clip_norm", "ema", "accumulate")
+    options = {name: getattr(config, name) for name in ("weight_decay", "momentum")}
+    return {
+        "schedule": schedule,
+        **{name: getattr(config, name) for name in names},
+        **{name: value for name, value in options.items() if value is not None},
+    }
+
+
+def _json(value):
+    return value if math.isfinite(value) else None  # JSON has no NaN
+
+
+def _count(value):
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 2**53:
+        raise ValueError(f"expected a count, got {value!r}")
+    return value
+
+
+def _finite(value):
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or not math.isfinite(value):
+        raise ValueError(f"expected a finite number, got {value!r}")
+    return float(value)
