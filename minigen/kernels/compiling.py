@@ -1,0 +1,103 @@
+"""Compiling kernels with numba, on first use.
+
+`@loop` marks a function that numba compiles when it is first called; loops may call each other. Results are kept in
+a cache folder whose name is a hash of all kernel sources, so that an edit anywhere makes new ones; where no folder
+can be written to, each process compiles for itself.
+"""
+
+import functools
+import hashlib
+import os
+import threading
+import types
+from pathlib import Path
+
+# Everything but the assumption that there are no NaNs and infinities.
+FASTMATH = {"contract", "reassoc", "nsz", "arcp", "afn"}
+_lock = threading.RLock()
+
+
+class Loop:
+    """A function that is compiled when first called, on its own (no interpreter lock) and for each dtype."""
+
+    def __init__(self, function, options):
+        self.function, self.options, self.fast = function, options, None
+        functools.update_wrapper(self, function)
+
+    def __call__(self, *args):
+        return (self.fast or self.compile())(*args)
+
+    def compile(self):
+        """The compiled function."""
+        with _lock:
+            if self.fast is None:
+                self.fast = _compile(self.function, self.options)
+        return self.fast
+
+
+class Builtin:
+    """Something that compiled loops use and that can only be made once numba is there."""
+
+    def __init__(self, build):
+        self.build, self.made = build, None
+        functools.update_wrapper(self, build)
+
+    def compile(self):
+        """What `build` makes, made once."""
+        with _lock:
+            if self.made is None:
+                self.made = self.build()
+        return self.made
+
+
+def loop(function=None, **options):
+    """Compile the function with numba when it is first called; `options` are numba's, beside those set here."""
+    return Loop(function, options) if function is not None else lambda f: Loop(f, options)
+
+
+def _compile(function, options):
+    import numba
+
+    names = dict(function.__globals__)
+    for name in function.__code__.co_names:
+        if isinstance(names.get(name), Loop | Builtin):
+            names[name] = names[name].compile()
+    clone = types.FunctionType(function.__code__, names, function.__name__, function.__defaults__)
+    clone.__module__, clone.__qualname__ = function.__module__, function.__qualname__
+    options = {"nogil": True, "error_model": "numpy", "fastmath": FASTMATH, **options}
+    folder = cache_folder()
+    if folder is None:
+        return numba.njit(clone, **options)
+    before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, str(folder)
+    try:
+        return numba.njit(clone, cache=True, **options)
+    except RuntimeError:  # numba finds that it cannot write there after all
+        return numba.njit(clone, **options)
+    finally:
+        numba.config.CACHE_DIR = before
+
+
+@functools.cache
+def cache_folder() -> Path | None:
+    """Where compiled kernels are kept, or None where nothing can be written.
+
+    In the folder that MINIGEN_CACHE names, else in the user's cache folder.
+    """
+    base = os.environ.get("MINIGEN_CACHE") or os.path.join(
+        os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "minigen")
+    folder = Path(base) / f"kernels-{_source_hash()}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f".{os.getpid()}-{threading.get_ident()}"
+        probe.touch()
+        probe.unlink()
+    except OSError:
+        return None
+    return folder
+
+
+def _source_hash() -> str:
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()[:16]

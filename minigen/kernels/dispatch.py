@@ -1,0 +1,105 @@
+"""`Kernel`: one function of arrays in up to three versions, and the choice between them.
+
+    @kernel
+    def softplus(x):                       # the reference: array code, on NumPy and CuPy
+        ...
+
+    @softplus.compiled(above=4096)         # for NumPy arrays of so many elements: calls numba loops
+    def _(x):
+        ...
+
+    softplus.cuda = "activations.cu"       # for CuPy arrays: see `cuda.py`
+
+The choice looks at the first array's type and size alone. MINIGEN_KERNELS=reference in the environment, or
+`with reference_kernels():`, takes the reference always.
+"""
+
+import contextlib
+import functools
+import os
+import threading
+import warnings
+
+import numpy as np
+
+registry: dict[str, "Kernel"] = {}
+
+
+class _Modes(threading.local):
+    reference = os.environ.get("MINIGEN_KERNELS", "") == "reference"
+
+
+_modes = _Modes()
+
+
+class Kernel:
+    """A function of arrays. `reference` is the array code that defines it; the other versions agree with it."""
+
+    def __init__(self, reference):
+        self.reference, self.fast, self.device = reference, None, None
+        self.above = 0
+        functools.update_wrapper(self, reference)
+        registry[reference.__name__] = self
+
+    def compiled(self, above: int = 4096):
+        """Decorator: the version for float32 and float64 NumPy arrays of at least `above` elements.
+
+        It gets the same arguments and may return NotImplemented for what it does not cover.
+        """
+        def define(function):
+            self.fast, self.above = function, above
+            return function
+        return define
+
+    def on_device(self, function):
+        """Decorator: the version for CuPy arrays; it may return NotImplemented."""
+        self.device = function
+        return function
+
+    def __call__(self, *args, **keywords):
+        first = args[0]
+        if type(first) is np.ndarray:
+            version = self.fast if first.size >= self.above else None
+        else:
+            version = self.device if type(first).__module__.partition(".")[0] == "cupy" else None
+        if version is not None and not _modes.reference:
+            try:
+                result = version(*args, **keywords)
+                if result is not NotImplemented:
+                    return result
+            except Exception as error:
+                self._give_up(version, error)
+        return self.reference(*args, **keywords)
+
+    def _give_up(self, version, error):
+        """Use the reference from now on if the version could not be compiled; any other error is the caller's."""
+        if not _is_compilation_error(error):
+            raise error
+        if version is self.fast:
+            self.fast = None
+        else:
+            self.device = None
+        warnings.warn(f"kernel {self.__name__} could not be compiled and runs as array code: "
+                      f"{type(error).__name__}: {str(error)[:200]}", RuntimeWarning, stacklevel=3)
+
+
+def kernel(reference) -> Kernel:
+    """Decorator: make a Kernel of its reference."""
+    return Kernel(reference)
+
+
+@contextlib.contextmanager
+def reference_kernels():
+    """Within this context (and this thread) every kernel runs as its reference."""
+    before, _modes.reference = _modes.reference, True
+    try:
+        yield
+    finally:
+        _modes.reference = before
+
+
+def _is_compilation_error(error) -> bool:
+    kind = type(error)
+    module = kind.__module__.partition(".")[0]
+    return isinstance(error, ImportError) or module in ("numba", "llvmlite") or kind.__name__ in (
+        "CompileException", "NVRTCError", "CUDADriverError")
