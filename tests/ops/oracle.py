@@ -26,18 +26,25 @@ def slope(function, args, i, direction):
 
 
 def gradients(call, args, cotangents, active=None, recorded=False):
-    """Σ cotangent·output differentiated by the `active` args; Tensors on their graph when `recorded`."""
+    """Σ cotangent·output differentiated by the `active` args; Tensors on their graph when `recorded`.
+
+    The sum is left to the sweep where it can be: an op in it could make up for a wrong rule of its own.
+    """
     active = range(len(args)) if active is None else active
     inputs = [Tensor(a) if i in active else a for i, a in enumerate(args)]
     outputs = as_tuple(call(*inputs))
+    active = [inputs[i] for i in active]
+    if len(outputs) == 1:
+        return grad(outputs[0], active, cotangents[0], create_graph=recorded), active
     total = sum((y * v).sum() for y, v in zip(outputs, cotangents, strict=True))
-    return grad(total, [inputs[i] for i in active], create_graph=recorded), [inputs[i] for i in active]
+    return grad(total, active, create_graph=recorded), active
 
 
 def second(call, args, cotangents, weights):
     """The gradients contracted with `weights` and differentiated again."""
     firsts, inputs = gradients(call, args, cotangents, recorded=True)
-    return grad(sum((g * u).sum() for g, u in zip(firsts, weights, strict=True)), inputs)
+    parts = [grad(g, inputs, u, retain_graph=True) for g, u in zip(firsts, weights, strict=True)]
+    return [sum(terms[1:], terms[0]) for terms in zip(*parts, strict=True)]
 
 
 def assert_near(found, expected, scale, what, rtol=2e-6, atol=2e-8):

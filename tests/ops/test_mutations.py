@@ -1,0 +1,153 @@
+"""The check of the checker: wrong rules are planted in every primitive, and the registry's checks find each of them."""
+
+import numpy as np
+import pytest
+
+from minigen.autograd import registry, stop_gradient
+from ops import oracle
+from ops.cases import BROADCASTING, CASES
+from ops.source import Source
+from ops.test_registry import LIBRARY
+
+SEEDS = range(60)
+
+
+def examples(name, seeds=SEEDS):
+    """A fixed series of examples of an op."""
+    for seed in seeds:
+        source = Source.seeded(seed)
+        yield source.choice(CASES[name])(source)
+
+
+def found(name, plant, seeds=SEEDS) -> bool:
+    """Whether the checks of orders 1 and 2 find what `plant(example)` puts in place of a rule."""
+    for example in examples(name, seeds):
+        plant(example)
+        try:
+            oracle.check_first(example)
+            oracle.check_second(example)
+        except (AssertionError, ValueError):  # the sweep itself refuses cotangents of a wrong shape
+            return True
+    return False
+
+
+def scaled(factor):
+    """A rule like `rule`, but `factor` times as large."""
+    return lambda rule: lambda g, residuals, needed: [
+        None if part is None else part * factor for part in rule(g, residuals, needed)]
+
+
+def without(i):
+    """A rule that gives nothing for input i."""
+    return lambda rule: lambda g, residuals, needed: [
+        None if k == i else part for k, part in enumerate(rule(g, residuals, needed))]
+
+
+def one_element_off(rule):
+    """A rule whose first element alone is wrong, by 1 %."""
+    def wrong(g, residuals, needed):
+        parts = list(rule(g, residuals, needed))
+        for i, part in enumerate(parts):
+            if part is not None and part.size > 1:
+                factors = np.ones(part.shape, part.dtype)
+                factors.flat[0] = 1.01
+                parts[i] = part * factors
+        return parts
+
+    return wrong
+
+
+def unsummed(shapes):
+    """A rule that, for an input of fewer elements than the result, gives one slice where it should give the sum."""
+    def mutate(rule):
+        def wrong(g, residuals, needed):
+            parts = list(rule(g, residuals, needed))
+            first = len(parts) - len(shapes)  # inputs that are never differentiated come first
+            for i, shape in enumerate(shapes, first):
+                part = parts[i] if i >= 0 else None
+                if part is None or part.shape == shape or part.size == 0 or part.ndim < len(shape):
+                    continue
+                extra = part.ndim - len(shape)
+                if all(n in (1, m) for n, m in zip(shape, part.shape[extra:], strict=True)):
+                    parts[i] = part[(0,) * extra + tuple(slice(0, n) for n in shape)]
+            return parts
+
+        return wrong
+
+    return mutate
+
+
+def inputs_of(name, monkeypatch) -> set:
+    """Which of a primitive's inputs its cases differentiate; its rule passes the checks as it is."""
+    primitive, seen = registry[name], set()
+    rule = primitive.vjp
+
+    def watched(g, residuals, needed):
+        seen.update(i for i, wanted in enumerate(needed) if wanted)
+        return rule(g, residuals, needed)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(primitive, "vjp", watched)
+        assert not found(name, lambda example: None, range(12)), "the rule as it stands fails the checks"
+    return seen
+
+
+def found_in_rule(name, mutation, monkeypatch) -> bool:
+    """Whether a mutation of the primitive's rule is found."""
+    primitive = registry[name]
+    with monkeypatch.context() as patch:
+        patch.setattr(primitive, "vjp", mutation(primitive.vjp))
+        return found(name, lambda example: None)
+
+
+@pytest.mark.parametrize("name", LIBRARY)
+def test_wrong_rules_are_found(name, monkeypatch):
+    inputs = inputs_of(name, monkeypatch)
+    assert inputs
+    assert found_in_rule(name, scaled(-1), monkeypatch), "the sign flipped"
+    assert found_in_rule(name, scaled(1.01), monkeypatch), "1 % too large"
+    for i in inputs:
+        assert found_in_rule(name, without(i), monkeypatch), f"nothing for input {i}"
+
+
+@pytest.mark.parametrize("name", sorted(BROADCASTING & set(LIBRARY)))
+def test_a_missing_sum_over_broadcast_axes_is_found(name, monkeypatch):
+    primitive = registry[name]
+    rule = primitive.vjp
+
+    def plant(example):
+        monkeypatch.setattr(primitive, "vjp", unsummed([a.shape for a in example.args])(rule))
+
+    assert found(name, plant)
+
+
+@pytest.mark.parametrize("name", [name for name in LIBRARY if registry[name].composite])
+def test_wrong_composites_are_found(name, monkeypatch):
+    primitive = registry[name]
+    composite = primitive.composite
+
+    def found_with(wrong):
+        with monkeypatch.context() as patch:
+            patch.setattr(primitive, "composite", wrong)
+            return found(name, lambda example: None)
+
+    assert found_with(lambda *inputs, **static: -composite(*inputs, **static))
+    assert found_with(lambda *inputs, **static: 1.01 * composite(*inputs, **static))
+    for i in inputs_of(name, monkeypatch):
+        assert found_with(lambda *inputs, i=i, **static: composite(
+            *[stop_gradient(x) if k == i else x for k, x in enumerate(inputs)], **static))
+
+
+def test_every_fused_rule_has_a_composite():
+    assert [name for name in LIBRARY if registry[name].byproducts and registry[name].composite is None] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", LIBRARY)
+def test_small_errors_are_found(name, monkeypatch):
+    assert found_in_rule(name, scaled(1.0001), monkeypatch)
+    assert found_in_rule(name, one_element_off, monkeypatch)
+    for seed in range(100, 130):  # whatever the examples, a wrong sign does not stay hidden for long
+        with monkeypatch.context() as patch:
+            patch.setattr(registry[name], "vjp", scaled(-1)(registry[name].vjp))
+            assert found(name, lambda example: None, range(100 * seed, 100 * seed + 40))
