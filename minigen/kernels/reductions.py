@@ -21,6 +21,13 @@ def logsumexp(x, axis=None, keepdims=False):
     return result if keepdims else result.reshape(x.sum(axis=axis).shape)
 
 
+def log_softmax(x, axis=-1):
+    """x - log Σ exp(x) along `axis`, the shift taken off both terms so that large x keep their digits."""
+    xp = array_module(x)
+    shifted = x - _shift(x, axis, xp)
+    return shifted - xp.log(xp.exp(shifted).sum(axis=axis, keepdims=True))
+
+
 def softmax(x, axis=-1):
     """exp(x) / Σ exp(x) along `axis`."""
     xp = array_module(x)

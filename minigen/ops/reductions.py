@@ -100,8 +100,11 @@ def logsumexp(x, /, axis=None, keepdims=False):
 @logsumexp.defvjp
 def _(g, residuals, needed):
     x, y, axis = residuals
-    y = where(raw(y) == -float("inf"), 0, y)  # where all x are -inf the weights exp(x - y) are then 0, not NaN
-    return (_kept(g, x.shape, axis) * exp(x - _kept(y, x.shape, axis)),)
+    empty = raw(y) == -float("inf")
+    if empty.any():  # where all x are -inf the weights are 0, not NaN
+        empty = _kept(empty, x.shape, axis)
+        return (_kept(g, x.shape, axis) * (softmax(where(empty, 0, x), axis) * ~empty),)
+    return (_kept(g, x.shape, axis) * softmax(x, axis),)  # exp(x - y) would lose the digits that x and y share
 
 
 @primitive(residuals=("output", "axis"))
@@ -120,7 +123,7 @@ def _(g, residuals, needed):
 @primitive(residuals=("output", "axis"))
 def log_softmax(x, /, axis=-1):
     """x - logsumexp(x) along `axis`."""
-    return x - kernels.logsumexp(x, axis, True)
+    return kernels.log_softmax(x, axis)
 
 
 @log_softmax.defvjp
