@@ -72,7 +72,7 @@ class State:
         train = {name: total / count for name, (total, count) in self.sums.items()}
         self.sums = {}
         row = {"epoch": self.epoch + 1, "step": self.steps, "learning_rate": self.learning_rate}
-        row["train"] = {name: _json(value) for name, value in train.items()}
+        row["train"] = {name: _json(train[name]) for name in sorted(train)}  # the order that a checkpoint has too
         with self.step.averaged(), np.errstate(all="ignore"):
             rng = self.rng.fold_in(VALIDATION, self.epoch)
             for name, value in validation_score(self.model, self.validation, rng).items():
@@ -143,6 +143,8 @@ class State:
                 raise ValueError("the sums of the metrics are not pairs")
             if self.rng.state != header["rng"]:
                 raise ValueError("the random state is another seed's")
+            if _shapes(groups["average"]) != (_shapes(groups["model"]) if self.step.average else {}):
+                raise ValueError("the averages are not those of the model's parameters")
             self.model.load_state_dict(groups["model"])
             self.step.load_state_dict(groups["step"])
             self.loader.state = header["loader"]
@@ -170,6 +172,10 @@ def step_settings(config, steps_per_epoch):
         **{name: getattr(config, name) for name in names},
         **{name: value for name, value in options.items() if value is not None},
     }
+
+
+def _shapes(arrays):
+    return {name: (array.shape, array.dtype) for name, array in arrays.items()}
 
 
 def _json(value):
