@@ -148,6 +148,8 @@ class State:
             self.model.load_state_dict(groups["model"])
             self.step.load_state_dict(groups["step"])
             self.loader.state = header["loader"]
+            if self.step.updates != counters["step"]:
+                raise ValueError(f"the optimiser is at step {self.step.updates}, the run at {counters['step']}")
         except (ValueError, TypeError, KeyError) as error:
             what = f"{error} is missing or unknown" if isinstance(error, KeyError) else error
             raise CheckpointError(f"{path} does not fit this run: {what}") from error
