@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import special, stats
 
-from minigen import Tensor, check_grads, grad, ops
+from minigen import Tensor, check_grads, grad, ops, random
 from minigen.distributions import Bernoulli, Categorical, Normal, kl_divergence
 
 RANDOM = np.random.default_rng(2)
@@ -152,6 +152,15 @@ def test_categorical_samples(logits):
         counts = np.bincount(drawn[(slice(None), *i)], minlength=logits.shape[-1])
         if len(counts) > 1:
             assert stats.chisquare(counts, n * special.softmax(logits[i])).pvalue > 1e-4
+
+
+@pytest.mark.parametrize("batch", [(), (2,)])
+@pytest.mark.parametrize("u, logits, expected", [(0.0, [-np.inf, 0, 0], 1), (1 - 2.0**-53, [0] * 1000, 999),
+                                                 (1 - 2.0**-53, [0, 0, -np.inf], 1)])
+def test_categorical_samples_at_the_ends_of_the_uniform(batch, u, logits, expected, monkeypatch):
+    monkeypatch.setattr(random.Generator, "random", lambda self, size: np.full(size, u))
+    drawn = Categorical(np.broadcast_to(np.array(logits, float), (*batch, len(logits)))).sample(0, 3)
+    np.testing.assert_array_equal(drawn, np.full((3, *batch), expected))
 
 
 @given(st.lists(st.floats(-8, 8), min_size=2, max_size=6), st.data())

@@ -118,6 +118,23 @@ def test_frozen_parameters_do_not_move(name):
         "layers.1.weight", "layers.1.bias"]
 
 
+def test_a_frozen_parameters_gradient_is_zero():
+    net = Linear(2, 1, 0)
+    buffer = ParameterBuffer.pack(net)
+    buffer.gather([np.full((2, 1), 9.0), np.full(1, 9.0)])
+    net.weight.freeze()
+    buffer.gather([np.full(1, 3.0)])
+    assert float(optim.global_norm(buffer)) == 3
+    assert buffer.trainable() == [net.bias]
+
+
+def test_a_parameter_that_comes_twice_is_packed_once():
+    a, b = Parameter(np.ones(2)), Parameter(np.zeros(3))
+    buffer = ParameterBuffer.pack([("a", a), ("b", b), ("c", a)])
+    assert buffer.names == ["a", "b"] and buffer.data["float64"].size == 5
+    assert len(buffer.part([b, b]).parameters) == 1
+
+
 @pytest.mark.parametrize(
     "gradients, words",
     [
