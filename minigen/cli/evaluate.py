@@ -21,7 +21,7 @@ def run(args):
 
     run = training.Run.open(args.run_folder)
     model, settings = training.load(run), run.train
-    source = args.data or run.source
+    source = run.source if args.data is None else args.data
     dataset = data.load(source, seed=settings.seed)
     samples = settings.bound_samples if args.samples is None else args.samples
     figures = evaluate(model, dataset, "test", args.seed, samples)

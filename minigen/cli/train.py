@@ -43,13 +43,16 @@ def run(args):
         path = _old_run(args)
         old = training.Run.open(path)
         stored = old.config
-        key, source = args.model or stored["model"], args.data or old.source
+        key = stored["model"] if args.model is None else args.model
+        source = old.source if args.data is None else args.data
     else:
         stored = {"model_config": {}, "train": {}}
-        key, source = args.model, args.data or "digits"
+        key, source = args.model, "digits" if args.data is None else args.data
     model_fields, train_fields = _given(args, models.model_class(key))
     config = training.train_config(models.model_class(key), **{**stored["train"], **train_fields})
     check_device(config.device)
+    if not source:
+        raise ValueError("--data: expected a name or a path, got ''")
     if source not in data.available() and Path(source).exists():
         source = str(Path(source).resolve())
     dataset = data.load(source, seed=config.seed)

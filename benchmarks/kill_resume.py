@@ -1,0 +1,82 @@
+"""Kill a training run with SIGKILL at many random moments and hold the end against a run that was never stopped.
+
+    python benchmarks/kill_resume.py [--kills 50] [--epochs 60] [--seed 0]
+
+Each kill comes at a random moment of the time that a whole run takes, counted from the start of its process, so
+some hit the start, some a step, some a checkpoint that is being written. Whenever the run comes to its end before
+all kills are spent, its result is compared and a new one begins. Exit code 0 if every run resumed and every end
+was the same bit for bit: parameters, optimiser state, averages and metrics.jsonl.
+"""
+
+import argparse
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+
+
+def main():
+    """Run the experiment and print what happened."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--epochs", type=int, default=60)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        return experiment(Path(folder), options)
+
+
+def experiment(folder, options):
+    """Kill and resume until all kills are spent; 0 if every end was the same, else 1."""
+    words = ["train", "vae", "--quiet", "--threads", "1", "--epochs", str(options.epochs), "--checkpoint-every", "5",
+             "--set", "hidden=32", "--set", "latent_dim=4", "--set", "ema=0.99", "--set", "bound_samples=2"]  # fmt: skip
+    began = time.monotonic()
+    code = command([*words, "--out", "whole"], folder).wait()
+    duration = time.monotonic() - began
+    print(f"one whole run takes {duration:.1f} s")
+    random_moments, parts = random.Random(options.seed), folder / "parts"
+    kills, ends, different, fresh = 0, 0, 0, 0
+    while code == 0:
+        fresh += not parts.exists()
+        process = command([*words, "--out", "parts", *(["--resume"] if parts.exists() else [])], folder)
+        try:
+            limit = random_moments.uniform(0.05, 0.6 * duration) if kills < options.kills else None
+            code = process.wait(timeout=limit)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            kills += 1
+            continue
+        if code == 0:
+            ends += 1
+            different += not same(folder / "whole", parts)
+            shutil.rmtree(parts)
+            if kills >= options.kills:
+                break
+    print(f"{kills} kills, {fresh} fresh starts, {ends} ends, {different} of them different from the whole run")
+    if code != 0:
+        print(f"a run ended with exit code {code}")
+    return int(code != 0 or different > 0)
+
+
+def command(words, folder):
+    """Start the minigen command on one processor thread."""
+    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT), "OPENBLAS_NUM_THREADS": "1"}
+    return subprocess.Popen([sys.executable, "-m", "minigen", *words], cwd=folder, env=environment,
+                            stdout=subprocess.DEVNULL)  # fmt: skip
+
+
+def same(first, second):
+    """Whether two run folders hold the same metrics and the same checkpoints, byte for byte."""
+    names = ["metrics.jsonl", *sorted(f"checkpoints/{path.name}" for path in (first / "checkpoints").iterdir())]
+    return all((first / name).read_bytes() == (second / name).read_bytes() for name in names)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
