@@ -38,7 +38,7 @@ class Primitive:
     """
 
     def __init__(self, name, forward, vjp=None, composite=None, *, residuals=(), byproducts=(), several=False):
-        self.name, self.forward, self.vjp, self.composite = name, forward, vjp, composite
+        self.name, self.forward, self.vjp, self.composite = name, forward, vjp or self._missing_rule, composite
         self.several, self.byproducts = several, tuple(byproducts)
         parameters = inspect.signature(forward).parameters.values()
         self.variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
@@ -50,6 +50,9 @@ class Primitive:
         self.static_names = tuple(p.name for p in static)
         self.defaults = {p.name: p.default for p in static if p.default is not p.empty}
         self.residuals = tuple(self._locate(word) for word in residuals)
+
+    def _missing_rule(self, g, residuals, needed):
+        raise TypeError(f"primitive {self.name}: it has no rule to differentiate it by, defvjp gives it one")
 
     def _locate(self, word):
         """Where the residual called `word` comes from: (source, index or name)."""

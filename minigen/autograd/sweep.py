@@ -76,12 +76,14 @@ def grad(output: Tensor, inputs, cotangent=None, create_graph: bool = False, ret
 def accumulate_leaves(output: Tensor, cotangent, retain_graph: bool) -> None:
     """What `Tensor.backward` does: sweep to every leaf and add to its `grad`."""
     g = _seed(output, cotangent, False)
+    if output.edge is None:
+        raise TypeError("backward: this Tensor is a constant, it depends on no leaf")
     leaves = [node for node in _reachable(output.edge, 0) if isinstance(node, Leaf)]
     gradients = sweep(output.edge, g, [(leaf, 0, leaf.version) for leaf in leaves], False, retain_graph)
     given = {id(raw(g))}
     for leaf, gradient in zip(leaves, gradients, strict=True):
         if gradient is not None:
-            leaf.grad = _own(gradient, given) if leaf.grad is None else leaf.grad + gradient
+            leaf.grad = _own(gradient if leaf.grad is None else leaf.grad + gradient, given)
 
 
 def sweep(output_edge, cotangent, targets, create_graph: bool, retain_graph: bool) -> list:
@@ -144,6 +146,10 @@ def _plan(output_edge, wanted):
             asked = (edges[0][0] in leading,)
         else:
             asked = tuple([edge is not None and edge[0] in leading for edge in edges])
+        for edge in edges:  # also where the inputs are not asked for: a residual may be a view of a parameter
+            if edge is not None and edge[0].version != edge[2]:
+                raise GraphError(f"a parameter of shape {edge[0].outputs[0][0]} was updated after op "
+                                 f"{node.primitive.name} had used it: compute the output again after the update")
         if True not in asked:
             continue
         leading.add(node)
@@ -151,10 +157,6 @@ def _plan(output_edge, wanted):
         if node.residuals is None:
             raise GraphError(f"this graph was freed: an earlier sweep has passed its op {node.primitive.name}. "
                              "Give retain_graph=True to that sweep, or compute the output again")
-        for edge in edges:
-            if edge is not None and edge[0].version != edge[2]:
-                raise GraphError(f"a parameter of shape {edge[0].outputs[0][0]} was updated after op "
-                                 f"{node.primitive.name} had used it: compute the output again after the update")
     return plan, leading
 
 
@@ -217,7 +219,9 @@ def flatten(structure):
     def rebuild(values):
         values = iter(values)
         members = [build([next(values) for _ in leaves]) for leaves, build in parts]
-        return dict(zip(structure, members, strict=True)) if isinstance(structure, dict) else type(structure)(members)
+        if isinstance(structure, dict):
+            return dict(zip(structure, members, strict=True))
+        return type(structure)(*members) if hasattr(structure, "_fields") else type(structure)(members)
 
     return [leaf for leaves, _ in parts for leaf in leaves], rebuild
 

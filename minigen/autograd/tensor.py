@@ -152,20 +152,18 @@ class Parameter(Tensor):
     graph's residuals no longer have the values of the forward pass.
     """
 
-    __slots__ = ("frozen",)
+    __slots__ = ("frozen", "leaf")
 
     def __init__(self, data):
         super().__init__(data)
         if self.edge is None:
             raise TypeError(f"Parameter data: expected float32 or float64, got {self.data.dtype}")
-        self.frozen = False
+        self.frozen, self.leaf = False, self.edge[0]
 
     def changed(self) -> None:
         """Say that `data` was written to: graphs recorded before can no longer be swept."""
-        if self.edge is not None:
-            leaf = self.edge[0]
-            leaf.version += 1
-            self.edge = (leaf, 0, leaf.version)
+        self.leaf.version += 1
+        self.freeze(self.frozen)
 
     def assign(self, values) -> None:
         """Copy `values` into the array. Raises ValueError when the shape differs."""
@@ -175,10 +173,22 @@ class Parameter(Tensor):
         self.data[...] = values
         self.changed()
 
+    def replace(self, data) -> None:
+        """Take another array, say of another dtype or device; graphs recorded before lead to the old one."""
+        self.data, self.leaf = data, Leaf(data)
+        self.freeze(self.frozen)
+
     def freeze(self, frozen: bool = True) -> None:
-        """Make the parameter a constant or, with `frozen=False`, trainable again."""
-        if frozen != self.frozen:
-            self.frozen, self.edge = frozen, None if frozen else (Leaf(self.data), 0, 0)
+        """Make the parameter a constant or, with `frozen=False`, trainable again.
+
+        A graph that is recorded meanwhile holds the array as data, and does not notice when that is updated.
+        """
+        self.frozen, self.edge = frozen, None if frozen else (self.leaf, 0, self.leaf.version)
+
+    def __reduce__(self):
+        return type(self), (self.data,), self.frozen
+
+    __setstate__ = freeze
 
 
 def raw(value):

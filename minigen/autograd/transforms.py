@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..arrays import array_module
-from .sweep import flatten, grad, identity
+from .sweep import flatten, grad, identity, recording
 from .tensor import Tensor, modes, raw
 
 
@@ -21,9 +21,11 @@ def value_and_grad(f: Callable, argnums: int | tuple[int, ...] = 0) -> Callable:
     """
 
     def evaluate(*args, **keywords):
-        args, inputs, higher = _differentiable(args, (argnums,) if isinstance(argnums, int) else argnums)
-        output = f(*args, **keywords)
-        gradients = grad(output, inputs, create_graph=higher)
+        chosen = (argnums,) if isinstance(argnums, int) else argnums
+        args, inputs, higher = _differentiable(args, chosen, keywords)
+        with recording(True):
+            output = f(*args, **keywords)
+            gradients = grad(output, inputs, create_graph=higher)
         return output if higher else output.data, gradients[0] if isinstance(argnums, int) else gradients
 
     return evaluate
@@ -32,7 +34,8 @@ def value_and_grad(f: Callable, argnums: int | tuple[int, ...] = 0) -> Callable:
 def vjp(f: Callable, *primals):
     """f's value at `primals`, and its pullback: a function from the value's cotangent to a tuple of theirs."""
     args, inputs, higher = _differentiable(primals, range(len(primals)))
-    output = f(*args)
+    with recording(True):
+        output = f(*args)
 
     def pullback(cotangent):
         record = higher or (isinstance(cotangent, Tensor) and cotangent.edge is not None and modes.recording)
@@ -49,12 +52,17 @@ def jvp(f: Callable, primals, tangents):
     """
     if len(primals) != len(tangents):
         raise ValueError(f"jvp tangents: expected {len(primals)}, one per primal, got {len(tangents)}")
-    args, inputs, higher = _differentiable(primals, range(len(primals)))
-    output = f(*args)
-    dummy = Tensor(array_module(output.data).zeros_like(output.data))
-    pulled = grad(output, inputs, dummy, create_graph=True)
-    product = sum((row * tangent).sum() for row, tangent in zip(pulled, tangents, strict=True))
-    return output if higher else output.data, grad(product, dummy, create_graph=higher)
+    args, inputs, higher = _differentiable(primals, range(len(primals)), tangents)
+    for x, tangent in zip(inputs, tangents, strict=True):
+        shape = getattr(tangent, "shape", ())
+        if shape != x.shape:
+            raise ValueError(f"jvp tangents: expected the primal's shape {x.shape}, got {shape}")
+    with recording(True):
+        output = f(*args)
+        dummy = Tensor(array_module(output.data).zeros_like(output.data))
+        pulled = grad(output, inputs, dummy, create_graph=True)
+        product = sum((row * tangent).sum() for row, tangent in zip(pulled, tangents, strict=True))
+        return output if higher else output.data, grad(product, dummy, create_graph=higher)
 
 
 def jacobian(f: Callable, argnums: int = 0) -> Callable:
@@ -64,9 +72,9 @@ def jacobian(f: Callable, argnums: int = 0) -> Callable:
     """
 
     def evaluate(*args, **keywords):
-        args, (x,), higher = _differentiable(args, (argnums,))
-        output = f(*args, **keywords)
-        return _rows(output, x, higher)
+        args, (x,), higher = _differentiable(args, (argnums,), keywords)
+        with recording(True):
+            return _rows(f(*args, **keywords), x, higher)
 
     return evaluate
 
@@ -75,8 +83,9 @@ def hessian(f: Callable, argnums: int = 0) -> Callable:
     """A function that gives the matrix of second derivatives of a scalar f, of shape `input.shape * 2`."""
 
     def evaluate(*args, **keywords):
-        args, (x,), higher = _differentiable(args, (argnums,))
-        return _rows(grad(f(*args, **keywords), x, create_graph=True), x, higher)
+        args, (x,), higher = _differentiable(args, (argnums,), keywords)
+        with recording(True):
+            return _rows(grad(f(*args, **keywords), x, create_graph=True), x, higher)
 
     return evaluate
 
@@ -85,26 +94,28 @@ def hvp(f: Callable) -> Callable:
     """A function `(x, v)` that gives the Hessian of the scalar f at x times v, without forming the Hessian."""
 
     def evaluate(x, v):
-        _, (x,), higher = _differentiable((x,), (0,))
-        return grad(grad(f(x), x, create_graph=True), x, v, create_graph=higher)
+        _, (x,), higher = _differentiable((x,), (0,), v)
+        with recording(True):
+            return grad(grad(f(x), x, create_graph=True), x, v, create_graph=higher)
 
     return evaluate
 
 
-def _differentiable(args, argnums):
+def _differentiable(args, argnums, others=()):
     """The arguments with those of `argnums` made Tensors, these Tensors, and whether to record the derivatives."""
-    args, higher = list(args), False
+    values = flatten([args, others])[0]
+    higher = modes.recording and any(isinstance(x, Tensor) and x.edge is not None for x in values)
+    args = list(args)
     for i in argnums:
         if not 0 <= i < len(args):
             raise ValueError(f"argnums: expected positions among {len(args)} arguments, got {i}")
         leaves, rebuild = flatten(args[i])
-        higher = higher or (modes.recording and any(isinstance(x, Tensor) and x.edge is not None for x in leaves))
         args[i] = rebuild([_as_input(x, i) for x in leaves])
     return args, tuple(args[i] for i in argnums), higher
 
 
 def _as_input(x, i):
-    tensor = identity(x) if isinstance(x, Tensor) and x.edge is not None else Tensor(raw(x))
+    tensor = identity(x) if isinstance(x, Tensor) and x.edge is not None and modes.recording else Tensor(raw(x))
     if tensor.edge is None:
         raise TypeError(f"argument {i}: expected float32 or float64 to differentiate, got {tensor.dtype}")
     return tensor

@@ -21,7 +21,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..arrays import array_module, as_dtype, to_device, to_numpy
-from ..autograd import Leaf, Parameter, Tensor
+from ..autograd import Parameter, Tensor
 from ..autograd.tensor import raw
 from .table import parameter_table
 
@@ -39,11 +39,14 @@ class Buffer(Tensor):
         self.edge = None
 
     def assign(self, values) -> None:
-        """Copy `values` into the array. Raises ValueError when the shape differs."""
+        """Take the values, as a new array of the same dtype: graphs that recorded the old one keep it.
+
+        Raises ValueError when the shape differs.
+        """
         values = raw(values)
         if np.shape(values) != self.data.shape:
             raise ValueError(f"Buffer.assign values: expected shape {self.data.shape}, got {np.shape(values)}")
-        self.data[...] = values
+        self.data = array_module(self.data).array(values, dtype=self.data.dtype)
 
 
 class Module:
@@ -72,7 +75,7 @@ class Module:
         return {name: np.array(to_numpy(found.data), order="C") for name, found in _walk(self, "", set())}
 
     def load_state_dict(self, state) -> None:
-        """Take over the values of a `state_dict`, in place: arrays that share memory with parameters see them.
+        """Take over the values of a `state_dict`; parameters are written in place, where a ParameterBuffer sees them.
 
         Raises ValueError, naming everything that is missing, unexpected or of another shape or dtype, before
         anything is changed.
@@ -115,9 +118,11 @@ class Module:
         for tensor, array in zip(found, arrays, strict=True):
             if dtype is not None and array.dtype.kind == "f":
                 array = array.astype(dtype, copy=False)
-            if array is not tensor.data:
+            if isinstance(tensor, Parameter):
+                if array is not tensor.data:
+                    tensor.replace(array)
+            else:
                 tensor.data = array
-                tensor.edge = None if tensor.edge is None else (Leaf(array), 0, 0)
         return self
 
     def __repr__(self):
