@@ -5,7 +5,7 @@ import copy
 import numpy as np
 import pytest
 
-from minigen import Parameter, grad, ops
+from minigen import Parameter, Tensor, grad, ops
 from minigen.layers import MLP, Buffer, Linear, Module
 
 
@@ -109,7 +109,10 @@ def test_frozen_parameters_are_constants():
 def test_buffers_are_constants_that_keep_shape_and_dtype():
     buffer = Buffer(np.zeros(3, np.float32))
     assert ops.exp(buffer).edge is None
+    x = Tensor(np.ones(3, np.float32))
+    y = ops.sum(x * buffer)
     buffer.assign(np.arange(3))
+    np.testing.assert_array_equal(grad(y, x), 0)  # a graph keeps the values that it was recorded with
     assert buffer.dtype == np.float32 and buffer.data[2] == 2
     with pytest.raises(ValueError, match="shape"):
         buffer.assign(np.zeros(2))
