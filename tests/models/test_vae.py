@@ -1,0 +1,166 @@
+"""The variational autoencoder against quadrature: with one latent dimension every integral over z is a sum."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy import special, stats
+
+from minigen import DataSpec, models
+from minigen.autograd import grad
+from minigen.autograd.tensor import raw
+
+D = 4
+POINTS = np.array([[i >> b & 1 for b in range(D)] for i in range(2**D)], np.uint8)  # every x
+Z = np.linspace(-9, 9, 4001)
+WEIGHTS = stats.norm.pdf(Z) * (Z[1] - Z[0])
+
+
+@pytest.fixture(scope="module")
+def model():
+    vae = models.create("vae", DataSpec((D,), "binary"), rng=3, hidden=(7,), latent_dim=1, activation="tanh")
+    vae.to(dtype="float64")
+    random = np.random.default_rng(0)
+    for _, parameter in vae.named_parameters():  # away from the initial near-independence of x and z
+        parameter.assign(parameter.data + 0.7 * random.standard_normal(parameter.shape))
+    return vae
+
+
+def affine(x, layer):
+    return x @ layer.weight.data + layer.bias.data
+
+
+def log_likelihood(vae, x, z):
+    """log p(x | z) for all pairs, written out with the model's weights."""
+    first, last = vae.decoder.layers
+    p = special.expit(affine(np.tanh(affine(z[:, None], first)), last))
+    return np.log(p) @ x.T + np.log1p(-p) @ (1 - x).T
+
+
+def posterior(vae, x):
+    """Mean and standard deviation of q(z | x), written out."""
+    first, last = vae.encoder.layers
+    mean, log_scale = affine(np.tanh(affine(x.astype(float), first)), last).T
+    return mean, np.exp(log_scale)
+
+
+def exact_log_prob(vae):
+    return special.logsumexp(log_likelihood(vae, POINTS, Z), axis=0, b=WEIGHTS[:, None])
+
+
+def exact_elbo(vae):
+    """E_q[log p(x | z) + log p(z) - log q(z | x)] by quadrature under each q."""
+    mean, scale = posterior(vae, POINTS)
+    u = np.linspace(-9, 9, 4001)
+    values = []
+    for i, x in enumerate(POINTS):
+        z = mean[i] + scale[i] * u
+        integrand = log_likelihood(vae, x[None], z)[:, 0] + stats.norm.logpdf(z) - stats.norm.logpdf(z, mean[i], scale[i])
+        values.append((stats.norm.pdf(u) * integrand).sum() * (u[1] - u[0]))
+    return np.array(values)
+
+
+def repeated(function, times):
+    """Mean and standard error over independent draws, for each x."""
+    values = np.array([raw(function(POINTS, seed)) for seed in range(times)])
+    return values.mean(0), values.std(0, ddof=1) / math.sqrt(times)
+
+
+def test_probabilities_sum_to_one(model):
+    assert np.exp(exact_log_prob(model)).sum() == pytest.approx(1, abs=1e-9)
+
+
+def test_elbo_is_unbiased(model):
+    mean, error = repeated(model.elbo, 3000)
+    assert np.all(np.abs(mean - exact_elbo(model)) < 4.5 * error)
+
+
+def test_bounds_rise_to_the_log_likelihood(model):
+    exact, previous = exact_log_prob(model), exact_elbo(model)
+    for k, times in ((2, 2000), (8, 2000), (64, 1000)):
+        mean, error = repeated(lambda x, seed, k=k: model.iwae_bound(x, k, seed), times)
+        assert np.all(mean < exact + 4.5 * error)
+        assert np.all(mean > previous - 4.5 * error)
+        assert (mean - previous).mean() > 0
+        previous = mean
+    assert (exact - mean).mean() < 0.1 * (exact - exact_elbo(model)).mean()  # most of the gap is closed
+
+
+def test_one_importance_sample_is_the_elbo(model):
+    mean, error = repeated(lambda x, seed: model.iwae_bound(x, 1, seed), 3000)
+    assert np.all(np.abs(mean - exact_elbo(model)) < 4.5 * error)
+
+
+def test_samples_follow_the_density(model):
+    n = 20000
+    x = model.sample(n, rng=5)
+    assert x.dtype == np.uint8 and x.shape == (n, D)
+    counts = np.bincount(x @ (1 << np.arange(D)), minlength=2**D)
+    assert stats.chisquare(counts, n * np.exp(exact_log_prob(model))).pvalue > 1e-4
+
+
+def test_loss_is_the_mean_bound_and_its_gradient_is_right(model):
+    (objective,) = model.objectives()
+    x = POINTS[[3, 9, 14]]
+    loss, metrics = objective.loss(x, 11)
+    assert float(loss) == pytest.approx(-float(raw(model.elbo(x, 11)).mean()), rel=1e-12)
+    parts = float(raw(metrics["reconstruction"])) - float(raw(metrics["kl"]))
+    assert float(raw(metrics["elbo"])) == pytest.approx(parts, rel=1e-12)
+    random = np.random.default_rng(1)
+    for parameter, gradient in zip(objective.parameters, grad(loss, objective.parameters), strict=True):
+        start, h = parameter.data.copy(), 1e-4
+        direction = random.standard_normal(parameter.shape)
+        values = []
+        for step in (-2, -1, 1, 2):
+            parameter.assign(start + step * h * direction)
+            values.append(float(objective.loss(x, 11)[0]))
+        parameter.assign(start)
+        numeric = (values[0] - 8 * values[1] + 8 * values[2] - values[3]) / (12 * h)
+        assert (gradient * direction).sum() == pytest.approx(numeric, rel=1e-6, abs=1e-8)
+
+
+def test_kl_is_that_of_the_posterior(model):
+    x = POINTS[[5]]
+    _, metrics = model.objectives()[0].loss(x, 0)
+    mean, scale = posterior(model, x)
+    z = mean[0] + scale[0] * np.linspace(-9, 9, 4001)
+    q = stats.norm.pdf(z, mean[0], scale[0])
+    expected = (q * (stats.norm.logpdf(z, mean[0], scale[0]) - stats.norm.logpdf(z))).sum() * (z[1] - z[0])
+    assert float(raw(metrics["kl"])) == pytest.approx(expected, rel=1e-7)
+
+
+@pytest.mark.parametrize(("spec", "said"), [
+    (DataSpec((4,), "continuous"), "binary data"),
+    (DataSpec((4,), "discrete", 3), "binary data"),
+    (DataSpec((4,), "binary", condition=DataSpec((1,), "binary")), "condition"),
+])
+def test_data_it_cannot_model_are_refused(spec, said):
+    with pytest.raises(ValueError, match=said):
+        models.create("vae", spec)
+
+
+@pytest.mark.parametrize(("settings", "said"), [
+    ({"hiden": (3,)}, "did you mean 'hidden'"), ({"hidden": (0,)}, "hidden"), ({"hidden": "x"}, "hidden"),
+    ({"latent_dim": 0}, "latent_dim"), ({"latent_dim": 2.5}, "latent_dim"), ({"activation": "rulu"}, "activation"),
+])
+def test_bad_settings_are_refused(settings, said):
+    with pytest.raises(ValueError, match=said):
+        models.create("vae", DataSpec((4,), "binary"), **settings)
+
+
+def test_unknown_model_is_refused():
+    with pytest.raises(ValueError, match="did you mean 'vae'"):
+        models.create("vea", DataSpec((4,), "binary"))
+    assert models.available() == {"latent": ["vae"]}
+
+
+@pytest.mark.parametrize(("call", "said"), [
+    (lambda m: m.elbo(np.zeros((2, 3)), 0), r"\(batch, 4\)"),
+    (lambda m: m.elbo(np.full((2, 4), 0.5), 0), "values 0 and 1"),
+    (lambda m: m.iwae_bound(POINTS, 0, 0), "k: "),
+    (lambda m: m.sample(0, 0), "n: "),
+    (lambda m: m.sample(2, 0, condition=1), "condition"),
+])
+def test_bad_calls_are_refused(model, call, said):
+    with pytest.raises(ValueError, match=said):
+        call(model)
