@@ -10,7 +10,7 @@ import operator
 import numpy as np
 
 from ..arrays import array_module
-from .anomaly import check_backward
+from .anomaly import AnomalyError, check_backward
 from .primitive import primitive
 from .tensor import Leaf, Tensor, as_result, modes, raw
 
@@ -101,12 +101,16 @@ def sweep(output_edge, cotangent, targets, create_graph: bool, retain_graph: boo
         prim = node.primitive
         if prim.several:
             g = tuple(g) if len(node.outputs) > 1 else (g,)
-        if prim.composite is not None:
-            parts = _replay(node, g, asked) if create_graph else prim.vjp(g, node.residuals[0], asked)
-        elif not create_graph:
-            parts = prim.vjp(g, node.residuals, asked)
-        else:
-            parts = prim.vjp(g, prim.restore(node), asked)
+        try:
+            if prim.composite is not None:
+                parts = _replay(node, g, asked) if create_graph else prim.vjp(g, node.residuals[0], asked)
+            elif not create_graph:
+                parts = prim.vjp(g, node.residuals, asked)
+            else:
+                parts = prim.vjp(g, prim.restore(node), asked)
+        except AnomalyError as error:  # of an op within the rule
+            raise AnomalyError(f"in the gradient of op {prim.name}, which was called at {node.line}: {error}",
+                               prim.name, node.line, backward=True) from error
         if not retain_graph:
             node.residuals = None
         if anomaly:

@@ -9,6 +9,11 @@ from minigen.autograd import Tensor, grad, no_grad
 STEP = 1e-3
 
 
+def draw(random, shape):
+    """Numbers of either sign, none near 0, so that an error at any one element shows."""
+    return np.asarray(np.copysign(random.uniform(0.5, 1.5, shape), random.uniform(-1, 1, shape)))
+
+
 def as_tuple(value):
     """Several outputs as a tuple, one as a tuple of one."""
     return tuple(value) if isinstance(value, tuple | list) else (value,)
@@ -76,7 +81,7 @@ def check_first(example, seed=0):
     """Gradients of order 1, recorded or not, of all inputs together and of each alone."""
     random = np.random.default_rng(seed)
     args, call = example.args, example.call
-    cotangents = [random.standard_normal(np.shape(y)) for y in as_tuple(call(*args))]
+    cotangents = [draw(random, np.shape(y)) for y in as_tuple(call(*args))]
     before = [v.copy() for v in cotangents]
     together, _ = gradients(call, args, cotangents)
     recorded, _ = gradients(call, args, cotangents, recorded=True)
@@ -91,7 +96,7 @@ def check_first(example, seed=0):
         size = np.abs(g).max(initial=0.0)
         np.testing.assert_allclose(r.data, g, rtol=1e-9, atol=1e-9 * (1 + size), err_msg=f"recorded, input {i}")
         np.testing.assert_allclose(alone, g, rtol=1e-9, atol=1e-9 * (1 + size), err_msg=f"input {i} alone")
-        direction = random.standard_normal(a.shape)
+        direction = draw(random, a.shape)
         assert_near(float((g * direction).sum()), slope(contracted, args, i, direction),
                     float(np.abs(g * direction).sum()), f"order 1, input {i}")
     assert all(np.array_equal(v, w) for v, w in zip(cotangents, before, strict=True)), "a cotangent was written to"
@@ -101,8 +106,8 @@ def check_second(example, seed=1):
     """Gradients of order 2, against differences of the gradients of order 1."""
     random = np.random.default_rng(seed)
     args, call = example.args, example.call
-    cotangents = [random.standard_normal(np.shape(y)) for y in as_tuple(call(*args))]
-    weights = [random.standard_normal(a.shape) for a in args]
+    cotangents = [draw(random, np.shape(y)) for y in as_tuple(call(*args))]
+    weights = [draw(random, a.shape) for a in args]
     analytic = second(call, args, cotangents, weights)
 
     def contracted(*values):
@@ -111,7 +116,7 @@ def check_second(example, seed=1):
 
     for i, (a, g) in enumerate(zip(args, analytic, strict=True)):
         assert g.shape == a.shape and g.dtype == a.dtype
-        direction = random.standard_normal(a.shape)
+        direction = draw(random, a.shape)
         assert_near(float((g * direction).sum()), slope(contracted, args, i, direction),
                     float(np.abs(g * direction).sum()), f"order 2, input {i}", rtol=1e-5, atol=1e-7)
 
@@ -128,8 +133,8 @@ def check_layouts(example):
     """Non-contiguous, reversed and misaligned read-only inputs give what contiguous ones give."""
     args, call = example.args, example.call
     random = np.random.default_rng(2)
-    cotangents = [random.standard_normal(np.shape(y)) for y in as_tuple(call(*args))]
-    weights = [random.standard_normal(a.shape) for a in args]
+    cotangents = [draw(random, np.shape(y)) for y in as_tuple(call(*args))]
+    weights = [draw(random, a.shape) for a in args]
     wanted = (*as_tuple(call(*args)), *gradients(call, args, cotangents)[0], *second(call, args, cotangents, weights))
     for name, layout in LAYOUTS.items():
         laid = [layout(a) for a in args]
@@ -154,8 +159,8 @@ def check_dtypes(example, is_astype=False):
                 y = y.data if isinstance(y, Tensor) else y
                 np.testing.assert_allclose(y, value, rtol=2e-4, atol=2e-4)
         random = np.random.default_rng(3)
-        cotangents = [np.asarray(random.standard_normal(np.shape(y)), expected) for y in exact]
-        weights = [np.asarray(random.standard_normal(a.shape), a.dtype) for a in args]
+        cotangents = [np.asarray(draw(random, np.shape(y)), expected) for y in exact]
+        weights = [np.asarray(draw(random, a.shape), a.dtype) for a in args]
         firsts, _ = gradients(example.call, args, cotangents)
         recorded, _ = gradients(example.call, args, cotangents, recorded=True)
         seconds = second(example.call, args, cotangents, weights)
