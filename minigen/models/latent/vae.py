@@ -13,8 +13,8 @@ trick), its second term in closed form. The importance-weighted bound with k sam
 
 is the ELBO at k = 1 and rises to log p(x) with k.
 
-Kingma and Welling, "Auto-Encoding Variational Bayes", 2014 (estimator: equation 10); Rezende, Mohamed and Wierstra, 2014;
-Burda, Grosse, Salakhutdinov, "Importance Weighted Autoencoders", 2016 (bound: equation 8).
+Kingma and Welling, "Auto-Encoding Variational Bayes", 2014 (estimator: equation 10); Rezende, Mohamed and Wierstra,
+2014; Burda, Grosse, Salakhutdinov, "Importance Weighted Autoencoders", 2016 (bound: equation 8).
 """
 
 import math
