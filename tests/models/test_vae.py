@@ -21,9 +21,11 @@ def model():
     vae = models.create("vae", DataSpec((D,), "binary"), rng=3, hidden=(7,), latent_dim=1, activation="tanh")
     vae.to(dtype="float64")
     random = np.random.default_rng(0)
-    for name, parameter in vae.named_parameters():  # away from the initial near-independence of x and z
-        size = 0.7 if name.startswith("decoder") else 0.2
-        parameter.assign(parameter.data + size * random.standard_normal(parameter.shape))
+    for name, parameter in vae.named_parameters():
+        if name.startswith("decoder"):  # away from the initial near-independence of x and z
+            parameter.assign(parameter.data + 0.7 * random.standard_normal(parameter.shape))
+        else:  # a posterior about as wide as the prior, so that the importance weights have light tails
+            parameter.assign(0.3 * parameter.data)
     return vae
 
 
