@@ -2,6 +2,8 @@
 
 import math
 
+import numpy as np
+
 from ..arrays import array_module
 from ..autograd.primitive import primitive
 from ..autograd.tensor import raw
@@ -71,20 +73,20 @@ def _triangle(a, lower):
 def triangular_solve(a, b, /, lower=True, transposed=False):
     """The x with a @ x = b (or aᵀ @ x = b), where only a's lower (or upper) triangle is read; b is a matrix."""
     xp = array_module(a, b)
-    if b.ndim < 2:
-        raise ValueError(f"triangular_solve b: expected a matrix or a batch of them, got shape {b.shape}")
-    if xp.__name__ == "numpy":
+    if a.ndim < 2 or b.ndim < 2 or not a.shape[-1] == a.shape[-2] == b.shape[-2]:
+        raise ValueError("triangular_solve: expected a square matrix a and a matrix b with as many rows, or batches of "
+                         f"them, got shapes {a.shape} and {b.shape}")
+    if a.ndim == b.ndim == 2 and a.shape[0] > 32 and xp is np:
         from scipy.linalg import solve_triangular
-    else:
-        from cupyx.scipy.linalg import solve_triangular
-    if a.ndim == b.ndim == 2:
         return solve_triangular(a, b, lower=lower, trans=1 if transposed else 0, check_finite=False)
-    batch = xp.broadcast_shapes(a.shape[:-2], b.shape[:-2])
-    a, b = xp.broadcast_to(a, batch + a.shape[-2:]), xp.broadcast_to(b, batch + b.shape[-2:])
-    x = xp.empty(b.shape, xp.result_type(a, b))
-    for i in range(math.prod(batch)):
-        place = xp.unravel_index(i, batch)
-        x[place] = triangular_solve(a[place], b[place], lower, transposed)
+    # Small matrices, or many: row by row for the whole batch at once, where LAPACK would cost a call for each.
+    a = xp.swapaxes(a, -1, -2) if transposed else a
+    n, lower = a.shape[-1], lower != transposed
+    x = xp.zeros((*xp.broadcast_shapes(a.shape[:-2], b.shape[:-2]), *b.shape[-2:]), xp.result_type(a, b, xp.float32))
+    for i in range(n) if lower else reversed(range(n)):
+        known = slice(0, i) if lower else slice(i + 1, n)
+        rest = b[..., i : i + 1, :] - a[..., i : i + 1, known] @ x[..., known, :]
+        x[..., i : i + 1, :] = rest / a[..., i : i + 1, i : i + 1]
     return x
 
 
