@@ -34,9 +34,9 @@ def main():
 
 def experiment(folder, options):
     """Kill and resume until all kills are spent; 0 if every end was the same, else 1."""
-    words = ["train", "vae", "--quiet", "--threads", "1", "--epochs", str(options.epochs),
-             "--checkpoint-every", "5",
-             "--set", "hidden=32", "--set", "latent_dim=4", "--set", "ema=0.99", "--set", "bound_samples=2"]  # fmt: skip
+    settings = ["hidden=32", "latent_dim=4", "ema=0.99", "bound_samples=2"]
+    words = ["train", "vae", "--quiet", "--threads", "1", "--epochs", str(options.epochs), "--checkpoint-every", "5"]
+    words += [f"--set={setting}" for setting in settings]
     began = time.monotonic()
     code = command([*words, "--out", "whole"], folder).wait()
     duration = time.monotonic() - began
