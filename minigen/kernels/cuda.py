@@ -1,0 +1,75 @@
+"""CUDA sources: compiled with CuPy when first launched, launched on the current stream without waiting.
+
+A `.cu` file beside the kernels is compiled once for each dtype, the macro REAL naming it. Launches take CuPy arrays
+(contiguous ones: `contiguous` makes them), Python integers and floats.
+"""
+
+import functools
+from pathlib import Path
+
+import numpy as np
+
+from ..arrays import array_module
+
+FOLDER = Path(__file__).parent
+THREADS = 256
+MOST_BLOCKS = 4096  # more elements than these blocks have threads are taken in several rounds
+REALS = {"float32": "float", "float64": "double"}
+NULL = np.uint64(0)
+
+
+def source(name: str) -> str:
+    """The text of `name`.cu with what it includes, since CuPy keeps compiled code by the text alone."""
+    text = (FOLDER / f"{name}.cu").read_text(encoding="utf-8")
+    return text.replace('#include "common.cuh"', (FOLDER / "common.cuh").read_text(encoding="utf-8"))
+
+
+def options(dtype) -> tuple[str, ...]:
+    """The compiler's options: contraction to fused multiply-adds is left to it, other changes of arithmetic are not."""
+    return ("-std=c++14", f"-DREAL={REALS[np.dtype(dtype).name]}")
+
+
+@functools.cache
+def function(name: str, kernel: str, dtype: str, exact: bool = False):
+    """The kernel of `name`.cu for a dtype; `exact` forbids fused multiply-adds, which round differently."""
+    import cupy
+
+    flags = (*options(dtype), "-fmad=false") if exact else options(dtype)
+    return cupy.RawModule(code=source(name), options=flags).get_function(kernel)
+
+
+def launch(name: str, kernel: str, dtype, n: int, *args, rows: bool = False, exact: bool = False) -> None:
+    """Run a kernel over `n` elements or, with `rows`, one block for each of `n` rows; nothing for n = 0."""
+    if n == 0:
+        return
+    dtype = np.dtype(dtype)
+    blocks = n if rows else min(-(-n // THREADS), MOST_BLOCKS)
+    arguments = tuple([_argument(value, dtype) for value in args])
+    function(name, kernel, dtype.name, exact)((blocks,), (THREADS,), arguments)
+
+
+def _argument(value, dtype):
+    if value is None:
+        return NULL
+    if isinstance(value, bool):
+        return np.int32(value)
+    if isinstance(value, int):
+        return np.int64(value)
+    return dtype.type(value) if type(value) is float else value  # np.float64, which stays, is a float too
+
+
+def scalar(value):
+    """The two arguments of a SCALAR parameter: a number, or where it is, a 0-d array on the device."""
+    if isinstance(value, int | float):
+        return np.float64(value), NULL
+    return np.float64(0), value.astype(np.float64, copy=False)
+
+
+def contiguous(*arrays):
+    """The arrays in C order, copied where they are not."""
+    return [a if a.flags.c_contiguous else array_module(a).ascontiguousarray(a) for a in arrays]
+
+
+def covered(*arrays) -> bool:
+    """Whether the arrays are all float32 or all float64: what the sources are compiled for."""
+    return arrays[0].dtype.name in REALS and all(a.dtype == arrays[0].dtype for a in arrays)

@@ -1,0 +1,189 @@
+"""The CUDA sources run, threads as fibers of the CPU, and agree with the references; a missing barrier is found."""
+
+import inspect
+
+import numpy as np
+import pytest
+
+from minigen import kernels
+from minigen.kernels import cuda, on_cuda
+from minigen.kernels.dispatch import Kernel
+from shim import emulator, standin
+
+pytestmark = pytest.mark.skipif(not emulator.available(), reason=emulator.REASON)
+
+DTYPES = ("float32", "float64")
+TOLERANCE = {"float32": 3e-6, "float64": 1e-13}
+
+
+@pytest.fixture(params=[False, True], ids=["ascending", "descending"])
+def device(request, monkeypatch):
+    """The stand-in for CuPy, threads running in either order."""
+    monkeypatch.setattr(standin.RawModule, "reverse", request.param)
+    with standin.installed() as cupy:
+        yield cupy
+
+
+def values(*shape, dtype="float64", seed=0):
+    """Normal numbers with extremes among them."""
+    x = np.asarray(3 * np.random.default_rng(seed).standard_normal(shape))
+    if x.size > 3:
+        x.reshape(-1)[:3] = (0.0, 60.0, -60.0)
+    return np.asarray(x, dtype)
+
+
+def reference(name):
+    """The array code that defines a kernel."""
+    function = getattr(kernels, name)
+    return function.reference if isinstance(function, Kernel) else function
+
+
+def agree(device, name, *args, in_place=(), **keywords):
+    """Run the device's version and the reference on copies of `args`: outputs and changed arguments are equal."""
+    def copies(convert):
+        return [convert(a.copy()) if isinstance(a, np.ndarray) else a for a in args]
+
+    ours, theirs = copies(device.asarray), copies(np.asarray)
+    found = on_cuda.VERSIONS[name](*ours, **keywords)
+    expected = reference(name)(*theirs, **keywords)
+    assert found is not NotImplemented
+    pairs = [(ours[i], theirs[i]) for i in in_place]
+    if not in_place:
+        pairs = list(zip(found, expected, strict=True)) if isinstance(found, tuple) else [(found, expected)]
+    for a, b in pairs:
+        assert a.shape == np.shape(b) and a.dtype == b.dtype, name
+        scale = max(1.0, float(np.abs(b[np.isfinite(b)]).max(initial=0))) if np.ndim(b) else 1.0
+        np.testing.assert_allclose(a.get(), b, rtol=TOLERANCE[b.dtype.name], atol=TOLERANCE[b.dtype.name] * scale)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", ["tanh", "tanh_vjp", "sigmoid", "sigmoid_vjp", "softplus", "softplus_vjp", "gate",
+                                  "gate_vjp"])
+def test_elementwise(device, name, dtype):
+    if not hasattr(kernels, name):
+        pytest.skip("not a kernel yet")
+    count = len(inspect.signature(reference(name)).parameters)
+    several = [values(700, dtype=dtype, seed=i) for i in range(count)]
+    agree(device, name, *several)
+    agree(device, name, *[x.reshape(35, 20).T for x in several])
+    agree(device, name, *[np.array([1, -1, 0, -0.0, 1e-30, 1e30], dtype)] * count)
+    agree(device, name, *[np.zeros((0, 3), dtype)] * count)
+    agree(device, name, *[np.array(0.5, dtype)] * count)
+    if count == 1:
+        agree(device, name, np.array([np.inf, -np.inf, np.nan], dtype))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape", [(3, 5, 300), (4, 7), (40,)])
+def test_bernoulli(device, dtype, shape):
+    logits, g = values(*shape, dtype=dtype), values(*shape[:-1], dtype=dtype, seed=1)
+    for lacking in range(2 if len(shape) > 2 else 1):
+        x = (values(*shape[lacking:], seed=2) > 0).astype(dtype)
+        agree(device, "bernoulli_log_prob", x, logits)
+        agree(device, "bernoulli_log_prob_vjp", g, x, logits)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("n", [1, 31, 256, 700])
+def test_rows(device, dtype, n):
+    x = values(5, n, dtype=dtype)
+    x[1], x[2] = -np.inf, 1e30
+    agree(device, "logsumexp", x, -1)
+    agree(device, "logsumexp", x[:, None], 2, True)
+    agree(device, "softmax", np.delete(x, 1, 0), -1)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("n", [2, 33, 500])
+def test_layer_norm(device, dtype, n):
+    x = np.random.default_rng(0).standard_normal((2, 3, n)).astype(dtype)
+    gain, bias = (np.random.default_rng(i).standard_normal(n).astype(dtype) for i in (1, 2))
+    agree(device, "layer_norm", x, gain, bias, 1e-5)
+    _, normalised, scale = reference("layer_norm")(x, gain, bias, 1e-5)
+    agree(device, "layer_norm_vjp", values(2, 3, n, dtype=dtype), gain, normalised, scale)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("search", [0, 1 << 30], ids=["atomic", "ordered"])
+def test_scatter(device, dtype, search, monkeypatch):
+    monkeypatch.setattr(on_cuda, "SEARCH", search)
+    index = np.random.default_rng(0).integers(-6, 6, (3, 4))
+    agree(device, "scatter", np.arange(3 * 4 * 5 * 2, dtype=dtype).reshape(3, 4, 5, 2), index, (6, 5, 2))
+    agree(device, "scatter", np.arange(12, dtype=dtype).reshape(3, 4), index.astype(np.int32), (6,))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_column_sum(device, dtype):
+    for shape in ((1, 1), (37, 70), (9, 32), (0, 3)):
+        x = values(*shape, dtype=dtype)
+        found = on_cuda.VERSIONS["column_sum"](device.asarray(x)).get()
+        np.testing.assert_allclose(found, x.sum(axis=0), rtol=TOLERANCE[dtype], atol=200 * TOLERANCE[dtype])
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_updates(device, dtype):
+    p, g, m = (values(600, dtype=dtype, seed=i) for i in range(3))
+    v = np.abs(values(600, dtype=dtype, seed=4))
+    agree(device, "sgd_update", p, g, None, 0.1, weight_decay=0.01, in_place=[0])
+    for nesterov in (False, True):
+        agree(device, "sgd_update", p, g, m, 0.1, 0.9, nesterov, in_place=[0, 2])
+    for decoupled in (False, True):
+        agree(device, "adam_update", p, g, m, v, 3, 1e-2, 0.9, 0.999, 1e-8, 0.1, decoupled, in_place=[0, 2, 3])
+    agree(device, "rmsprop_update", p, g, v, 1e-2, 0.99, 1e-8, 0.1, in_place=[0, 2])
+    agree(device, "average_update", p, g, 0.25, in_place=[0])
+
+
+def test_updates_read_what_varies_from_the_device(device):
+    p, g, m, v = (np.abs(values(300, seed=i)) for i in range(4))
+    expected = [a.copy() for a in (p, m, v)]
+    reference("adam_update")(expected[0], 0.5 * g, *expected[1:], 7, 1e-2, 0.9, 0.999, 1e-8)
+    ours = [device.asarray(a) for a in (p, g, m, v)]
+    step, rate, half, nothing = (device.asarray(np.array(x)) for x in (7.0, 1e-2, 0.5, np.nan))
+    update = on_cuda.VERSIONS["adam_update"]
+    update(*ours, step, rate, 0.9, 0.999, 1e-8, scale=nothing)
+    for a, b in zip(ours, (p, g, m, v), strict=True):
+        np.testing.assert_array_equal(a.get(), b)  # not finite: all is left as it is
+    update(*ours, step, rate, 0.9, 0.999, 1e-8, scale=half)
+    for i, b in zip((0, 2, 3), expected, strict=True):
+        np.testing.assert_allclose(ours[i].get(), b, rtol=1e-13)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("stride", [1, 2, 3])
+def test_convolution(device, dtype, stride, monkeypatch):
+    monkeypatch.setattr(on_cuda, "BLOCK_BYTES", 1000)  # several blocks
+    random = np.random.default_rng(stride)
+    for space, taps in (((7,), ((-3,), (0,), (9,))), ((4, 5), ((-1, -1), (0, 2), (0, 0))),
+                        ((3, 2, 4), ((0, 1, -1), (1, 0, 0)))):
+        out = tuple(-(-n // stride) for n in space)
+        x = random.standard_normal((2, *space, 3)).astype(dtype)
+        y = random.standard_normal((2, *out, 4)).astype(dtype)
+        w = random.standard_normal((len(taps), 3, 4)).astype(dtype)
+        agree(device, "conv", x, w, taps, stride)
+        agree(device, "conv_transpose", y, w, taps, stride, space)
+        agree(device, "conv_weight", x, y, taps, stride)
+
+
+def test_a_missing_barrier_is_found(device):
+    """Without its first barrier the sum over a block takes in what other warps have not written yet."""
+    source, options = cuda.source("reductions"), cuda.options("float64")
+    assert source.count("__syncthreads();") == 3
+    x, expected = values(2, 500), np.logaddexp.reduce(values(2, 500), axis=-1)
+
+    def run(text):
+        out = np.zeros(2)
+        emulator.launch(text, options, "logsumexp", 2, 256, (x, out, np.int64(500)), standin.RawModule.reverse)
+        return out
+
+    np.testing.assert_allclose(run(source), expected)
+    head, barrier, tail = source.partition("__syncthreads();")
+    broken = head + tail
+    assert barrier
+    assert not np.allclose(run(broken), expected)
+
+
+def test_every_source_is_run():
+    """The kernels that the sources define are all launched by some version."""
+    text = "".join(path.read_text() for path in cuda.FOLDER.glob("*.py"))
+    names = [name for path in cuda.FOLDER.glob("*.cu") for name in emulator.kernels_of(path.read_text())]
+    assert names and [name for name in names if f'"{name}"' not in text] == []
