@@ -1,0 +1,1 @@
+"""minigen measured beside PyTorch on the same machine: `python -m benchmarks`."""

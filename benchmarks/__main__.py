@@ -1,0 +1,92 @@
+"""minigen beside PyTorch: time the rows of `rows.py` and write a table, a chart and the figures."""
+
+import argparse
+import importlib.util
+import shutil
+import sys
+import time
+from pathlib import Path
+
+from . import floor, report, rows, runner, startup
+
+HERE = Path(__file__).resolve().parent
+
+
+def main(arguments=None) -> int:
+    """Run the command line; the exit code."""
+    parser = argparse.ArgumentParser("python -m benchmarks", description=__doc__)
+    parser.add_argument("keys", nargs="*", metavar="KEY", help="rows or groups of rows, such as vae, conv, startup")
+    parser.add_argument("--list", action="store_true", help="show the rows and stop")
+    parser.add_argument("--repeats", type=int, default=24, metavar="N", help="timed repeats of each side (default: 24)")
+    parser.add_argument("--no-peer", action="store_true", help="time minigen alone")
+    parser.add_argument("--no-compile", action="store_true", help="leave out torch.compile, which is slow to start")
+    parser.add_argument("--out", type=Path, default=HERE / "results", metavar="DIR", help="folder of the results; rows "
+                        "measured before on this machine stay in them (default: benchmarks/results)")  # fmt: skip
+    parser.add_argument("--readme", action="store_true", help="also put the table into benchmarks/README.md")
+    options = parser.parse_args(arguments)
+    if options.repeats < 2:
+        parser.error(f"--repeats: expected at least 2, got {options.repeats}")
+    try:
+        chosen = rows.select(options.keys)
+    except ValueError as error:
+        parser.error(str(error))
+    if options.list:
+        for row in chosen:
+            print(f"{row.key:28} {row.step}")
+        print(f"{'startup':28} import, first training step in a fresh process, installed size")
+        return 0
+    variants = _variants(options)
+    done = {"machine": report.machine(), "rates": floor.measure(), "rows": report.read(options.out)}
+    rates, cpu = done["rates"], done["machine"]["cpu"]
+    print(f"{cpu}: {rates['flops'] / 1e9:.0f} GFLOP/s, {rates['bandwidth'] / 1e9:.0f} GB/s", flush=True)
+    for row in chosen:
+        results = runner.measure(row, [variant for variant in row.variants if variant in variants], options.repeats)
+        seconds = results["minigen"].get("median")
+        done["rows"][row.key] = {
+            "step": row.step, "unit": "ms", "per": row.per, "goals": row.goals, "results": results,
+            "share": seconds and floor.share(row, seconds, rates), "date": time.strftime("%Y-%m-%d"),
+        }  # fmt: skip
+        _show(row.key, done["rows"][row.key])
+    if not options.keys or "startup" in options.keys:
+        for key, row in startup.measure(options.repeats, bool(variants)).items():
+            done["rows"][key] = row
+            _show(key, row)
+    done["rows"] = dict(sorted(done["rows"].items(), key=lambda entry: rows.order(entry[0])))
+    report.write(done, options.out)
+    if options.readme:
+        report.fill(HERE / "README.md", done)
+    print(f"written: {options.out}/results.json, table.md, chart.png")
+    return 0
+
+
+def _variants(options):
+    """Which of the peer's variants can be timed here; what cannot be is said."""
+    if options.no_peer:
+        return ()
+    if importlib.util.find_spec("torch") is None:
+        print("PyTorch is not installed (pip install torch): minigen is timed alone")
+        return ()
+    if options.no_compile:
+        return ("eager", "default")
+    if not any(shutil.which(name) for name in ("c++", "g++", "clang++")):
+        print("no C++ compiler was found: torch.compile is left out")
+        return ("eager", "default")
+    return rows.TRAINING
+
+
+def _show(key, row):
+    results, unit = row["results"], row["unit"]
+    shown = []
+    for name, found in results.items():
+        if "error" in found:
+            shown.append(f"{name}: {found['error']}")
+            continue
+        value = found["median"] * 1e3 if unit == "ms" else found["median"]
+        against = report.ratio(results, name)
+        shown.append(f"{name} {value:.4g} {unit}" + (f" ({against:.2f})" if name != "minigen" and against else ""))
+    share = row.get("share")
+    print(f"{key:28} " + ", ".join(shown) + (f"; {share:.2f} of the floor" if share else ""), flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

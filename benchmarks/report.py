@@ -1,0 +1,147 @@
+"""Results as JSON, as a Markdown table and as a chart."""
+
+import json
+import os
+import platform
+from pathlib import Path
+
+NAMES = {"minigen": "minigen", "eager": "PyTorch", "default": "PyTorch, default Adam", "compile": "torch.compile"}
+
+
+def machine() -> dict:
+    """What the times depend on: processor, cores, memory, systems."""
+    cpu, memory = platform.processor() or platform.machine(), None
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        lines = dict(line.split("\t:", 1) for line in reversed(info.read_text().splitlines()) if "\t:" in line)
+        fields = {name.strip(): value.strip() for name, value in lines.items()}
+        cpu = fields.get("model name", cpu)
+        if "cpu family" in fields:
+            cpu += f" (family {fields['cpu family']}, model {fields['model']})"
+    if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
+        memory = round(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30, 1)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return {"cpu": cpu, "cores": cores, "memory_gib": memory, "system": f"{platform.system()} {platform.machine()}",
+            "python": platform.python_version()}
+
+
+def ratio(results, variant):
+    """The peer's time over minigen's; None where one of them is missing."""
+    ours, theirs = results.get("minigen", {}), results.get(variant, {})
+    return theirs["median"] / ours["median"] if "median" in ours and "median" in theirs else None
+
+
+def table(report) -> str:
+    """The Markdown table of a report."""
+    about, rates = report["machine"], report["rates"]
+    lines = [
+        f"{about['cpu']}, {about['cores']} cores, {about['memory_gib']} GiB, {about['system']}, Python "
+        f"{about['python']}; {_versions(report)}. Measured rates: matrix products "
+        f"{rates['flops'] / 1e9:.0f} GFLOP/s, copies {rates['bandwidth'] / 1e9:.0f} GB/s.",
+        "",
+        "| row | step | minigen | PyTorch | ratio | default Adam | compiled | floor | memory |",
+        "|---|---|--:|--:|--:|--:|--:|--:|--:|",
+    ]
+    notes = []
+    for key, row in report["rows"].items():
+        results, unit, per = row["results"], row["unit"], row.get("per", 1)
+        times = [_quantity(results.get(name, {}).get("median"), unit, per) for name in ("minigen", "eager")]
+        ratios = [_ratio(results, row.get("goals", {}), variant) for variant in ("eager", "default", "compile")]
+        share = "" if row.get("share") is None else f"{row['share']:.2f}"
+        peaks = [results.get(name, {}).get("peak_bytes") for name in ("minigen", "eager")]
+        memory = " / ".join("–" if peak is None else f"{peak / 1e6:.0f}" for peak in peaks) if any(peaks) else ""
+        lines.append(f"| `{key}` | {row['step']} | {' | '.join([*times, *ratios, share, memory])} |")
+        notes += [f"- `{key}`, {NAMES[name]}: {found['error']}" for name, found in results.items() if "error" in found]
+    lines += ["", "Ratios are PyTorch's time over minigen's, above 1 where minigen is faster, the goal in brackets "
+              "where there is one; floor is the least time over minigen's; memory is the peak of each process, "
+              "minigen's and PyTorch's, in MB."]
+    return "\n".join([*lines, *([""] + notes if notes else [])]) + "\n"
+
+
+def _ratio(results, goals, variant):
+    value = ratio(results, variant)
+    if value is None:
+        return ""
+    goal = f" ({goals[variant]})" if variant in goals else ""
+    return f"{value:.2f}{goal}"
+
+
+def _quantity(value, unit, per):
+    if value is None:
+        return "–"
+    if unit != "ms":
+        return f"{value:.3g} {unit}"
+    return f"{value * 1e3:.3g} ms" if per == 1 else f"{value / per * 1e6:.2f} µs an op"
+
+
+def _versions(report):
+    found = {}
+    for row in report["rows"].values():
+        for result in row["results"].values():
+            found.update(result.get("versions", {}))
+            if "threads" in result:
+                found["threads"] = result["threads"]
+    return ", ".join(f"{name} {version}" for name, version in found.items())
+
+
+def chart(report, path):
+    """Bars of the ratios on a logarithmic axis, PyTorch's other variants as marks."""
+    from matplotlib.figure import Figure
+
+    rows = [(key, row) for key, row in report["rows"].items() if ratio(row["results"], "eager") and row["unit"] != "MB"]
+    if not rows:
+        return
+    figure = Figure(figsize=(8, 1.6 + 0.27 * len(rows)), layout="constrained")
+    axes, marks = figure.add_subplot(), {"default": ("D", "#7a5195"), "compile": ("^", "#bc5090")}
+    for place, (_, row) in enumerate(rows):
+        value = ratio(row["results"], "eager")
+        axes.barh(place, value - 1, left=1, height=0.62, color="#2a788e" if value >= 1 else "#d95f30")
+        axes.annotate(f"{value:.2f}", (value, place), (4 if value >= 1 else -4, 0), textcoords="offset points",
+                      va="center", ha="left" if value >= 1 else "right", fontsize=8)  # fmt: skip
+        for variant, (mark, colour) in marks.items():
+            other = ratio(row["results"], variant)
+            if other:
+                axes.plot(other, place, mark, color=colour, ms=5, zorder=3)
+        goal = row.get("goals", {}).get("eager")
+        if goal:
+            axes.plot([goal, goal], [place - 0.42, place + 0.42], color="black", lw=1.4, zorder=3)
+    for variant, (mark, colour) in marks.items():
+        axes.plot([], [], mark, color=colour, ms=5, label=f"against {NAMES[variant]}")
+    axes.plot([], [], color="black", lw=1.4, label="goal")
+    axes.set_xscale("log", base=2)
+    values = [ratio(row["results"], variant) or 1 for _, row in rows for variant in ("eager", *marks)]
+    axes.set_xlim(min(0.6, min(values) / 1.5), max(values) * 1.5)
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.set_yticks(range(len(rows)), [key for key, _ in rows], family="monospace", fontsize=8)
+    axes.invert_yaxis()
+    axes.axvline(1, color="black", lw=0.8)
+    axes.grid(axis="x", color="0.88")
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.tick_params(axis="y", length=0)
+    axes.set_xlabel("PyTorch's time / minigen's time (right of 1: minigen is faster)")
+    axes.set_title(f"minigen beside PyTorch eager with fused Adam, {report['machine']['cores']} cores", fontsize=10)
+    axes.legend(frameon=False, fontsize=8, loc="lower right")
+    figure.savefig(path, dpi=160)
+
+
+def write(report, folder) -> None:
+    """results.json, table.md and chart.png."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "results.json").write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    (folder / "table.md").write_text(table(report), encoding="utf-8")
+    chart(report, folder / "chart.png")
+
+
+def read(folder) -> dict:
+    """The rows of an earlier report on this machine, to which new ones are added; none where there is none."""
+    path = folder / "results.json"
+    found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return found["rows"] if found.get("machine") == machine() else {}
+
+
+def fill(page, report) -> None:
+    """Put the table between the marks of a Markdown page."""
+    start, end = "<!-- table -->\n", "<!-- end of table -->"
+    before, _, rest = page.read_text(encoding="utf-8").partition(start)
+    page.write_text(f"{before}{start}\n{table(report)}\n{end}{rest.partition(end)[2]}", encoding="utf-8")

@@ -1,0 +1,1 @@
+"""minigen's side of each row: `build(**arguments) -> Work`."""

@@ -1,0 +1,57 @@
+"""MADE (Germain et al., 2015) written with layers: log p(x) = Σ log p(xᵢ | x before i) in one masked pass."""
+
+from minigen import layers, ops
+from minigen.arrays import Generator
+from minigen.protocols import Objective
+from minigen.training import make_step
+
+from .. import inputs
+from ..rows import Work
+
+SIZES = (784, 500, 500, 784)
+BATCH = 128
+
+
+class Masked(layers.Linear):
+    """x @ (weight * mask) + bias."""
+
+    def __init__(self, inputs, outputs, mask):
+        super().__init__(inputs, outputs, rng=0)
+        self.mask = mask
+
+    def __call__(self, x, rng=None):
+        return x @ (self.weight * self.mask) + self.bias
+
+
+class MADE(layers.Module):
+    """Bernoulli conditionals in natural order."""
+
+    def __init__(self, sizes, skip):
+        shapes = zip(sizes[:-1], sizes[1:], inputs.made_masks(sizes), strict=True)
+        self.layers = [_skipping(n, m, mask) if skip else Masked(n, m, mask) for n, m, mask in shapes]
+
+    def log_prob(self, x):
+        """(batch,), nats."""
+        logits = x
+        for layer in self.layers[:-1]:
+            logits = ops.relu(layer(logits))
+        return ops.bernoulli_log_prob(x, self.layers[-1](logits))
+
+    def objectives(self):
+        """One: minus the mean log-likelihood."""
+        return [Objective("nll", lambda batch, rng: (-self.log_prob(batch).mean(), {}), self.parameters())]
+
+
+def _skipping(n, m, mask):
+    """minigen's own masked layer, which leaves out blocks of zeros."""
+    return layers.MaskedLinear(n, m, mask, rng=0)
+
+
+def build(skip):
+    """A training step."""
+    model = MADE(SIZES, skip)
+    model.to(dtype=inputs.DTYPE)
+    model.load_state_dict(inputs.mlp("", SIZES))
+    step, batch, rng = make_step(model), inputs.binary(BATCH, 784), Generator(2)
+    return Work(step=lambda: step(batch, rng), values=model.state_dict, update=lambda rng: step(batch, rng),
+                noise=lambda rng: [])
