@@ -18,13 +18,14 @@ def run(args):
     """Evaluate the run's best parameters on the whole test split."""
     from .. import data, training
     from ..evaluation import evaluate
+    from ..training.progress import bar
 
     run = training.Run.open(args.run_folder)
     model, settings = training.load(run), run.train
     source = run.source if args.data is None else args.data
     dataset = data.load(source, seed=settings.seed)
     samples = settings.bound_samples if args.samples is None else args.samples
-    figures = evaluate(model, dataset, "test", args.seed, samples)
+    figures = evaluate(model, dataset, "test", args.seed, samples, bar("evaluating", args.json))
     if args.json:
         settings = {"run": str(args.run_folder), "data": source, "split": "test", "seed": args.seed}
         print(json.dumps({**settings, "figures": figures}, allow_nan=False))

@@ -36,6 +36,7 @@ def run(args):
     from .. import data, models, training
     from ..arrays import check_device
     from ..evaluation import evaluate
+    from ..training.progress import bar
 
     if args.model is None and not args.resume:
         raise ValueError("expected a MODEL; `minigen list` names them")
@@ -64,7 +65,8 @@ def run(args):
     except training.Interrupted as stop:
         message = f"{stop}; resume with: minigen train {key} --out {shlex.quote(str(path))} --resume"
         raise training.Interrupted(message, stop.run, stop.step) from None
-    figures = evaluate(training.load(path), dataset, "test", config.seed, config.bound_samples)
+    progress = bar("evaluating", args.quiet)
+    figures = evaluate(training.load(path), dataset, "test", config.seed, config.bound_samples, progress)
     print_figures(figures, f"{dataset.name}, test split")
     print(f"run folder: {path}")
 

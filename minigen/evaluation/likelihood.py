@@ -69,7 +69,7 @@ def per_example(function, x, rng, samples=1, progress=None):
     be.
     """
     rows = max(1, min(1024, ROW_BUDGET // (samples * max(1, math.prod(x.shape[1:])))))
-    starts = range(0, len(x), rows)
+    starts, rng = range(0, len(x), rows), as_generator(rng)
     parts = []
     with no_grad():
         for start in progress(starts) if progress else starts:

@@ -3,6 +3,15 @@
 import sys
 
 
+def bar(words, quiet=False):
+    """A function that wraps a sequence and shows on a terminal how far a loop over it has come; None if `quiet`."""
+    if quiet or not sys.stderr.isatty():
+        return None
+    from tqdm import tqdm
+
+    return lambda items: tqdm(items, desc=words, file=sys.stderr, dynamic_ncols=True, leave=False)
+
+
 class Progress:
     """A bar over all steps of a run with the current loss and learning rate.
 
