@@ -1,12 +1,24 @@
 """Convolution as a sum of shifted matrix products, one for each tap.
 
 With x zero outside its extent, y[p] = Σₜ x[stride·p + tapₜ] @ w[t]. `conv_transpose` is its adjoint as a function of
-x, `conv_weight` its gradient by w; the derivatives of any of the three are the other two.
+x, `conv_weight` its gradient by w; the derivatives of any of the three are the other two. `conv_vjp` gives both
+gradients of a `conv` at once.
+
+The references go through the taps, with a pass over the data for each. The compiled versions gather the taps' values
+into blocks and multiply these (see `gather`). Beyond arguments and result they need at most two blocks a thread, of
+`gather.BLOCK_BYTES` each, one copy of w, and for gradients by w two more arrays of its size a thread; the transpose
+of a strided convolution also needs one part in stride^rank of its result. All do the work of the taps there are, and
+none for taps that never meet the data.
 """
 
+import itertools
 import math
 
+import numpy as np
+
 from ..arrays import array_module
+from .dispatch import kernel
+from .gather import neighbourhood, products
 
 
 def windows(taps, extents, stride):
@@ -24,6 +36,7 @@ def windows(taps, extents, stride):
         yield (((slice(None), *reads), (slice(None), *writes)) if len(reads) == len(extents) else None)
 
 
+@kernel
 def conv(x, w, taps, stride):
     """y[p] = Σₜ x[stride·p + tapₜ] @ w[t], of extents ⌈extent / stride⌉."""
     extents = x.shape[1:-1]
@@ -36,6 +49,7 @@ def conv(x, w, taps, stride):
     return y
 
 
+@kernel
 def conv_transpose(y, w, taps, stride, extents):
     """x[stride·p + tapₜ] = Σ y[p] @ w[t]ᵀ over the p and t that lead there, of the given extents."""
     x = array_module(y, w).zeros((y.shape[0], *extents, w.shape[1]), _dtype(y, w))
@@ -46,6 +60,7 @@ def conv_transpose(y, w, taps, stride, extents):
     return x
 
 
+@kernel
 def conv_weight(x, y, taps, stride):
     """w[t] = Σ x[stride·p + tapₜ]ᵀ y[p], summed over the batch and over positions p."""
     xp = array_module(x, y)
@@ -56,6 +71,101 @@ def conv_weight(x, y, taps, stride):
             a, b = x[reads], y[writes]
             rows = math.prod(a.shape[:-1])
             w[t] = a.reshape(rows, x.shape[-1]).T @ b.reshape(rows, y.shape[-1])
+    return w
+
+
+@kernel
+def conv_vjp(g, x, w, taps, stride):
+    """The gradients of a `conv` by x and by w, g being that by y."""
+    return conv_transpose(g, w, taps, stride, x.shape[1:-1]), conv_weight(x, g, taps, stride)
+
+
+@conv.compiled(above=2048)
+def _(x, w, taps, stride):
+    if not _covered(x, w):
+        return NotImplemented
+    if _pointwise(taps, stride):
+        return (_flat(x) @ w[0]).reshape(*x.shape[:-1], w.shape[-1])
+    extents = x.shape[1:-1]
+    space = tuple(-(-extent // stride) for extent in extents)
+    shape = neighbourhood(taps, stride, extents, space, x.shape[-1])
+    return products(np.ascontiguousarray(x), shape, np.ascontiguousarray(w))[0]
+
+
+@conv_transpose.compiled(above=2048)
+def _(y, w, taps, stride, extents):
+    if not _covered(y, w):
+        return NotImplemented
+    if _pointwise(taps, stride):
+        return (_flat(y) @ w[0].T).reshape(*y.shape[:-1], w.shape[1])
+    y, space, adjoint = np.ascontiguousarray(y), y.shape[1:-1], _adjoint(w)
+    if stride == 1:
+        return products(y, neighbourhood(_negated(taps), 1, space, extents, y.shape[-1]), adjoint)[0]
+    # The positions stride·a + phase of x are an ordinary convolution of y with the taps that lead to them.
+    x = np.empty((y.shape[0], *extents, w.shape[1]), y.dtype)
+    for phase in itertools.product(range(stride), repeat=len(extents)):
+        mine = [t for t, tap in enumerate(taps)
+                if all((o - r) % stride == 0 for o, r in zip(tap, phase, strict=True))]
+        leading = tuple(tuple((r - o) // stride for o, r in zip(taps[t], phase, strict=True)) for t in mine)
+        count = tuple(-(-(n - r) // stride) if n > r else 0 for n, r in zip(extents, phase, strict=True))
+        part = products(y, neighbourhood(leading, 1, space, count, y.shape[-1]), adjoint[mine])[0]
+        x[(slice(None), *(slice(r, None, stride) for r in phase))] = part
+    return x
+
+
+@conv_weight.compiled(above=2048)
+def _(x, y, taps, stride):
+    if not _covered(x, y):
+        return NotImplemented
+    if _pointwise(taps, stride):
+        return (_flat(x).T @ _flat(y))[None]
+    x, y = np.ascontiguousarray(x), np.ascontiguousarray(y)
+    extents, space = x.shape[1:-1], y.shape[1:-1]
+    if stride == 1 and y.shape[-1] < x.shape[-1]:  # gather the one with fewer channels
+        shape = neighbourhood(_negated(taps), 1, space, extents, y.shape[-1])
+        return _adjoint(_by_taps(products(y, shape, other=x)[1], shape, len(taps), x))
+    shape = neighbourhood(taps, stride, extents, space, x.shape[-1])
+    return _by_taps(products(x, shape, other=y)[1], shape, len(taps), y)
+
+
+@conv_vjp.compiled(above=2048)
+def _(g, x, w, taps, stride):
+    if not _covered(g, x, w) or stride != 1 or _pointwise(taps, stride):
+        return NotImplemented
+    # One gathering of g serves both: w's gradient is also Σ x[q]ᵀ g[q - tapₜ].
+    shape = neighbourhood(_negated(taps), 1, g.shape[1:-1], x.shape[1:-1], g.shape[-1])
+    x_gradient, sums = products(np.ascontiguousarray(g), shape, _adjoint(w), np.ascontiguousarray(x))
+    return x_gradient, _adjoint(_by_taps(sums, shape, len(taps), x))
+
+
+def _covered(*arrays):
+    """Whether all are NumPy arrays of the same dtype, float32 or float64."""
+    return all(type(a) is np.ndarray and a.dtype == arrays[0].dtype and a.size for a in arrays) \
+        and arrays[0].dtype.char in "fd"
+
+
+def _pointwise(taps, stride):
+    """Whether it is a plain matrix product."""
+    return stride == 1 and len(taps) == 1 and not any(taps[0])
+
+
+def _flat(x):
+    return x.reshape(-1, x.shape[-1])
+
+
+def _negated(taps):
+    return tuple(tuple(-offset for offset in tap) for tap in taps)
+
+
+def _adjoint(w):
+    return np.ascontiguousarray(w.transpose(0, 2, 1))
+
+
+def _by_taps(sums, shape, taps, other):
+    """The sums of `products` with `other` as one array (taps, channels, other's channels)."""
+    w = np.zeros((taps, shape.channels, other.shape[-1]), other.dtype)
+    for (start, stop, *_), part in zip(shape.groups, sums, strict=False):
+        w[shape.order[start:stop]] = part.reshape(stop - start, *w.shape[1:])
     return w
 
 

@@ -1,0 +1,44 @@
+"""Matrix products on one thread each, for loops whose threads call them."""
+
+import contextlib
+import functools
+import threading
+
+from .threads import _functions, _openblas_libraries
+
+_lock = threading.Lock()
+_state = {"users": 0, "threads": 1}
+
+
+@contextlib.contextmanager
+def one_blas_thread():
+    """Within this context NumPy's matrix products use the thread that calls them and no other.
+
+    Gives False, and changes nothing, where NumPy's BLAS is not an OpenBLAS whose threads can be set. The setting is
+    the whole process's: products of other Python threads are meanwhile slower, not wrong. May be nested, and used by
+    several threads at once.
+    """
+    set_number, get_number = _numpy_openblas()
+    if set_number is None:
+        yield False
+        return
+    with _lock:
+        if _state["users"] == 0:
+            _state["threads"] = get_number()
+            if _state["threads"] != 1:
+                set_number(1)
+        _state["users"] += 1
+    try:
+        yield True
+    finally:
+        with _lock:
+            _state["users"] -= 1
+            # Somebody may have set another number meanwhile: theirs is kept.
+            if _state["users"] == 0 and _state["threads"] != 1 and get_number() == 1:
+                set_number(_state["threads"])
+
+
+@functools.cache
+def _numpy_openblas():
+    paths = [path for path in _openblas_libraries() if "numpy" in path]
+    return _functions(paths[-1]) if paths else (None, None)

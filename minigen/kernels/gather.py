@@ -1,0 +1,185 @@
+"""Matrix products of gathered neighbourhoods: what convolutions by taps run on.
+
+Row p of the neighbourhood matrix holds x[stride·p + tap] for all taps side by side, zero outside the data. It is
+made in blocks of `BLOCK_BYTES`, which stay in the second-level cache while a matrix product (or two, of the same
+block) reads them. Each thread gathers and multiplies blocks of its own: matrix products that are cut over threads
+instead would have to meet after each block, and stall for milliseconds when a thread is not given a core.
+"""
+
+import functools
+import math
+
+import numpy as np
+
+from ..arrays.blas import one_blas_thread
+from ..arrays.pool import run
+from .compiling import loop
+
+BLOCK_BYTES = 1 << 19  # half of a usual second-level cache
+COLUMNS = 512  # of a block, at most, if it has several taps: enough rows are left to make the product efficient
+FLOPS = 1 << 21  # below this, starting a thread does not pay
+
+
+class Neighbourhood:
+    """The taps that meet the data, sorted and cut into groups, and of each group the runs of adjacent taps.
+
+    Taps that follow each other along the last space axis are one run: contiguous memory, copied in one go.
+    """
+
+    def __init__(self, taps, stride, extents, space, channels):
+        meets = [all(max(0, -(o // stride)) < min(m, (n - 1 - o) // stride + 1)
+                     for o, n, m in zip(tap, extents, space, strict=True)) for tap in taps]
+        self.order = sorted((t for t in range(len(taps)) if meets[t]), key=lambda t: taps[t])
+        self.identity = self.order == list(range(len(taps)))
+        self.stride, self.channels = stride, channels
+        self.extents, self.space = np.array(extents), np.array(space)
+        live, count = [taps[t] for t in self.order], len(self.order)
+        cuts = -(-count // max(1, COLUMNS // max(channels, 1))) or 1
+        bounds = [count * i // cuts for i in range(cuts + 1)]
+        self.groups = [(start, stop, *_runs(live[start:stop], channels))
+                       for start, stop in zip(bounds, bounds[1:], strict=False)]
+        self.columns = max(stop - start for start, stop, *_ in self.groups) * channels
+
+
+def _runs(taps, channels):
+    """Of each run, the offsets of its first tap, the number of its taps and its first column."""
+    firsts, lengths, columns = [], [], []
+    last = None
+    for t, tap in enumerate(taps):
+        if last is not None and tap[:-1] == last[:-1] and tap[-1] == last[-1] + 1:
+            lengths[-1] += 1
+        else:
+            firsts.append(tap)
+            lengths.append(1)
+            columns.append(t * channels)
+        last = tap
+    return np.array(firsts), np.array(lengths), np.array(columns)
+
+
+neighbourhood = functools.lru_cache(256)(Neighbourhood)
+
+
+@loop
+def _copy(block, to, x, source, count):
+    # Unsigned, since an index that may count from the end keeps the loop from being vectorised.
+    for j in range(np.uint64(count)):
+        block[np.uint64(to) + j] = x[np.uint64(source) + j]
+
+
+@loop
+def _clear(block, to, count):
+    for j in range(np.uint64(count)):
+        block[np.uint64(to) + j] = 0
+
+
+@loop
+def gather(block, x, start, channels, stride, extents, space, firsts, lengths, columns):
+    """block[i] = the runs of x (flat) around output position start + i, counted over batch and space."""
+    rank, (rows, wide), flat = extents.size, block.shape, block.reshape(-1)
+    width, out_width = extents[rank - 1], space[rank - 1]
+    i = 0
+    while i < rows:  # the part of one row of the output that is in the block
+        first = (start + i) % out_width
+        count = min(rows - i, out_width - first)
+        for r in range(lengths.size):
+            rest = (start + i) // out_width
+            row, scale, inside = 0, 1, True
+            for axis in range(rank - 2, -1, -1):
+                place = stride * (rest % space[axis]) + firsts[r, axis]
+                rest //= space[axis]
+                inside = inside and place >= 0 and place < extents[axis]
+                row += scale * place
+                scale *= extents[axis]
+            row = (row + scale * rest) * width
+            length, size = lengths[r], lengths[r] * channels
+            to = i * wide + columns[r]
+            for k in range(count):
+                place = stride * (first + k) + firsts[r, rank - 1]
+                if inside and place >= 0 and place + length <= width:
+                    _copy(flat, to, x, (row + place) * channels, size)
+                else:
+                    low, high = 0, 0
+                    if inside:
+                        low = min(max(0, -place), length) * channels
+                        high = max(0, min(length, width - place)) * channels
+                    high = max(low, high)
+                    _clear(flat, to, low)
+                    _copy(flat, to + low, x, (row + place) * channels + low, high - low)
+                    _clear(flat, to + high, size - high)
+                to += wide
+        i += count
+
+
+def products(x, shape, w=None, other=None):
+    """(N @ w, Nᵀ @ other) for the neighbourhood matrix N of x, None for what is not given.
+
+    `shape` is a Neighbourhood, w of shape (taps, channels, m) and other (batch, *space, m), all contiguous.
+    The second result has shape (taps, channels, m), zero for taps that never meet x.
+    """
+    space = tuple(int(n) for n in shape.space)
+    rows, channels = x.shape[0] * math.prod(space), x.shape[-1]
+    out = right = None
+    if w is not None:
+        out = np.empty((rows, w.shape[-1]), x.dtype)
+        w = (w if shape.identity else w[shape.order]).reshape(-1, w.shape[-1])
+    if other is not None:
+        right = other.reshape(rows, other.shape[-1])
+    if not shape.order:
+        sums = []
+        if out is not None:
+            out[...] = 0
+    else:
+        sums = _in_pieces(x.reshape(-1), shape, w, out, right, rows, channels)
+    if out is not None:
+        out = out.reshape(x.shape[0], *space, out.shape[-1])
+    return out, sums
+
+
+def _in_pieces(flat, shape, w, out, right, rows, channels):
+    """Fill `out` and give the list of the groups' Nᵀ @ right; the pieces' sums are added in their order."""
+    width = (0 if out is None else out.shape[1]) + (0 if right is None else right.shape[1])
+    partial = {}
+
+    def piece(start, stop):
+        partial[start] = _blocks(flat, shape, w, out, right, start, stop)
+
+    grain = max(1, FLOPS // max(1, 2 * len(shape.order) * channels * width))
+    with one_blas_thread() as alone:
+        if alone:
+            run(piece, rows, grain)
+        else:  # the matrix products have threads of their own that we know nothing of
+            piece(0, rows)
+    total, *more = (partial[start] for start in sorted(partial))
+    for sums in more:
+        for a, b in zip(total, sums, strict=True):
+            a += b
+    return total
+
+
+def _blocks(flat, shape, w, out, right, start, stop):
+    """The blocks of rows [start, stop), one after the other in the same memory."""
+    channels = shape.channels
+    width = max(shape.columns, 0 if out is None else out.shape[1])
+    extent = max(16, BLOCK_BYTES // (flat.itemsize * width))
+    cuts = -(-(stop - start) // extent)
+    bounds = [start + (stop - start) * i // cuts for i in range(cuts + 1)]
+    extent = max(b - a for a, b in zip(bounds, bounds[1:], strict=False))
+    memory = np.empty(extent * shape.columns, flat.dtype)
+    partial = np.empty((extent, out.shape[1]), flat.dtype) if out is not None and len(shape.groups) > 1 else None
+    sums = [np.zeros(((b - a) * channels, right.shape[1]), flat.dtype) for a, b, *_ in shape.groups] \
+        if right is not None else []
+    term = np.empty((shape.columns, right.shape[1]), flat.dtype) if right is not None else None
+    for low, high in zip(bounds, bounds[1:], strict=False):
+        for g, (first, last, *runs) in enumerate(shape.groups):
+            columns = (last - first) * channels
+            block = memory[: (high - low) * columns].reshape(high - low, columns)
+            gather(block, flat, low, channels, shape.stride, shape.extents, shape.space, *runs)
+            if out is not None:
+                part = w[first * channels:last * channels]
+                if g == 0:
+                    np.matmul(block, part, out=out[low:high])
+                else:
+                    out[low:high] += np.matmul(block, part, out=partial[: high - low])
+            if right is not None:
+                sums[g] += np.matmul(block.T, right[low:high], out=term[:columns])
+    return sums
