@@ -74,8 +74,10 @@ class Tensor:
     def __init__(self, data):
         if isinstance(data, Tensor):
             raise TypeError("Tensor data: expected an array, got a Tensor (stop_gradient makes a constant of one)")
-        if not hasattr(data, "dtype") or isinstance(data, np.generic):
-            data = np.asarray(data)
+        if isinstance(data, np.ma.MaskedArray):
+            raise TypeError("Tensor data: expected an array, got a masked one, whose mask would be lost")
+        if not hasattr(data, "dtype") or isinstance(data, np.ndarray | np.generic):
+            data = np.asarray(data)  # also of matrices and memory maps, which multiply or copy in ways of their own
         if data.dtype.char not in "fd" and data.dtype.kind not in "biu":
             raise TypeError(f"Tensor data: expected float32, float64, integers or booleans, got {data.dtype}")
         self.data = data

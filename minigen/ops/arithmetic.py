@@ -1,5 +1,7 @@
 """The operators: sums, products, quotients and powers, with NumPy's broadcasting."""
 
+import numpy as np
+
 from ..autograd.primitive import primitive
 from ..autograd.tensor import raw
 from .elementwise import log
@@ -75,7 +77,7 @@ def power(x, y, /):
 
 @power.defvjp
 def _(g, residuals, needed):
-    x, y, output = residuals
+    x, y, output = (np.asarray(r) if isinstance(r, list | tuple) else r for r in residuals)
     gx = gy = None
     if needed[0]:
         if isinstance(y, int | float):  # a Python number stays one: no array of exponents, no change of dtype

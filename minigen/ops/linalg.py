@@ -19,7 +19,9 @@ def _t(a):
 
 @primitive(residuals=("x", "y"))
 def matmul(x, y, /):
-    """Matrix product x @ y; one-dimensional arguments are vectors."""
+    """Matrix product x @ y, both of them arrays; one-dimensional ones are vectors."""
+    if not (hasattr(x, "ndim") and hasattr(y, "ndim")):
+        raise TypeError(f"matmul: expected arrays, got {type(x).__name__} and {type(y).__name__}")
     return x @ y
 
 

@@ -1,6 +1,7 @@
 """Special functions: the error function, and the logarithm of the gamma function with its derivatives."""
 
 import math
+import operator
 
 from .. import kernels
 from ..autograd.primitive import primitive
@@ -34,6 +35,8 @@ def _(g, residuals, needed):
 @primitive(residuals=("x", "order"))
 def polygamma(x, /, order=0):
     """The derivative of order `order` + 1 of log Γ at x; for order ≥ 1, x > 0 (NaN elsewhere)."""
+    if operator.index(order) < 0:
+        raise ValueError(f"polygamma order: expected 0 or more, got {order}")
     return kernels.polygamma(x, order)
 
 

@@ -35,6 +35,19 @@ def test_data():
         Parameter(np.arange(3))
 
 
+def test_kinds_of_arrays(tmp_path):
+    """Matrices and memory maps become plain arrays, without a copy; masked arrays would lose their mask."""
+    with pytest.raises(TypeError, match="masked"):
+        Tensor(np.ma.array([1.0, 2.0], mask=[True, False]))
+    product = Tensor(np.asmatrix(np.eye(2))) * Tensor(np.asmatrix(np.ones((2, 2))))
+    assert type(product.data) is np.ndarray and product.data.tolist() == [[1, 0], [0, 1]]
+    np.save(tmp_path / "a.npy", np.ones(3))
+    mapped = np.load(tmp_path / "a.npy", mmap_mode="r")
+    assert type(Tensor(mapped).data) is np.ndarray and np.shares_memory(Tensor(mapped).data, mapped)
+    swapped = Tensor(np.array([1.0, 2.0], ">f4"))
+    assert grad((swapped * swapped).sum(), swapped).tolist() == [2, 4]
+
+
 def test_properties():
     assert (X.shape, X.ndim, X.size, X.dtype, len(X)) == ((2, 3), 2, 6, np.float64, 2)
     assert repr(Tensor(1.0)) == "Tensor(array(1.))" and "from=multiply" in repr(X * 2)

@@ -35,6 +35,9 @@ X = np.arange(12.0).reshape(3, 4)
         (lambda x: x[3], IndexError, "3"),
         (lambda x: ops.cumsum(x, None), TypeError, "."),
         (lambda x: ops.matmul(x, x), ValueError, "matmul"),
+        (lambda x: ops.matmul(x, [1, 2, 3, 4]), TypeError, "matmul: expected arrays, got ndarray and list"),
+        (lambda x: ops.polygamma(x, -1), ValueError, "polygamma order"),
+        (lambda x: ops.polygamma(x, 0.5), TypeError, "."),
     ],
 )
 def test_refused(call, error, words):
@@ -86,6 +89,16 @@ def test_variance_without_freedom_is_undefined():
         y = ops.var(x, axis=1, ddof=1)
     assert np.isnan(y.data).all()
     assert np.isnan(grad(y, x, np.ones(3))).all()
+
+
+def test_lists_stand_for_arrays_beside_operators():
+    x = Tensor(X + 1)
+    numbers = [0, 1, 2, 3]
+    for function in (ops.add, ops.subtract, ops.multiply, ops.power, ops.maximum, ops.minimum):
+        for call in (lambda x, y: function(x, y), lambda x, y: function(y, x)):  # noqa: B023
+            found = grad(call(x, numbers), x, X, create_graph=True)
+            expected = grad(call(x, np.array(numbers)), x, X)
+            np.testing.assert_array_equal(found.data, expected)
 
 
 def test_integers_and_booleans_are_data():
