@@ -1,6 +1,6 @@
 """Kill a training run with SIGKILL at many random moments and hold the end against a run that was never stopped.
 
-    python benchmarks/kill_resume.py [--kills 50] [--epochs 60] [--seed 0]
+    python benchmarks/kill_resume.py [--kills 50] [--epochs 60] [--seed 0] [--threads 1]
 
 Each kill comes at a random moment of the time that a whole run takes, counted from the start of its process, so
 some hit the start, some a step, some a checkpoint that is being written. Whenever the run comes to its end before
@@ -27,6 +27,7 @@ def main():
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--epochs", type=int, default=60)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         return experiment(Path(folder), options)
@@ -35,8 +36,8 @@ def main():
 def experiment(folder, options):
     """Kill and resume until all kills are spent; 0 if every end was the same, else 1."""
     settings = ["hidden=32", "latent_dim=4", "ema=0.99", "bound_samples=2"]
-    words = ["train", "vae", "--quiet", "--threads", "1", "--epochs", str(options.epochs), "--checkpoint-every", "5"]
-    words += [f"--set={setting}" for setting in settings]
+    words = ["train", "vae", "--quiet", "--checkpoint-every", "5", *(f"--set={setting}" for setting in settings)]
+    words += ["--threads", str(options.threads), "--epochs", str(options.epochs)]
     began = time.monotonic()
     code = command([*words, "--out", "whole"], folder).wait()
     duration = time.monotonic() - began
@@ -67,8 +68,8 @@ def experiment(folder, options):
 
 
 def command(words, folder):
-    """Start the minigen command on one processor thread."""
-    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT), "OPENBLAS_NUM_THREADS": "1"}
+    """Start the minigen command."""
+    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
     return subprocess.Popen([sys.executable, "-m", "minigen", *words], cwd=folder, env=environment,
                             stdout=subprocess.DEVNULL)  # fmt: skip
 
