@@ -1,8 +1,30 @@
-"""Sigmoid and softplus without overflow: both are written with exp(-|x|), which is at most 1."""
+"""Functions of exp(-|x|), which cannot overflow: tanh, sigmoid, softplus, their gate and their derivatives.
+
+What is named `_vjp` makes the input's cotangent of the output's, g. Each function is one pass over memory.
+"""
 
 from ..arrays import array_module
+from .compiling import loop
+from .dispatch import kernel
+from .functions import sigmoid as logistic
+from .functions import softplus as soft
+from .functions import tanh as hyperbolic
+from .wrapping import elementwise
 
 
+@kernel
+def tanh(x):
+    """Hyperbolic tangent."""
+    return array_module(x).tanh(x)
+
+
+@kernel
+def tanh_vjp(g, y):
+    """g·(1 - y²), y the output, without the scalar, whose conversion costs NumPy more than a small product."""
+    return g - g * y * y
+
+
+@kernel
 def sigmoid(x):
     """1 / (1 + exp(-x)), with full relative accuracy in both tails."""
     xp = array_module(x)
@@ -10,7 +32,101 @@ def sigmoid(x):
     return xp.where(x >= 0, 1, small) / (1 + small)
 
 
+@kernel
+def sigmoid_vjp(g, y):
+    """g·y·(1 - y), y the output."""
+    return g * (y * (1 - y))
+
+
+@kernel
 def softplus(x):
     """log(1 + exp(x)) = max(x, 0) + log1p(exp(-|x|))."""
     xp = array_module(x)
     return xp.maximum(x, 0) + xp.log1p(xp.exp(-xp.abs(x)))
+
+
+@kernel
+def softplus_vjp(g, x):
+    """g·sigmoid(x)."""
+    return g * sigmoid(x)
+
+
+@kernel
+def gate(a, b):
+    """tanh(a)·sigmoid(b)."""
+    return array_module(a).tanh(a) * sigmoid(b)
+
+
+@kernel
+def gate_vjp(g, a, b):
+    """The cotangents g·s·(1 - t²) of a and g·t·s·(1 - s) of b, t = tanh(a), s = sigmoid(b)."""
+    t, s = array_module(a).tanh(a), sigmoid(b)
+    return g * (s * (1 - t * t)), g * (t * (s * (1 - s)))
+
+
+@loop
+def _tanh(start, stop, x, out):
+    x, out = x[start:stop], out[start:stop]
+    for i in range(x.size):
+        out[i] = hyperbolic(x[i])
+
+
+@loop
+def _tanh_vjp(start, stop, g, y, out):
+    g, y, out = g[start:stop], y[start:stop], out[start:stop]
+    for i in range(g.size):
+        out[i] = g[i] - g[i] * y[i] * y[i]
+
+
+@loop
+def _sigmoid(start, stop, x, out):
+    x, out = x[start:stop], out[start:stop]
+    for i in range(x.size):
+        out[i] = logistic(x[i])
+
+
+@loop
+def _sigmoid_vjp(start, stop, g, y, one, out):
+    g, y, out = g[start:stop], y[start:stop], out[start:stop]
+    for i in range(g.size):
+        out[i] = g[i] * (y[i] * (one - y[i]))
+
+
+@loop
+def _softplus(start, stop, x, out):
+    x, out = x[start:stop], out[start:stop]
+    for i in range(x.size):
+        out[i] = soft(x[i])
+
+
+@loop
+def _softplus_vjp(start, stop, g, x, out):
+    g, x, out = g[start:stop], x[start:stop], out[start:stop]
+    for i in range(g.size):
+        out[i] = g[i] * logistic(x[i])
+
+
+@loop
+def _gate(start, stop, a, b, out):
+    a, b, out = a[start:stop], b[start:stop], out[start:stop]
+    for i in range(a.size):
+        out[i] = hyperbolic(a[i]) * logistic(b[i])
+
+
+@loop
+def _gate_vjp(start, stop, g, a, b, one, out_a, out_b):
+    g, a, b, out_a, out_b = g[start:stop], a[start:stop], b[start:stop], out_a[start:stop], out_b[start:stop]
+    for i in range(g.size):
+        t, s = hyperbolic(a[i]), logistic(b[i])
+        out_a[i] = g[i] * (s * (one - t * t))
+        out_b[i] = g[i] * (t * (s * (one - s)))
+
+
+tanh.compiled(above=16384)(lambda x: elementwise(_tanh, (x,)))
+tanh_vjp.compiled(above=16384)(lambda g, y: elementwise(_tanh_vjp, (g, y)))
+sigmoid.compiled()(lambda x: elementwise(_sigmoid, (x,)))
+sigmoid_vjp.compiled(above=16384)(lambda g, y: elementwise(_sigmoid_vjp, (g, y), (1,)))
+softplus.compiled()(lambda x: elementwise(_softplus, (x,)))
+softplus_vjp.compiled()(lambda g, x: elementwise(_softplus_vjp, (g, x)))
+gate.compiled()(lambda a, b: elementwise(_gate, (a, b)))
+gate_vjp.compiled()(lambda g, a, b: elementwise(_gate_vjp, (g, a, b), (1,), outputs=2))

@@ -1,15 +1,71 @@
 """Bernoulli log-likelihood from logits, summed over the last axis."""
 
+import numpy as np
+
 from ..arrays import array_module
 from .activations import sigmoid, softplus
+from .compiling import loop
+from .dispatch import kernel
+from .functions import exp, log1p
+from .functions import sigmoid as logistic
+from .wrapping import by_rows, covered, repeats, rows
 
 
+@kernel
 def bernoulli_log_prob(x, logits):
     """Σ x·l - log(1 + exp(l)) over the last axis: log p(x) where p(x = 1) = sigmoid(l)."""
     return (x * logits - softplus(logits)).sum(axis=-1)
 
 
+@kernel
 def bernoulli_log_prob_vjp(g, x, logits):
     """The cotangent of the logits, g·(x - sigmoid(l))."""
     xp = array_module(logits)
     return xp.expand_dims(g, -1) * (x - sigmoid(logits))
+
+
+@loop
+def _log_prob(start, stop, x, logits, out):
+    """One logarithm for eight elements: Σ log(1 + tₖ) = log(1 + p), and p ← p + t·(1 + p) loses no small t."""
+    zero = logits.dtype.type(0)
+    eighth = logits.shape[1] // 8
+    for r in range(start, stop):
+        b, v = x[r % x.shape[0]], logits[r]
+        b8, v8 = b[: 8 * eighth].reshape((8, eighth)), v[: 8 * eighth].reshape((8, eighth))
+        total = zero
+        for j in range(eighth):
+            p = linear = zero
+            for k in range(8):
+                t = exp(-abs(v8[k, j]))
+                p += t + t * p
+                linear += b8[k, j] * v8[k, j] - (zero if v8[k, j] < zero else v8[k, j])
+            total += linear - log1p(p)
+        for j in range(8 * eighth, v.size):
+            total += b[j] * v[j] - (zero if v[j] < zero else v[j]) - log1p(exp(-abs(v[j])))
+        out[r] = total
+
+
+@loop
+def _log_prob_vjp(start, stop, g, x, logits, out):
+    for r in range(start, stop):
+        b, v, o, scale = x[r % x.shape[0]], logits[r], out[r], g[r]
+        for j in range(v.size):
+            o[j] = scale * (b[j] - logistic(v[j]))
+
+
+@bernoulli_log_prob.compiled(by=1)
+def _(x, logits):
+    if not covered(logits, x) or not repeats(x, logits):
+        return NotImplemented
+    x, v, out = rows(x), rows(logits), np.empty(logits.shape[:-1], logits.dtype)
+    by_rows(_log_prob, v.shape[1], len(v), x, v, out.reshape(-1))
+    return out
+
+
+@bernoulli_log_prob_vjp.compiled(by=2)
+def _(g, x, logits):
+    if not covered(logits, x, g) or not repeats(x, logits) or g.shape != logits.shape[:-1]:
+        return NotImplemented
+    g, x, v, out = np.ascontiguousarray(g).reshape(-1), rows(x), rows(logits), np.empty(logits.shape, logits.dtype)
+    by_rows(_log_prob_vjp, v.shape[1], len(v), g, x, v, rows(out))
+    return out

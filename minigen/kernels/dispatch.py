@@ -10,7 +10,7 @@
 
     softplus.cuda = "activations.cu"       # for CuPy arrays: see `cuda.py`
 
-The choice looks at the first array's type and size alone. MINIGEN_KERNELS=reference in the environment, or
+The choice looks at the first array's type and one array's size alone. MINIGEN_KERNELS=reference in the environment, or
 `with reference_kernels():`, takes the reference always.
 """
 
@@ -37,17 +37,17 @@ class Kernel:
 
     def __init__(self, reference):
         self.reference, self.fast, self.device = reference, None, None
-        self.above = 0
+        self.above = self.by = 0
         functools.update_wrapper(self, reference)
         registry[reference.__name__] = self
 
-    def compiled(self, above: int = 4096):
-        """Decorator: the version for float32 and float64 NumPy arrays of at least `above` elements.
+    def compiled(self, above: int = 4096, by: int = 0):
+        """Decorator: the version for NumPy arrays, when argument number `by` has at least `above` elements.
 
         It gets the same arguments and may return NotImplemented for what it does not cover.
         """
         def define(function):
-            self.fast, self.above = function, above
+            self.fast, self.above, self.by = function, above, by
             return function
         return define
 
@@ -59,7 +59,7 @@ class Kernel:
     def __call__(self, *args, **keywords):
         first = args[0]
         if type(first) is np.ndarray:
-            version = self.fast if first.size >= self.above else None
+            version = self.fast if args[self.by].size >= self.above else None
         else:
             version = self.device if type(first).__module__.partition(".")[0] == "cupy" else None
         if version is not None and not _modes.reference:

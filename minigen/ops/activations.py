@@ -3,10 +3,10 @@
 import math
 
 from .. import kernels
-from ..arrays import array_module
 from ..autograd.primitive import primitive
 from ..autograd.tensor import raw
 from .elementwise import exp
+from .recordable import recordable
 from .selection import where
 from .special import erf
 
@@ -14,13 +14,15 @@ from .special import erf
 @primitive(residuals=("output",))
 def tanh(x, /):
     """Hyperbolic tangent."""
-    return array_module(x).tanh(x)
+    return kernels.tanh(x)
+
+
+_tanh_vjp = recordable(kernels.tanh_vjp)
 
 
 @tanh.defvjp
 def _(g, residuals, needed):
-    (y,) = residuals
-    return (g - g * y * y,)  # g·(1 - y²) without the scalar, whose conversion costs NumPy more than a small product
+    return (_tanh_vjp(g, *residuals),)
 
 
 @primitive(residuals=("output",))
@@ -29,10 +31,12 @@ def sigmoid(x, /):
     return kernels.sigmoid(x)
 
 
+_sigmoid_vjp = recordable(kernels.sigmoid_vjp)
+
+
 @sigmoid.defvjp
 def _(g, residuals, needed):
-    (y,) = residuals
-    return (g * (y * (1 - y)),)
+    return (_sigmoid_vjp(g, *residuals),)
 
 
 @primitive(residuals=("x",))
@@ -53,85 +57,114 @@ def softplus(x, /):
     return kernels.softplus(x)
 
 
+_softplus_vjp = recordable(kernels.softplus_vjp, lambda g, x: g * sigmoid(x))
+
+
 @softplus.defvjp
 def _(g, residuals, needed):
-    (x,) = residuals
-    return (g * sigmoid(x),)
+    return (_softplus_vjp(g, *residuals),)
 
 
 @primitive(residuals=("output",))
 def relu(x, /):
     """max(x, 0); its derivative at 0 is 0."""
-    return array_module(x).maximum(x, 0)
+    return kernels.relu(x)
+
+
+_relu_vjp = recordable(kernels.relu_vjp, lambda g, y: g * (raw(y) > 0))
 
 
 @relu.defvjp
 def _(g, residuals, needed):
-    (y,) = residuals
-    return (g * (y > 0),)
+    return (_relu_vjp(g, *residuals),)
 
 
 @primitive(residuals=("x", "slope"))
 def leaky_relu(x, /, slope=0.01):
     """x where x > 0, slope·x elsewhere."""
-    return array_module(x).where(x > 0, x, slope * x)
+    return kernels.leaky_relu(x, slope)
+
+
+_leaky_relu_vjp = recordable(kernels.leaky_relu_vjp, lambda g, x, slope: where(raw(x) > 0, g, slope * g))
 
 
 @leaky_relu.defvjp
 def _(g, residuals, needed):
-    x, slope = residuals
-    return (where(raw(x) > 0, g, slope * g),)
+    return (_leaky_relu_vjp(g, *residuals),)
 
 
 @primitive(residuals=("x", "alpha"))
 def elu(x, /, alpha=1.0):
     """x where x > 0, alpha·(exp(x) - 1) elsewhere (Clevert et al., 2016)."""
-    xp = array_module(x)
-    return xp.where(x > 0, x, alpha * xp.expm1(xp.minimum(x, 0)))
+    return kernels.elu(x, alpha)
+
+
+def _elu_formula(g, x, alpha):
+    positive = raw(x) > 0
+    return g * where(positive, 1, alpha * exp(where(positive, 0, x)))
+
+
+_elu_vjp = recordable(kernels.elu_vjp, _elu_formula)
 
 
 @elu.defvjp
 def _(g, residuals, needed):
-    x, alpha = residuals
-    positive = raw(x) > 0
-    return (g * where(positive, 1, alpha * exp(where(positive, 0, x))),)
+    return (_elu_vjp(g, *residuals),)
 
 
 @primitive(residuals=("x",))
 def gelu(x, /):
     """x·Φ(x), with Φ the standard normal distribution function (Hendrycks and Gimpel, 2016)."""
-    return x * (0.5 + 0.5 * erf(x * math.sqrt(0.5)))
+    return kernels.gelu(x)
+
+
+def _gelu_formula(g, x):
+    distribution = 0.5 + 0.5 * erf(x * math.sqrt(0.5))
+    density = exp(-0.5 * (x * x)) * (1 / math.sqrt(2 * math.pi))
+    return g * (distribution + x * density)
+
+
+_gelu_vjp = recordable(kernels.gelu_vjp, _gelu_formula)
 
 
 @gelu.defvjp
 def _(g, residuals, needed):
-    (x,) = residuals
-    distribution = 0.5 + 0.5 * erf(x * math.sqrt(0.5))
-    density = exp(-0.5 * (x * x)) * (1 / math.sqrt(2 * math.pi))
-    return (g * (distribution + x * density),)
+    return (_gelu_vjp(g, *residuals),)
 
 
 @primitive(residuals=("x",))
 def silu(x, /):
     """x·sigmoid(x)."""
-    return x * kernels.sigmoid(x)
+    return kernels.silu(x)
+
+
+def _silu_formula(g, x):
+    s = sigmoid(x)
+    return g * (s + x * (s * (1 - s)))
+
+
+_silu_vjp = recordable(kernels.silu_vjp, _silu_formula)
 
 
 @silu.defvjp
 def _(g, residuals, needed):
-    (x,) = residuals
-    s = sigmoid(x)
-    return (g * (s + x * (s * (1 - s))),)
+    return (_silu_vjp(g, *residuals),)
 
 
 @primitive(residuals=("a", "b"))
 def gate(a, b, /):
     """tanh(a)·sigmoid(b), the gated unit of van den Oord et al. (2016)."""
-    return array_module(a).tanh(a) * kernels.sigmoid(b)
+    return kernels.gate(a, b)
+
+
+def _gate_formula(g, a, b):
+    t, s = tanh(a), sigmoid(b)
+    return g * (s * (1 - t * t)), g * (t * (s * (1 - s)))
+
+
+_gate_vjp = recordable(kernels.gate_vjp, _gate_formula)
 
 
 @gate.defvjp
 def _(g, residuals, needed):
-    a, b = residuals
-    t, s = tanh(a), sigmoid(b)
-    return (g * (s * (1 - t * t)) if needed[0] else None, g * (t * (s * (1 - s))) if needed[1] else None)
+    return _gate_vjp(g, *residuals)

@@ -1,0 +1,77 @@
+"""Activations x·p(x) with p between 0 and 1: gelu and silu, and what they make of a cotangent g."""
+
+import math
+
+from ..arrays import array_module
+from .activations import sigmoid
+from .compiling import loop
+from .dispatch import kernel
+from .functions import erf as error_function
+from .functions import exp
+from .functions import sigmoid as logistic
+from .special import erf
+from .wrapping import elementwise
+
+ROOT_HALF, ROOT_TWO_PI = math.sqrt(0.5), math.sqrt(2 * math.pi)
+
+
+@kernel
+def gelu(x):
+    """x·Φ(x), with Φ the standard normal distribution function."""
+    return x * (0.5 + 0.5 * erf(x * ROOT_HALF))
+
+
+@kernel
+def gelu_vjp(g, x):
+    """g·(Φ(x) + x·φ(x)), with φ the standard normal density."""
+    density = array_module(x).exp(-0.5 * (x * x)) * (1 / ROOT_TWO_PI)
+    return g * (0.5 + 0.5 * erf(x * ROOT_HALF) + x * density)
+
+
+@kernel
+def silu(x):
+    """x·sigmoid(x)."""
+    return x * sigmoid(x)
+
+
+@kernel
+def silu_vjp(g, x):
+    """g·(s + x·s·(1 - s)), s = sigmoid(x)."""
+    s = sigmoid(x)
+    return g * (s + x * (s * (1 - s)))
+
+
+@loop
+def _gelu(start, stop, x, half, root, out):
+    x, out = x[start:stop], out[start:stop]
+    for i in range(x.size):
+        out[i] = x[i] * (half + half * error_function(x[i] * root))
+
+
+@loop
+def _gelu_vjp(start, stop, g, x, half, root, peak, out):
+    g, x, out = g[start:stop], x[start:stop], out[start:stop]
+    for i in range(g.size):
+        density = exp(-half * (x[i] * x[i])) * peak
+        out[i] = g[i] * (half + half * error_function(x[i] * root) + x[i] * density)
+
+
+@loop
+def _silu(start, stop, x, out):
+    x, out = x[start:stop], out[start:stop]
+    for i in range(x.size):
+        out[i] = x[i] * logistic(x[i])
+
+
+@loop
+def _silu_vjp(start, stop, g, x, one, out):
+    g, x, out = g[start:stop], x[start:stop], out[start:stop]
+    for i in range(g.size):
+        s = logistic(x[i])
+        out[i] = g[i] * (s + x[i] * (s * (one - s)))
+
+
+gelu.compiled()(lambda x: elementwise(_gelu, (x,), (0.5, ROOT_HALF)))
+gelu_vjp.compiled()(lambda g, x: elementwise(_gelu_vjp, (g, x), (0.5, ROOT_HALF, 1 / ROOT_TWO_PI)))
+silu.compiled()(lambda x: elementwise(_silu, (x,)))
+silu_vjp.compiled()(lambda g, x: elementwise(_silu_vjp, (g, x), (1,)))

@@ -1,0 +1,98 @@
+"""Activations that are the identity above 0: relu, leaky relu and elu, and what they make of a cotangent g."""
+
+from ..arrays import array_module
+from .compiling import loop
+from .dispatch import kernel
+from .functions import exp, expm1
+from .wrapping import elementwise
+
+
+@kernel
+def relu(x):
+    """max(x, 0)."""
+    return array_module(x).maximum(x, 0)
+
+
+@kernel
+def relu_vjp(g, y):
+    """g where the output y is above 0."""
+    return g * (y > 0)
+
+
+@kernel
+def leaky_relu(x, slope):
+    """x where x > 0, slope·x elsewhere."""
+    return array_module(x).where(x > 0, x, slope * x)
+
+
+@kernel
+def leaky_relu_vjp(g, x, slope):
+    """g where x > 0, slope·g elsewhere."""
+    return array_module(x).where(x > 0, g, slope * g)
+
+
+@kernel
+def elu(x, alpha):
+    """x where x > 0, alpha·(exp(x) - 1) elsewhere."""
+    xp = array_module(x)
+    return xp.where(x > 0, x, alpha * xp.expm1(xp.minimum(x, 0)))
+
+
+@kernel
+def elu_vjp(g, x, alpha):
+    """g where x > 0, g·alpha·exp(x) elsewhere."""
+    xp = array_module(x)
+    return g * xp.where(x > 0, 1, alpha * xp.exp(xp.minimum(x, 0)))
+
+
+@loop
+def _relu(start, stop, x, zero, out):
+    x, out = x[start:stop], out[start:stop]
+    for i in range(x.size):
+        out[i] = zero if x[i] < zero else x[i]  # NaN stays NaN
+
+
+@loop
+def _relu_vjp(start, stop, g, y, zero, one, out):
+    g, y, out = g[start:stop], y[start:stop], out[start:stop]
+    for i in range(g.size):
+        out[i] = g[i] * (one if y[i] > zero else zero)
+
+
+@loop
+def _leaky_relu(start, stop, x, zero, slope, out):
+    x, out = x[start:stop], out[start:stop]
+    for i in range(x.size):
+        out[i] = x[i] if x[i] > zero else slope * x[i]
+
+
+@loop
+def _leaky_relu_vjp(start, stop, g, x, zero, slope, out):
+    g, x, out = g[start:stop], x[start:stop], out[start:stop]
+    for i in range(g.size):
+        out[i] = g[i] if x[i] > zero else slope * g[i]
+
+
+@loop
+def _elu(start, stop, x, zero, alpha, out):
+    x, out = x[start:stop], out[start:stop]
+    for i in range(x.size):
+        below = alpha * expm1(zero if x[i] > zero else x[i])
+        out[i] = x[i] if x[i] > zero else below
+
+
+@loop
+def _elu_vjp(start, stop, g, x, zero, one, alpha, out):
+    g, x, out = g[start:stop], x[start:stop], out[start:stop]
+    for i in range(g.size):
+        below = alpha * exp(zero if x[i] > zero else x[i])
+        out[i] = g[i] * (one if x[i] > zero else below)
+
+
+# NumPy's maximum is one pass already: only a second thread makes it faster.
+relu.compiled(above=1 << 18)(lambda x: elementwise(_relu, (x,), (0,)))
+relu_vjp.compiled()(lambda g, y: elementwise(_relu_vjp, (g, y), (0, 1)))
+leaky_relu.compiled()(lambda x, slope: elementwise(_leaky_relu, (x,), (0, slope)))
+leaky_relu_vjp.compiled()(lambda g, x, slope: elementwise(_leaky_relu_vjp, (g, x), (0, slope)))
+elu.compiled()(lambda x, alpha: elementwise(_elu, (x,), (0, alpha)))
+elu_vjp.compiled()(lambda g, x, alpha: elementwise(_elu_vjp, (g, x), (0, 1, alpha)))

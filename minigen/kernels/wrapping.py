@@ -1,0 +1,54 @@
+"""What the compiled versions of kernels share: which arrays they cover, and how they call their loops."""
+
+import numpy as np
+
+from ..arrays.pool import run
+
+# Elements that one thread works through in about the time that it takes to wake another up, times two.
+GRAIN = 65536
+
+
+def covered(*arrays) -> bool:
+    """Whether these are NumPy arrays of one dtype, float32 or float64 in native byte order."""
+    dtype = arrays[0].dtype
+    if dtype.char not in "fd" or not dtype.isnative:
+        return False
+    for array in arrays:
+        if type(array) is not np.ndarray or array.dtype != dtype:
+            return False
+    return True
+
+
+def flat(array) -> np.ndarray:
+    """The elements as a contiguous row, copied only if they do not lie like that."""
+    return np.ascontiguousarray(array).reshape(-1)
+
+
+def rows(array) -> np.ndarray:
+    """All axes but the last as one, contiguous."""
+    return np.ascontiguousarray(array).reshape(-1, array.shape[-1])
+
+
+def elementwise(loop, arrays, constants=(), outputs=1):
+    """Run `loop(start, stop, *arrays, *constants, *outputs)` over arrays of one shape and dtype; NotImplemented else.
+
+    `constants` are numbers, which the loop gets in the arrays' dtype. Returns the output, or a tuple of several.
+    """
+    first = arrays[0]
+    if not covered(*arrays) or any(array.shape != first.shape for array in arrays):
+        return NotImplemented
+    kind = first.dtype.type
+    results = [np.empty(first.shape, kind) for _ in range(outputs)]
+    run(loop, first.size, GRAIN, *[flat(array) for array in arrays], *[kind(value) for value in constants],
+        *[result.reshape(-1) for result in results])
+    return results[0] if outputs == 1 else tuple(results)
+
+
+def by_rows(loop, width: int, count: int, *args) -> None:
+    """Run `loop(start, stop, *args)` over `count` rows of `width` elements."""
+    run(loop, count, GRAIN // (width or 1) + 1, *args)
+
+
+def repeats(small, large) -> bool:
+    """Whether `small` has the shape of `large` but for leading axes that it lacks: row r of it is r modulo its rows."""
+    return small.ndim > 0 and small.shape == large.shape[large.ndim - small.ndim :]
