@@ -142,7 +142,6 @@ def test_every_fused_rule_has_a_composite():
     assert [name for name in LIBRARY if registry[name].byproducts and registry[name].composite is None] == []
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", LIBRARY)
 def test_small_errors_are_found(name, monkeypatch):
     assert found_in_rule(name, scaled(1.0001), monkeypatch)
