@@ -102,12 +102,10 @@ def sweep(output_edge, cotangent, targets, create_graph: bool, retain_graph: boo
         if prim.several:
             g = tuple(g) if len(node.outputs) > 1 else (g,)
         try:
-            if prim.composite is not None:
-                parts = _replay(node, g, asked) if create_graph else prim.vjp(g, node.residuals[0], asked)
-            elif not create_graph:
-                parts = prim.vjp(g, node.residuals, asked)
+            if create_graph:
+                parts = _replay(node, g, asked) if prim.composite else prim.vjp(g, prim.restore(node), asked)
             else:
-                parts = prim.vjp(g, prim.restore(node), asked)
+                parts = prim.vjp(g, node.residuals[0] if prim.composite else node.residuals, asked)
         except AnomalyError as error:  # of an op within the rule
             raise AnomalyError(f"in the gradient of op {prim.name}, which was called at {node.line}: {error}",
                                prim.name, node.line, backward=True) from error
@@ -150,10 +148,6 @@ def _plan(output_edge, wanted):
             asked = (edges[0][0] in leading,)
         else:
             asked = tuple([edge is not None and edge[0] in leading for edge in edges])
-        for edge in edges:  # also where the inputs are not asked for: a residual may be a view of a parameter
-            if edge is not None and edge[0].version != edge[2]:
-                raise GraphError(f"a parameter of shape {edge[0].outputs[0][0]} was updated after op "
-                                 f"{node.primitive.name} had used it: compute the output again after the update")
         if True not in asked:
             continue
         leading.add(node)
@@ -170,10 +164,16 @@ def _reachable(output_edge, oldest) -> list:
         return []
     seen, stack = {output_edge[0]}, [output_edge[0]]
     while stack:
-        for edge in stack.pop().edges:
-            if edge is not None and edge[0] not in seen and edge[0].number >= oldest:
-                seen.add(edge[0])
-                stack.append(edge[0])
+        node = stack.pop()
+        for edge in node.edges:
+            if edge is not None:
+                source, _, version = edge
+                if source.version != version:  # whether asked for or not: a residual may be a view of a parameter
+                    raise GraphError(f"a parameter of shape {source.outputs[0][0]} was updated after op "
+                                     f"{node.primitive.name} had used it: compute the output again after the update")
+                if source not in seen and source.number >= oldest:
+                    seen.add(source)
+                    stack.append(source)
     return sorted(seen, key=operator.attrgetter("number"))
 
 
