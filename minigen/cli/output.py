@@ -12,7 +12,7 @@ def print_figures(figures, title):
             label,
             with_error(figure["value"], figure["standard_error"], 2),
             with_error(figure["bits_per_dimension"], figure["bits_standard_error"], 4),
-        ))  # fmt: skip
+        ))
     count = next(iter(figures.values()))["n"]
     print(f"{title}, {count} examples, mean ± standard error")
     print_table(rows)

@@ -99,13 +99,14 @@ def _old_run(args):
     """The run to resume: the one that is named, else the newest with the default name."""
     if args.out is not None or args.name is not None:
         return _named(args)
-    from ..training.run import RunError
+    from ..training.run import Run, RunError
 
-    found = list(Path("runs").glob("*/metrics.jsonl"))
-    found = [path for path in found if args.model is None or path.parent.name.startswith(args.model)]
+    found = [path.parent for path in Path("runs").glob("*/metrics.jsonl")]
+    if args.model is not None:
+        found = [path for path in found if Run.open(path).config["model"] == args.model]
     if not found:
         raise RunError("no run to resume in the folder runs; name one with --out or --name")
-    return max(found, key=lambda path: path.stat().st_mtime).parent
+    return max(found, key=lambda path: (path / "metrics.jsonl").stat().st_mtime)
 
 
 def _named(args):

@@ -75,6 +75,7 @@ def _train(state, folder, metrics, quiet):
         nonlocal saved_steps, saved_at
         if folder is not None:
             state.check_parameters()
+            metrics.sync()  # a checkpoint names the metrics' length, so they must be there first
             if state.best_parameters is not None and not state.best_is_saved:
                 folder.write_best({f"model/{k}": v for k, v in state.best_parameters.items()}, {"best": state.best})
                 state.best_is_saved = True
@@ -87,7 +88,8 @@ def _train(state, folder, metrics, quiet):
         if due or stop:
             save()
         if stop:
-            where = f"stopped after step {state.steps}, in epoch {state.epoch + 1} of {config.epochs}"
+            epoch = min(state.epoch + 1, config.epochs)
+            where = f"stopped after step {state.steps}, in epoch {epoch} of {config.epochs}"
             raise Interrupted(where, None if folder is None else folder.path, state.steps)
 
     total = config.epochs * state.steps_per_epoch

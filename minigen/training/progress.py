@@ -27,7 +27,7 @@ class Progress:
             self.bar = tqdm(
                 total=total, initial=done, unit="step", file=sys.stderr, dynamic_ncols=True,
                 mininterval=interval, maxinterval=interval, miniters=1,
-            )  # fmt: skip
+            )
 
     def update(self, epoch, loss, learning_rate, validation):
         """One step further."""

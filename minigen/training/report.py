@@ -1,5 +1,6 @@
 """Pictures of a trained model, and samples in files."""
 
+import io
 import math
 from pathlib import Path
 
@@ -63,11 +64,13 @@ def write_samples(path, x, spec):
             raise ValueError(f"path: examples of shape {spec.shape} are no images; use .npz or .npy")
         plotting.image_grid(to_images(x, spec), path)
         return
+    content = io.BytesIO()  # NumPy's own writing to a file does not say why it failed
+    if path.suffix == ".npz":
+        np.savez_compressed(content, x=x)
+    else:
+        np.save(content, x, allow_pickle=False)
     with replacing(path) as file:
-        if path.suffix == ".npz":
-            np.savez_compressed(file, x=x)
-        else:
-            np.save(file, x, allow_pickle=False)
+        file.write(content.getbuffer())
 
 
 def is_image(spec):
@@ -100,7 +103,7 @@ def _draw_latents(model, x, folder):
         plotting.reconstructions(
             to_images(to_numpy(x[: len(shown)]), spec), to_images(decoded, spec), folder / "reconstructions.png",
             title="Test examples and their reconstructions",
-        )  # fmt: skip
+        )
         if means.ndim != 2:
             return
         used = np.argsort(-means.var(axis=0), kind="stable")[:DIMENSIONS]
@@ -111,7 +114,7 @@ def _draw_latents(model, x, folder):
         plotting.latent_traversal(
             to_images(decoded, spec).reshape(len(used), len(VALUES), *spec.shape), folder / "traversal.png",
             values=VALUES, dimensions=[f"z{dimension + 1}" for dimension in used], title="One latent variable each row",
-        )  # fmt: skip
+        )
 
 
 def _curves(rows):

@@ -80,9 +80,11 @@ class Run:
             write_checkpoint(run.step_path(0), arrays, {**header, "config": config})
             os.rename(partial, path)
             sync_folder(path.parent)
-        except OSError as error:
+        except BaseException as error:
             shutil.rmtree(partial, ignore_errors=True)
-            raise RunError(f"cannot make the run folder {path}: {reason(error)}") from error
+            if isinstance(error, OSError):
+                raise RunError(f"cannot make the run folder {path}: {reason(error)}") from error
+            raise
         return cls(path, config)
 
     @classmethod
@@ -163,6 +165,8 @@ class Run:
 def check_free(path):
     """Raise RunError if a new run cannot be made at `path` because something stands there already."""
     path = Path(path)
+    if not path.name:
+        raise RunError(f"cannot make the run folder {path}: expected a name")
     if (path / "config.json").exists():
         raise RunError(f"{path} holds another run; add --resume to continue it, or choose another folder")
     if path.is_dir() and any(path.iterdir()):

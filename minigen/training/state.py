@@ -78,7 +78,7 @@ class State:
             for name, value in validation_score(self.model, self.validation, rng).items():
                 if not math.isfinite(value):
                     raise TrainingDiverged(f"training diverged: {name} of the validation split is {value} after "
-                                           f"epoch {self.epoch + 1}")  # fmt: skip
+                                           f"epoch {self.epoch + 1}")
                 row["validation"] = {name: value}
                 self._compare(value)
         self.epoch += 1
@@ -117,7 +117,7 @@ class State:
             "step": self.steps, "epoch": self.epoch, "stale": self.stale, "best": self.best,
             "last_score": self.last_score, "metrics_bytes": self.metrics_bytes, "loader": self.loader.state,
             "rng": self.rng.state,
-        }  # fmt: skip
+        }
         return arrays, header
 
     def restore(self, arrays, header, path):

@@ -32,7 +32,7 @@ class Step:
     """
 
     def __init__(self, model, optimizer="adam", learning_rate=1e-3, *, schedule=None, clip_norm=None, ema=None,
-                 accumulate=1, **options):  # fmt: skip
+                 accumulate=1, **options):
         self.model, self.schedule, self.learning_rate = model, schedule, learning_rate
         self.clip_norm, self.accumulate = clip_norm, accumulate
         self.objectives = model.objectives()
@@ -53,7 +53,7 @@ class Step:
             updater, stream = self.optimizers[number], self._stream(rng, number)
             loss, figures = self._gather(objective, updater.part, batch, stream)
             norm = global_norm(updater.part) if self.clip_norm is None else (
-                clip_by_global_norm(updater.part, self.clip_norm))  # fmt: skip
+                clip_by_global_norm(updater.part, self.clip_norm))
             if np.isfinite(loss) and np.isfinite(norm):
                 updater.step(learning_rate=rate)
             else:
@@ -111,7 +111,7 @@ class Step:
         own = groups.pop("", {})
         if set(groups) != set(owners) or set(own) != {"updates"}:
             raise ValueError(f"state of the step does not fit: expected updates and the groups {', '.join(owners)}, "
-                             f"got {', '.join([*own, *groups])}")  # fmt: skip
+                             f"got {', '.join([*own, *groups])}")
         updates = own["updates"]
         if updates.shape != () or updates.dtype.kind != "i" or updates < 0:
             raise ValueError(f"state of the step does not fit: updates is {updates!r}")
@@ -124,7 +124,7 @@ class Step:
         return [
             (number, objective) for number, objective in enumerate(self.objectives)
             if (self.updates + 1) % objective.every == 0
-        ]  # fmt: skip
+        ]
 
     def _stream(self, rng, number):
         # streams of their own for several objectives, so that the loss of one can be computed again alone

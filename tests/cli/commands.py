@@ -18,7 +18,7 @@ def start(*words, cwd, **options):
     return subprocess.Popen(
         [sys.executable, "-m", "minigen", *map(str, words)], cwd=cwd, env=environment(), text=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options,
-    )  # fmt: skip
+    )
 
 
 def run(*words, cwd, **options):

@@ -36,7 +36,7 @@ def folder(tmp_path_factory):
 def test_train_leaves_a_run_that_python_loads(folder):
     path = folder / "runs" / "vae-digits"
     assert {"config.json", "metrics.jsonl", "checkpoints", "samples.png", "reconstructions.png", "traversal.png",
-            "curves.png"} == {entry.name for entry in path.iterdir()}  # fmt: skip
+            "curves.png"} == {entry.name for entry in path.iterdir()}
     model = minigen.load(path)
     assert model.sample(5, rng=0).shape == (5, 8, 8, 1) and model.config.hidden == (16,)
     assert minigen.load(str(path)).config == model.config

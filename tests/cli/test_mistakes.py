@@ -33,7 +33,7 @@ def trained(tmp_path_factory):
         np.savez("shapes.npz", train=np.zeros((9, 4), "u1"), test=np.zeros((5, 3), "u1"))
         np.savez("others.npz", a=np.zeros(3), b=np.zeros(3))
         for name, text in [("ragged.csv", "1,0\n0,1,1\n"), ("nothing.csv", ""), ("words.csv", "1,zero\n0,1\n"),
-                           ("short.txt", "abc"), ("file", "x")]:  # fmt: skip
+                           ("short.txt", "abc"), ("file", "x")]:
             (folder / name).write_text(text)
         (folder / "folder").mkdir()
         (folder / "folder" / "thing").write_text("x")
@@ -101,6 +101,7 @@ def said(capsys, monkeypatch, folder, *words):
     (("train", "vae", "--out", "folder"), "exists and is not empty"),
     (("train", "vae", "--out", "file"), "exists and is not a folder"),
     (("train", "vae", "--out", "file/below"), "cannot make the run folder file/below"),
+    (("train", "vae", "--out", "."), "expected a name"),
     (("train", "vae", "--out", "x", "--name", "y"), "expected one of them"),
     (("train", "vae", "--name", "a/b"), "expected a folder's name"),
     (("train", "vae", "--resume", "--name", "vae-digit"), "does not exist; did you mean 'vae-digits'"),
@@ -125,7 +126,7 @@ def said(capsys, monkeypatch, folder, *words):
     (("evaluate", "runs/vae-digits", "--jason"), "unknown option '--jason'; did you mean '--json'"),
     (("check", "--seed", "-1"), "--seed"),
     (("list", "models"), "unknown argument 'models'"),
-])  # fmt: skip
+])
 def test_mistakes(trained, capsys, monkeypatch, words, answer):
     before = sorted(trained.rglob("*"))
     assert answer in said(capsys, monkeypatch, trained, *words)
@@ -173,16 +174,23 @@ def test_debug_shows_where(tmp_path):
     assert code not in (0, 2) and "Traceback" in errors and "did you mean 'vae'" in errors
 
 
-def test_a_full_disk_is_one_line(tmp_path):
+def small_files():
+    """In a new process: no file may grow beyond 100,000 bytes, which fails as a full disk does."""
     import resource
+    import signal
 
-    def limit():
-        import signal
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
 
+def test_a_full_disk_is_one_line(trained, tmp_path):
     words = (*TRAIN, "--out", "run", "--set", "hidden=200")
-    code, output, errors = run_process(*words, cwd=tmp_path, preexec_fn=limit)
+    code, output, errors = run_process(*words, cwd=tmp_path, preexec_fn=small_files)
     assert code == 2 and errors.count("\n") == 1 and "cannot make the run folder run: File too large" in errors
     assert os.listdir(tmp_path) == []
+    run = trained / "runs" / "vae-digits"
+    for name in ("x.npz", "x.npy"):
+        words = ("sample", run, "-n", "20000", "--out", name)
+        code, output, errors = run_process(*words, cwd=tmp_path, preexec_fn=small_files)
+        assert code == 2 and errors.count("\n") == 1 and "File too large" in errors, errors
+        assert os.listdir(tmp_path) == []

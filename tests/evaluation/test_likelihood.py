@@ -72,7 +72,7 @@ def test_a_validation_bound_is_less_noisy_than_one_draw():
 @pytest.mark.parametrize("keywords, words", [
     ({"k": 0}, "k: expected"), ({"k": 2.5}, "k: expected"), ({"k": True}, "k: expected"),
     ({"split": "tset"}, "split: expected"), ({"rng": None}, "rng"),
-])  # fmt: skip
+])
 def test_bad_arguments(keywords, words):
     with pytest.raises((ValueError, TypeError), match=words):
         evaluate(Toy(DATA.spec), DATA, **keywords)

@@ -205,7 +205,7 @@ def test_lying_shapes_are_refused_without_allocation(valid, shape):
         b"", b"null", b"[1]", b'{"a": NaN}', b'{"a": Infinity}', b"{", b"\xff\xfe", b"[" * 200_000,
         b'{"a":' * 40_000, b'{"a": ' + b"9" * 5000 + b"}", b" " * (MAX_HEADER + 1),
     ],
-)  # fmt: skip
+)
 def test_bad_headers_are_refused(valid, text):
     valid.write_bytes(canonical([json_entry(text)]))
     with pytest.raises(CheckpointError):

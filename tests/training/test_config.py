@@ -43,7 +43,7 @@ def test_defaults_and_overrides():
         ({"seed": -1}, ValueError), ({"checkpoint_every": 0}, ValueError), ({"dtype": "float16"}, ValueError),
         ({"device": "tpu"}, ValueError), ({"threads": 0}, ValueError), ({"bound_samples": 0}, ValueError),
     ],
-)  # fmt: skip
+)
 def test_bad_fields_are_named(fields, error):
     (name,) = fields
     with pytest.raises(error, match=f"^{name}: expected .*, got "):
@@ -60,9 +60,9 @@ def test_settings_from_text():
         ["hidden=400, 200", "latent_dim=20", "scale=2", "tied=yes", "name=a=b", "limit=none", "rate=1e-3",
          "epochs=3", "learning_rate=0.01", "clip_norm=None", "ema=0.9"],
         ModelConfig,
-    )  # fmt: skip
+    )
     assert model == {"hidden": (400, 200), "latent_dim": 20, "scale": 2.0, "tied": True, "name": "a=b",
-                     "limit": None, "rate": 1e-3}  # fmt: skip
+                     "limit": None, "rate": 1e-3}
     assert train == {"epochs": 3, "learning_rate": 0.01, "clip_norm": None, "ema": 0.9}
     assert parse_settings(["hidden=(7,)"], ModelConfig)[0] == {"hidden": (7,)}
 

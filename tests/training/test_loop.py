@@ -107,7 +107,7 @@ def test_a_run_folder_holds_what_it_should(tmp_path, monkeypatch):
     fitted = fit(small_vae(), DATA, tmp_path / "run", **SMALL)
     pictures = {"curves.png", "samples.png", "reconstructions.png", "traversal.png"}
     assert {path.name for path in (tmp_path / "run").iterdir()} == {
-        "config.json", "metrics.jsonl", "checkpoints", *pictures}  # fmt: skip
+        "config.json", "metrics.jsonl", "checkpoints", *pictures}
     assert all((tmp_path / "run" / name).read_bytes().startswith(b"\x89PNG") for name in pictures)
     rows = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
     assert rows == fitted.metrics and [row["epoch"] for row in rows] == [1, 2, 3, 4]
@@ -118,7 +118,7 @@ def test_a_run_folder_holds_what_it_should(tmp_path, monkeypatch):
     np.testing.assert_array_equal(fitted.model.elbo(x, 0).data, best.elbo(x, 0).data)
     arrays, header = read_checkpoint(Run.open(tmp_path / "run").latest_path())
     np.testing.assert_array_equal(latest.state_dict()["encoder.layers.0.weight"],
-                                  arrays["model/encoder.layers.0.weight"])  # fmt: skip
+                                  arrays["model/encoder.layers.0.weight"])
     assert header["step"] == 20 and header["config"]["train"]["epochs"] == 4
 
 
@@ -192,11 +192,11 @@ def test_folders_that_cannot_be_used(tmp_path):
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "thing").write_text("x")
     for path, words in [("run", "another run"), ("file", "not a folder"), ("full", "not empty"),
-                        ("file/below", "cannot make the run folder")]:  # fmt: skip
+                        ("file/below", "cannot make the run folder")]:
         with pytest.raises(RunError, match=words):
             fit(small_vae(), DATA, tmp_path / path, **SMALL)
     for path, words in [("rum", "does not exist; did you mean 'run'"), ("file", "is not a folder"),
-                        ("full", "no config.json")]:  # fmt: skip
+                        ("full", "no config.json")]:
         for attempt in (lambda p: fit(small_vae(), DATA, p, resume=True), minigen.load):
             with pytest.raises(RunError, match=words):
                 attempt(tmp_path / path)
@@ -274,7 +274,7 @@ HEADERS = {
     "best": [[], {"epoch": 1}, {"epoch": 1, "value": "x"}, {"epoch": -1, "value": 1.0}, 7],
     "last_score": ["x", []], "metrics_bytes": [-1, 10**20, None], "rng": [None, {}, {"seed": 1}],
     "loader": [None, {}, {"epoch": 0}, {"epoch": 4, "position": 3, "generator": {}}], "config": [None, {}, [], "x"],
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("key", HEADERS)
@@ -325,7 +325,7 @@ def test_a_checkpoint_of_another_run_is_refused(tmp_path):
     '{"minigen": "1", "model": "vae", "spec": {}, "model_config": {}, "data": {}, "train": {}}',
     '{"minigen": "1", "model": "os.system", "spec": {"shape": [2], "kind": "binary", "levels": null, '
     '"condition": null}, "model_config": {}, "data": {}, "train": {}}',
-])  # fmt: skip
+])
 def test_wrong_configurations_are_refused(tmp_path, text):
     fit(small_vae(), DATA, tmp_path / "run", **{**SMALL, "epochs": 1})
     (tmp_path / "run" / "config.json").write_text(text)

@@ -15,7 +15,7 @@ BINARY = DataSpec((8, 8, 1), "binary")
     (BINARY, True), (DataSpec((8, 8, 3), "continuous"), True), (DataSpec((784,), "binary"), True),
     (DataSpec((8, 8, 2), "binary"), False), (DataSpec((16,), "binary"), False), (DataSpec((65,), "binary"), False),
     (DataSpec((64, 1), "discrete", 5), False), (DataSpec((64,), ("binary",) * 64), False),
-])  # fmt: skip
+])
 def test_what_is_an_image(spec, image):
     assert report.is_image(spec) is image
 
@@ -48,10 +48,10 @@ def test_sample_files(tmp_path, monkeypatch):
             write_samples(tmp_path / name, x, spec)
     before = (tmp_path / "a.npy").read_bytes()
 
-    def fail(*args, **keywords):
+    def fail(descriptor):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(np, "save", fail)
+    monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(OSError):
         write_samples(tmp_path / "a.npy", x, BINARY)
     assert (tmp_path / "a.npy").read_bytes() == before

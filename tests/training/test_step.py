@@ -99,7 +99,7 @@ def test_a_restored_step_goes_on_bit_for_bit(optimizer):
     lambda s: s.pop("updates"), lambda s: s.pop("0/mean.float32"), lambda s: s.update({"1/steps": np.array(1)}),
     lambda s: s.update({"0/mean.float32": np.zeros(3, np.float32)}), lambda s: s.update({"average/x": np.zeros(2)}),
     lambda s: s.update({"updates": np.array(1.5)}), lambda s: s.update({"other": np.array(1)}),
-])  # fmt: skip
+])
 def test_a_state_that_does_not_fit_is_refused(change):
     step = make_step(Toy(DATA.spec))
     state = step.state_dict()
@@ -156,7 +156,7 @@ class Duel(Toy):
 
     def objectives(self):
         return [Objective("own", super()._loss, [self.logits]),
-                Objective("other", lambda batch, rng: ((self.rival**2).sum(), {}), [self.rival], every=3)]  # fmt: skip
+                Objective("other", lambda batch, rng: ((self.rival**2).sum(), {}), [self.rival], every=3)]
 
 
 def test_objectives_take_turns():
