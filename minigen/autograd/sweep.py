@@ -162,9 +162,10 @@ def _reachable(output_edge, oldest) -> list:
     """The nodes that the output leads to by ascending number, without those older than `oldest`."""
     if output_edge is None:
         return []
-    seen, stack = {output_edge[0]}, [output_edge[0]]
+    seen, stack, found = {output_edge[0]}, [output_edge[0]], []
     while stack:
         node = stack.pop()
+        found.append(node)
         for edge in node.edges:
             if edge is not None:
                 source, _, version = edge
@@ -174,7 +175,8 @@ def _reachable(output_edge, oldest) -> list:
                 if source not in seen and source.number >= oldest:
                     seen.add(source)
                     stack.append(source)
-    return sorted(seen, key=operator.attrgetter("number"))
+    found.sort(key=operator.attrgetter("number"))  # quick, since the walk meets them nearly in order
+    return found
 
 
 def _add(cotangents, owned, edge, part):

@@ -20,7 +20,7 @@ import os
 import threading
 import warnings
 
-import numpy as np
+from numpy import ndarray
 
 registry: dict[str, "Kernel"] = {}
 
@@ -57,11 +57,13 @@ class Kernel:
         return function
 
     def __call__(self, *args, **keywords):
-        first = args[0]
-        if type(first) is np.ndarray:
-            version = self.fast if args[self.by].size >= self.above else None
+        kind = type(args[0])
+        if kind is ndarray:
+            if args[self.by].size < self.above:
+                return self.reference(*args, **keywords)
+            version = self.fast
         else:
-            version = self.device if type(first).__module__.partition(".")[0] == "cupy" else None
+            version = self.device if kind.__module__.partition(".")[0] == "cupy" else None
         if version is not None and not _modes.reference:
             try:
                 result = version(*args, **keywords)
