@@ -4,17 +4,16 @@ from ..autograd.tensor import Tensor
 
 
 def recordable(kernel, formula=None):
-    """A function: the kernel where all arguments are plain arrays; `formula` of them where one is a Tensor.
+    """A function of g and residuals: the kernel where they are plain arrays, and large; `formula` of them otherwise.
 
     `formula` is the same function in operators and ops, so that it records itself; left out, it is the kernel's
     reference, which must then be written in operators alone.
     """
     formula = formula or kernel.reference
 
-    def rule(*args):
-        for x in args:
-            if isinstance(x, Tensor):
-                return formula(*args)
-        return kernel(*args)
+    def rule(g, *others):
+        if g.size < kernel.above or isinstance(g, Tensor) or any(isinstance(x, Tensor) for x in others):
+            return formula(g, *others)
+        return kernel(g, *others)
 
     return rule
