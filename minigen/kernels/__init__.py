@@ -5,6 +5,7 @@ from .bernoulli import bernoulli_log_prob, bernoulli_log_prob_vjp
 from .convolution import conv, conv_transpose, conv_vjp, conv_weight
 from .gelu import gelu, gelu_vjp, silu, silu_vjp
 from .layer_norm import layer_norm, layer_norm_vjp
+from .masked import masked_matmul, masked_weight
 from .rectifiers import elu, elu_vjp, leaky_relu, leaky_relu_vjp, relu, relu_vjp
 from .reductions import log_softmax, logsumexp, softmax
 from .scatter import scatter
@@ -14,7 +15,7 @@ from .updates import adam_update, average_update, global_norm, rmsprop_update, s
 __all__ = [
     "adam_update", "average_update", "bernoulli_log_prob", "bernoulli_log_prob_vjp", "conv", "conv_transpose",
     "conv_vjp", "conv_weight", "elu", "elu_vjp", "erf", "gate", "gate_vjp", "gelu", "gelu_vjp", "global_norm",
-    "layer_norm", "layer_norm_vjp", "leaky_relu", "leaky_relu_vjp", "lgamma", "log_softmax", "logsumexp", "polygamma",
-    "relu", "relu_vjp", "rmsprop_update", "scatter", "sgd_update", "sigmoid", "sigmoid_vjp", "silu", "silu_vjp",
-    "softmax", "softplus", "softplus_vjp", "tanh", "tanh_vjp",
+    "layer_norm", "layer_norm_vjp", "leaky_relu", "leaky_relu_vjp", "lgamma", "log_softmax", "logsumexp",
+    "masked_matmul", "masked_weight", "polygamma", "relu", "relu_vjp", "rmsprop_update", "scatter", "sgd_update",
+    "sigmoid", "sigmoid_vjp", "silu", "silu_vjp", "softmax", "softplus", "softplus_vjp", "tanh", "tanh_vjp",
 ]

@@ -8,6 +8,7 @@ from .elementwise import abs, astype, cos, exp, expm1, log, log1p, sin, sqrt, sq
 from .fused import bernoulli_log_prob, layer_norm
 from .indexing import getitem, scatter, take, take_along_axis
 from .linalg import cholesky, inverse, logabsdet, matmul, solve, triangular_solve
+from .masked import masked_matmul, masked_weight
 from .reductions import cumsum, log_softmax, logsumexp, max, mean, min, norm, softmax, sum, var
 from .selection import clip, maximum, minimum, where
 from .shape import broadcast_to, concatenate, flip, pad, reshape, split, stack, transpose
@@ -15,10 +16,10 @@ from .special import digamma, erf, lgamma, polygamma
 
 __all__ = [
     "abs", "add", "astype", "bernoulli_log_prob", "broadcast_to", "cholesky", "clip", "concatenate", "conv",
-    "conv_transpose", "conv_weight", "cos", "cumsum", "digamma", "divide", "elu", "erf", "exp", "expm1", "flip",
-    "gate", "gelu", "getitem", "inverse", "layer_norm", "leaky_relu", "lgamma", "log", "log1p", "log_sigmoid",
-    "log_softmax", "logabsdet", "logsumexp", "matmul", "max", "maximum", "mean", "min", "minimum", "multiply",
-    "negative", "norm", "pad", "polygamma", "power", "relu", "reshape", "scatter", "sigmoid", "silu", "sin",
-    "softmax", "softplus", "solve", "split", "sqrt", "square", "stack", "subtract", "sum", "take",
-    "take_along_axis", "tanh", "transpose", "triangular_solve", "var", "where",
+    "conv_transpose", "conv_weight", "cos", "cumsum", "digamma", "divide", "elu", "erf", "exp", "expm1", "flip", "gate",
+    "gelu", "getitem", "inverse", "layer_norm", "leaky_relu", "lgamma", "log", "log1p", "log_sigmoid", "log_softmax",
+    "logabsdet", "logsumexp", "masked_matmul", "masked_weight", "matmul", "max", "maximum", "mean", "min", "minimum",
+    "multiply", "negative", "norm", "pad", "polygamma", "power", "relu", "reshape", "scatter", "sigmoid", "silu", "sin",
+    "softmax", "softplus", "solve", "split", "sqrt", "square", "stack", "subtract", "sum", "take", "take_along_axis",
+    "tanh", "transpose", "triangular_solve", "var", "where",
 ]

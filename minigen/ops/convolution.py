@@ -86,10 +86,15 @@ def _check_taps(name, x, taps, stride):
     x = raw(x)
     if x.ndim < 3:
         raise ValueError(f"conv {name}: expected (batch, *space, channels), got shape {x.shape}")
+    if x.dtype.kind not in "biu" and x.dtype.char not in "fd":
+        raise TypeError(f"conv {name}: expected float32 or float64, got {x.dtype}")
     if not isinstance(stride, int) or isinstance(stride, bool) or stride < 1:
         raise ValueError(f"conv stride: expected a positive integer, got {stride!r}")
-    taps = tuple(tuple(tap) for tap in taps)
     rank = x.ndim - 2
+    try:
+        taps = tuple(tuple(tap) for tap in taps)
+    except TypeError:
+        raise TypeError(f"conv taps: expected tuples of {rank} integers, got {taps!r}") from None
     for tap in taps:
         if len(tap) != rank or not all(isinstance(offset, int) and not isinstance(offset, bool) for offset in tap):
             raise TypeError(f"conv taps: expected tuples of {rank} integers, got {tap!r}")
@@ -104,6 +109,8 @@ def _check_weights(name, x, channel_axis, w, taps):
     if w.ndim != 3 or len(taps) != w.shape[0]:
         raise ValueError(f"conv w: expected shape ({len(taps)}, channels_in, channels_out), {len(taps)} being the "
                          f"number of taps, got {w.shape}")
+    if w.dtype.char not in "fd":
+        raise TypeError(f"conv w: expected float32 or float64, got {w.dtype}")
     if x.shape[-1] != w.shape[channel_axis]:
         raise ValueError(f"conv {name}: w of shape {w.shape} needs {w.shape[channel_axis]} channels, got {x.shape[-1]}")
     return taps

@@ -1,0 +1,113 @@
+"""Convolutions by taps, and the layers that only choose the taps; see `ops.conv`."""
+
+import math
+
+import numpy as np
+
+from .. import ops
+from ..arrays import array_module, as_generator
+from ..autograd import Parameter
+from ..autograd.tensor import raw
+from . import taps as offsets
+from .check import extent, features
+from .initializers import glorot_uniform, zeros
+from .module import Module
+
+
+class Conv(Module):
+    """y[p] = Σₜ x[stride·p + tapₜ] @ weight[t] + bias: (batch, *space, inputs) to (batch, *⌈space / stride⌉, outputs).
+
+    x is zero outside its extent, so that the size is kept at stride 1. `weight` of shape (taps, inputs, outputs)
+    starts as `init(shape, rng, dtype)`, `bias` at zero. With a boolean `mask`, which broadcasts to the weight's
+    shape, weights where it is false are not used, and the others start larger by the root of how many fewer inputs
+    their output has. Raises ValueError or TypeError for taps, masks and sizes that do not fit.
+    """
+
+    def __init__(self, inputs: int, outputs: int, taps, rng, *, stride: int = 1, bias: bool = True, mask=None,
+                 init=glorot_uniform, dtype="float32"):
+        self.inputs, self.outputs = extent("Conv inputs", inputs), extent("Conv outputs", outputs)
+        self.taps, self.stride = tuple(map(tuple, taps)), extent("Conv stride", stride)
+        shape = (len(self.taps), self.inputs, self.outputs)
+        self.mask = None if mask is None else _checked_mask(mask, shape)
+        self.weight = Parameter(live_init(init, shape, self.mask, as_generator(rng), dtype))
+        self.bias = Parameter(zeros((outputs,), dtype=dtype)) if bias else None
+
+    def __call__(self, x, rng=None):
+        w = self.weight
+        if self.mask is not None:
+            w = ops.where(array_module(raw(w)).asarray(self.mask), w, 0.0)
+        y = ops.conv(features(type(self).__name__, x, self.inputs, w.dtype), w, self.taps, self.stride)
+        return y if self.bias is None else y + self.bias
+
+
+class Conv1d(Conv):
+    """Convolution of sequences (batch, time, inputs) with `size` taps around each place, `dilation` apart.
+
+    Other arguments and errors as for Conv.
+    """
+
+    def __init__(self, inputs: int, outputs: int, size: int, rng, *, dilation: int = 1, **keywords):
+        super().__init__(inputs, outputs, offsets.box(size, 1, dilation), rng, **keywords)
+
+
+class Conv2d(Conv):
+    """Convolution of images (batch, height, width, inputs) with a square, or a box (rows, columns), of taps.
+
+    Other arguments and errors as for Conv.
+    """
+
+    def __init__(self, inputs: int, outputs: int, size, rng, *, dilation: int = 1, **keywords):
+        super().__init__(inputs, outputs, offsets.box(size, 2, dilation), rng, **keywords)
+
+
+class MaskedConv2d(Conv):
+    """Convolution of images that sees only pixels before its own in raster order; kind "B" also sees its own.
+
+    Channels are `colours` groups of the same size, in order (red, green, blue): of its own pixel, kind "A" sees the
+    colours before its own, kind "B" also its own (van den Oord, Kalchbrenner and Kavukcuoglu, 2016, section 3.4).
+    Raises ValueError when the channels cannot be divided so. Other arguments and errors as for Conv.
+    """
+
+    def __init__(self, inputs: int, outputs: int, size: int, kind: str, rng, *, colours: int = 1, dilation: int = 1,
+                 **keywords):
+        colours, taps, mask = extent("MaskedConv2d colours", colours), offsets.masked(size, kind, 2, dilation), None
+        if colours > 1:
+            for name, n in (("inputs", inputs), ("outputs", outputs)):
+                if extent(f"MaskedConv2d {name}", n) % colours:
+                    raise ValueError(f"MaskedConv2d {name}: expected a multiple of the {colours} colours, got {n}")
+            taps = offsets.masked(size, "B", 2, dilation)
+            mask = np.ones((len(taps), inputs, outputs), bool)
+            before, own = (np.arange(n) // (n // colours) for n in (inputs, outputs))
+            mask[taps.index((0, 0))] = before[:, None] < own if kind == "A" else before[:, None] <= own
+        super().__init__(inputs, outputs, taps, rng, mask=mask, **keywords)
+
+
+class CausalConv1d(Conv):
+    """Convolution of sequences with `size` taps in the past, `dilation` apart, the last at the present sample.
+
+    With `present=False` all taps are one further back, and the present sample is not seen (van den Oord et al., 2016:
+    WaveNet). Other arguments and errors as for Conv.
+    """
+
+    def __init__(self, inputs: int, outputs: int, size: int, rng, *, dilation: int = 1, present: bool = True,
+                 **keywords):
+        super().__init__(inputs, outputs, offsets.causal(size, dilation, present), rng, **keywords)
+
+
+def live_init(init, shape, mask, rng, dtype):
+    """A weight from `init`; where the mask is false 0, elsewhere scaled to the number of inputs that an output has."""
+    weight = init(shape, rng, dtype)
+    if mask is not None:
+        live = mask.reshape(-1, shape[-1]).sum(axis=0)
+        weight *= np.where(mask, np.sqrt(math.prod(shape[:-1]) / np.maximum(live, 1)), 0).astype(weight.dtype)
+    return weight
+
+
+def _checked_mask(mask, shape):
+    mask = np.asarray(mask)
+    if mask.dtype != bool:
+        raise TypeError(f"Conv mask: expected booleans, got {mask.dtype}")
+    try:
+        return np.broadcast_to(mask, shape).copy()
+    except ValueError:
+        raise ValueError(f"Conv mask: expected a shape that broadcasts to {shape}, got {mask.shape}") from None
