@@ -5,6 +5,7 @@ import contextlib
 import numpy as np
 
 from ..arrays import array_module, as_generator
+from ..arrays.memory import keep_freed_memory
 from ..autograd import AnomalyError, detect_anomaly, grad
 from ..autograd.tensor import raw
 from ..optim import ExponentialMovingAverage, ParameterBuffer, clip_by_global_norm, create, global_norm
@@ -43,6 +44,7 @@ class Step:
         ]
         self.average = None if ema is None else ExponentialMovingAverage(self.buffer, ema)
         self.updates = 0
+        keep_freed_memory()
 
     def __call__(self, batch, rng):
         """Update once on `batch` and return the metrics."""

@@ -1,0 +1,23 @@
+"""Keeping freed memory in the process, for work that asks for the same arrays again and again."""
+
+import ctypes
+import functools
+
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h of the GNU C library
+LARGEST, KEPT = 1 << 28, 1 << 30  # bytes
+
+
+@functools.cache
+def keep_freed_memory() -> bool:
+    """Let the C library keep up to 1 GiB that was freed, in arrays of up to 256 MiB, instead of returning it.
+
+    A training step frees what it needed and the next one asks for it again. Left alone, the GNU library gives the
+    pages back once there are more than some megabytes of them, and the system clears new ones: a sixth of a step's
+    time was seen to go there. Returns whether it was done; elsewhere nothing is changed.
+    """
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError, TypeError):
+        return False
+    mallopt.argtypes, mallopt.restype = [ctypes.c_int, ctypes.c_int], ctypes.c_int
+    return bool(mallopt(M_MMAP_THRESHOLD, LARGEST)) and bool(mallopt(M_TRIM_THRESHOLD, KEPT))
