@@ -1,8 +1,9 @@
 """Random numbers as a pure function of a seed and a position: `Generator`.
 
 The words w(p) of a stream, and what a position is, are laid out in `stream.py`; u(p) = w(p) + 2^32 w(p+1).
-Value i of a draw that starts at position p is made by these rules, which compiled versions follow too, for
-integers, uniforms and Bernoulli draws to the last bit.
+Value i of a draw that starts at position p is made by these rules. Compiled versions and those on a GPU follow them
+to the last bit, normal numbers included (`box_muller.py` says how); only exponential and Gumbel numbers, whose
+logarithms are the array library's, may differ in their last bits from one device to another.
 
     method                     words a value   value i
     random, float32            1               (w(p+i) >> 8) 2^-24
@@ -27,21 +28,26 @@ t = 1, 2, ... until it is accepted. So every value depends on its own position a
 the table says (an odd number of normals: one value more), and a draw in pieces equals the draw at once; for
 normals if all pieces but the last are even; not for permutations, each of which is one value.
 
-Sources: Box and Muller, "A note on the generation of random normal deviates" (1958); Lemire, "Fast random
-integer generation in an interval" (2019), section 4.
+With `xp` the module cupy values are made on the GPU, as CuPy arrays.
+
+Source: Lemire, "Fast random integer generation in an interval" (2019), section 4.
 """
 
 import math
 
 import numpy as np
 
+from .box_muller import normals
+from .devices import array_module
 from .dtypes import as_dtype
-from .philox import MASK32, MASK64
+from .philox import MASK32, MASK64, philox_words
 from .stream import Stream
 from .stream import check_integer as _integer
 
 # Digits of pi, the less significant word first; `stream.py` uses the digits before.
 RETRY = (0x299F31D0, 0xA4093822)
+
+LONG = 1024  # shorter draws are array operations on the CPU, so that nothing is compiled for them
 
 
 class Generator(Stream):
@@ -55,16 +61,31 @@ class Generator(Stream):
 
     __slots__ = ()
 
-    def random(self, size=None, dtype=np.float64):
+    # What makes long draws and those on a GPU: fills a flat array with values of a kind, from a position of a stream.
+    # The kernels put theirs here when they are imported. `compiled` has the dtypes for which it has made normal
+    # numbers before: it is then quicker for short draws too.
+    fill, compiled = None, set()
+
+    def random(self, size=None, dtype=np.float64, xp=np):
         """Uniform numbers in [0, 1): multiples of 2^-24 in float32, of 2^-53 in float64."""
-        shape, n = _shape(size)
-        if as_dtype(dtype) == np.float32:
-            values = (self.words(n) >> 8).astype(np.float32)
-            values *= 2.0**-24
-        else:
-            values = (_pairs(self.words(2 * n)) >> 11).astype(np.float64)
-            values *= 2.0**-53
-        return _finish(values, shape)
+        (shape, n), dtype = _shape(size), as_dtype(dtype)
+        return _finish(self._draw("uniform", n if dtype == np.float32 else 2 * n, n, dtype, xp), shape)
+
+    def words(self, n: int) -> np.ndarray:
+        """The next `n` words of the stream, uint32, shape `(n,)`."""
+        return self._draw("words", n, n, np.uint32, np)
+
+    def _draw(self, kind, n_words, n, dtype, xp, *parameters):
+        """`n` values of a kind that take `n_words` words, in an array of `xp`: compiled where there is a version."""
+        start = self.reserve(n_words)
+        long = xp is not np or n >= LONG or (kind == "normal" and dtype in self.compiled)
+        if not long or self.fill is None or self.block_words is not philox_words:
+            return xp.asarray(RULES[kind](self, start, n_words, n, dtype, *parameters))
+        values = xp.empty(n, dtype)
+        self.fill(values, kind, self.stream, start, n_words, *parameters)
+        if kind == "normal":
+            self.compiled.add(values.dtype)
+        return values
 
     def uniform(self, low=0.0, high=1.0, size=None, dtype=np.float64):
         """Uniform numbers low + (high - low) u, u in [0, 1); `low` and `high` are numbers or arrays.
@@ -80,30 +101,11 @@ class Generator(Stream):
         values += low
         return values
 
-    def standard_normal(self, size=None, dtype=np.float64):
+    def standard_normal(self, size=None, dtype=np.float64, xp=np):
         """Normal numbers of mean 0 and variance 1, at most 6.8 in size in float32 and 8.6 in float64."""
-        shape, n = _shape(size)
-        dtype = as_dtype(dtype)
-        if dtype == np.float32:
-            words = self.words(n + (n & 1))
-            radius = words[0::2].astype(np.float32)
-            radius *= 2.0**-32
-            radius += 2.0**-33
-            angle = (words[1::2] >> 8).astype(np.float32)
-            angle *= math.tau * 2.0**-24
-        else:
-            doubles = _pairs(self.words(2 * (n + (n & 1)))) >> 11
-            radius = (doubles[0::2] + 1).astype(np.float64)
-            radius *= 2.0**-53
-            angle = doubles[1::2].astype(np.float64)
-            angle *= math.tau * 2.0**-53
-        np.log(radius, out=radius)
-        radius *= -2.0
-        np.sqrt(radius, out=radius)
-        values = np.empty((len(radius), 2), dtype)
-        np.multiply(radius, np.cos(angle), out=values[:, 0])
-        np.multiply(radius, np.sin(angle, out=angle), out=values[:, 1])
-        return _finish(values.reshape(-1)[:n], shape)
+        (shape, n), dtype = _shape(size), as_dtype(dtype)
+        even = n + (n & 1)
+        return _finish(self._draw("normal", even if dtype == np.float32 else 2 * even, n, dtype, xp), shape)
 
     def normal(self, loc=0.0, scale=1.0, size=None, dtype=np.float64):
         """Normal numbers loc + scale z; `loc` and `scale` are numbers or arrays; ValueError if scale < 0."""
@@ -116,50 +118,53 @@ class Generator(Stream):
         values += loc
         return values
 
-    def exponential(self, size=None, dtype=np.float64):
+    def exponential(self, size=None, dtype=np.float64, xp=np):
         """Exponential numbers of mean 1, all positive and finite: -log v with v uniform in (0, 1)."""
-        shape, n = _shape(size)
-        dtype = as_dtype(dtype)
-        return _finish(self._exponential(n, dtype).astype(dtype, copy=False), shape)
+        (shape, n), dtype = _shape(size), as_dtype(dtype)
+        return _finish(self._exponential(n, dtype, xp).astype(dtype, copy=False), shape)
 
-    def gumbel(self, size=None, dtype=np.float64):
+    def gumbel(self, size=None, dtype=np.float64, xp=np):
         """Standard Gumbel numbers, all finite: -log(-log v) with v uniform in (0, 1)."""
-        shape, n = _shape(size)
-        dtype = as_dtype(dtype)
-        values = self._exponential(n, dtype)
-        np.log(values, out=values)
-        np.negative(values, out=values)
+        (shape, n), dtype = _shape(size), as_dtype(dtype)
+        values = self._exponential(n, dtype, xp)
+        xp.log(values, out=values)
+        xp.negative(values, out=values)
         return _finish(values.astype(dtype, copy=False), shape)
 
-    def _exponential(self, n, dtype):
+    def _exponential(self, n, dtype, xp):
         # In float64 also for float32 results: v + 1/2 is then exact, so v is never 0 or 1 and both logarithms
         # stay finite, and the upper tail of the Gumbel distribution keeps its resolution.
         if dtype == np.float32:
-            values, unit = self.words(n).astype(np.float64), 2.0**-32
+            values, unit = self._draw("words", n, n, np.uint32, xp).astype(np.float64), 2.0**-32
         else:
-            values, unit = (_pairs(self.words(2 * n)) >> 12).astype(np.float64), 2.0**-52
+            values = (_pairs(self._draw("words", 2 * n, 2 * n, np.uint32, xp)) >> 12).astype(np.float64)
+            unit = 2.0**-52
         values += 0.5
         values *= unit
-        np.log(values, out=values)
-        return np.negative(values, out=values)
+        xp.log(values, out=values)
+        return xp.negative(values, out=values)
 
-    def bernoulli(self, p, size=None, dtype=bool):
+    def bernoulli(self, p, size=None, dtype=bool, xp=None):
         """True (or 1 in `dtype`) with probability `p`, a number or an array that broadcasts to `size`.
 
         `size` is by default the shape of `p`. The probability is met to 2^-32, and exactly for 0 and 1.
-        ValueError if a probability is outside [0, 1] or not a number.
+        ValueError if a probability is outside [0, 1] or not a number; those of an array on a GPU are taken as they
+        are, since looking at them would wait for it.
         """
-        dtype = np.dtype(dtype)
-        single = np.dtype(np.float32) if getattr(p, "dtype", None) == np.float32 else np.dtype(np.float64)
-        (p,), size = _parameters(size, single, p=p)
-        low, high = (p, p) if isinstance(p, float) else (p.min(initial=0.0), p.max(initial=0.0))
-        if not (low >= 0.0 and high <= 1.0):
-            raise ValueError(f"bernoulli: expected probabilities from 0 to 1, got p from {low} to {high}")
-        shape, n = _shape(size)
-        values = self.words(n).reshape((1,) if shape is None else shape) < p * 2.0**32
+        dtype, xp = np.dtype(dtype), array_module(p) if xp is None else xp
+        if array_module(p) is np:
+            single = np.dtype(np.float32) if getattr(p, "dtype", None) == np.float32 else np.dtype(np.float64)
+            (p,), size = _parameters(size, single, p=p)
+            low, high = (p, p) if isinstance(p, float) else (p.min(initial=0.0), p.max(initial=0.0))
+            if not (low >= 0.0 and high <= 1.0):
+                raise ValueError(f"bernoulli: expected probabilities from 0 to 1, got p from {low} to {high}")
+            p = p if isinstance(p, float) else xp.asarray(p)
+        shape, n = _shape(p.shape if size is None and not isinstance(p, float) else size)
+        words = self._draw("words", n, n, np.uint32, xp)
+        values = words.reshape((1,) if shape is None else shape) < p * 2.0**32
         return _finish(values.astype(dtype, copy=False), shape)
 
-    def integers(self, low, high=None, size=None, dtype=np.int64, endpoint=False):
+    def integers(self, low, high=None, size=None, dtype=np.int64, endpoint=False, xp=np):
         """Integers of equal probability from `low` to `high` - 1 (to `high` with `endpoint`).
 
         With one number given, from 0 to below it. ValueError if there are none or they do not fit `dtype`.
@@ -174,29 +179,13 @@ class Generator(Stream):
         if not low <= high <= limits.max:
             raise ValueError(f"integers: expected low {low} <= highest value <= {limits.max}, got {high}")
         shape, n = _shape(size)
-        values = self._below(high - low + 1, n)
+        span = high - low + 1
+        values = self._draw("integers", n if span <= 2**32 else 2 * n, n, np.uint64, xp, span)
         # Modulo 2^64, so that negative integers come out right when the bits are read as signed.
         values += np.uint64(low & MASK64)
         if dtype.kind == "i":
             values = values.view(np.int64)
         return _finish(values.astype(dtype, copy=False), shape)
-
-    def _below(self, span, n):
-        """`n` integers from 0 to span - 1, uint64."""
-        width = 1 if span <= 2**32 else 2
-        scale = _scale_words if width == 1 else _scale_doubles
-        start = self.reserve(width * n)
-        values, rejected = scale(self._words(start, width * n), span)
-        attempt = 0
-        while len(rejected):
-            attempt += 1
-            key = (self.stream[0] ^ RETRY[0], self.stream[1] ^ RETRY[1] ^ attempt)
-            first, last = int(rejected[0]), int(rejected[-1]) + 1
-            again, bad = scale(self._words(start + width * first, width * (last - first), key), span)
-            values[rejected] = again[rejected - first]
-            # Positions between the rejected ones were drawn too, but they have their values already.
-            rejected = np.intersect1d(rejected, bad + first, assume_unique=True)
-        return values
 
     def permutation(self, x):
         """The integers 0 to x - 1 in random order (int64), or the rows of the array `x` in random order.
@@ -205,7 +194,8 @@ class Generator(Stream):
         """
         if isinstance(x, (int, np.integer)) and not isinstance(x, (bool, np.bool_)):
             n = _integer("permutation", x, 0)
-            return np.argsort(_pairs(self.words(2 * n)), kind="stable").astype(np.int64, copy=False)
+            words = self._draw("words", 2 * n, 2 * n, np.uint32, np)
+            return np.argsort(_pairs(words), kind="stable").astype(np.int64, copy=False)
         x = np.asarray(x)
         if x.ndim == 0:
             raise TypeError(f"permutation: expected an integer or an array of at least one axis, got {x!r}")
@@ -225,6 +215,38 @@ def as_generator(rng) -> Generator:
     if isinstance(rng, (int, np.integer)) and not isinstance(rng, (bool, np.bool_)):
         return Generator(rng)
     raise TypeError(f"rng: expected a minigen or NumPy Generator or an integer seed, got {rng!r}")
+
+
+def _uniform(generator, start, n_words, n, dtype):
+    words = generator._words(start, n_words)
+    values = (words >> 8 if dtype == np.float32 else _pairs(words) >> 11).astype(dtype)
+    values *= 2.0**-24 if dtype == np.float32 else 2.0**-53
+    return values
+
+
+def _integers(generator, start, n_words, n, dtype, span):
+    """`n` integers from 0 to span - 1, uint64."""
+    width, scale = (1, _scale_words) if span <= 2**32 else (2, _scale_doubles)
+    values, rejected = scale(generator._words(start, n_words), span)
+    attempt = 0
+    while len(rejected):
+        attempt += 1
+        key = (generator.stream[0] ^ RETRY[0], generator.stream[1] ^ RETRY[1] ^ attempt)
+        first, last = int(rejected[0]), int(rejected[-1]) + 1
+        again, bad = scale(generator._words(start + width * first, width * (last - first), key), span)
+        values[rejected] = again[rejected - first]
+        # Positions between the rejected ones were drawn too, but they have their values already.
+        rejected = np.intersect1d(rejected, bad + first, assume_unique=True)
+    return values
+
+
+# How array code makes the values of a draw: functions (generator, start, n_words, n, dtype, *parameters).
+RULES = {
+    "words": lambda generator, start, n_words, n, dtype: generator._words(start, n_words),
+    "uniform": _uniform,
+    "normal": lambda generator, start, n_words, n, dtype: normals(generator._words(start, n_words), n, dtype),
+    "integers": _integers,
+}
 
 
 def _pairs(words):

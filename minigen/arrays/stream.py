@@ -128,6 +128,7 @@ class Stream:
         return self._words(self.reserve(n), n)
 
     def _words(self, start, n, key=None):
+        """`n` words from position `start`, under this stream's key or another."""
         first, skip = start >> 2, start & 3
         counter = (first & MASK32, first >> 32 & MASK32, *self.stream[2:])
         words = self.block_words(self.stream[:2] if key is None else key, counter, (skip + n + 3) >> 2)

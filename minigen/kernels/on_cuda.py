@@ -18,9 +18,7 @@ VERSIONS = {}
 def version(name):
     """Decorator: the function is the device's version of the kernel `name`."""
     def define(function):
-        VERSIONS[name] = function
-        if name in registry:
-            registry[name].on_device(function)
+        VERSIONS[name] = registry[name].on_device(function) if name in registry else function
         return function
     return define
 
@@ -258,3 +256,24 @@ def _(average, values, weight):
     if not _flat(average, values):
         return NotImplemented
     launch("updates", "average_update", average.dtype, average.size, average, values, average.size, *scalar(weight))
+
+
+def stream_arguments(stream, start):
+    """What every source of random numbers takes: four words and a position or, of a stream on the device, its state."""
+    on_device = hasattr(stream, "dtype")
+    words = [np.uint32(word) for word in ((0, 0, 0, 0) if on_device else stream)]
+    return *words, np.uint64((start >> 2) & 0xFFFFFFFFFFFFFFFF), np.uint32(start & 3), stream if on_device else None
+
+
+@version("fill_random")
+def _(out, kind, stream, start, n_words, *parameters):
+    place = stream_arguments(stream, start)
+    if kind == "integers":
+        (span,) = parameters
+        shift = np.int32(64 - (span - 1).bit_length())
+        launch("philox", "integers", "float32", out.size, *place, out, out.size, np.uint64(span % 2**64), shift,
+               exact=True)
+    else:
+        dtype = "float32" if kind == "words" else out.dtype
+        launch("philox", {"words": "words", "uniform": "uniform", "normal": "normal"}[kind], dtype,
+               -(-out.size * out.itemsize // 16), *place, out, out.size, exact=True)

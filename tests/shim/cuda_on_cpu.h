@@ -9,7 +9,9 @@
 #include <ucontext.h>
 #include <utility>
 
-using namespace std;
+using std::abs; using std::cos; using std::erf; using std::exp; using std::expm1; using std::fabs; using std::floor;
+using std::isfinite; using std::isinf; using std::isnan; using std::log; using std::log1p; using std::pow;
+using std::sin; using std::sqrt; using std::tanh;
 
 #define __global__
 #define __device__
@@ -110,10 +112,12 @@ static void run(unsigned blocks, unsigned threads, bool reverse, void (*function
 }
 
 // Calls a kernel with the values that an array of pointers leads to, as cuLaunchKernel does.
-template <class... A, size_t... I> void call(void (*kernel)(A...), void **args, index_sequence<I...>) {
+template <class... A, size_t... I> void call(void (*kernel)(A...), void **args, std::index_sequence<I...>) {
     kernel(*(A *)args[I]...);
 }
-template <class... A> void call(void (*kernel)(A...), void **args) { call(kernel, args, index_sequence_for<A...>()); }
+template <class... A> void call(void (*kernel)(A...), void **args) {
+    call(kernel, args, std::index_sequence_for<A...>());
+}
 
 #define LAUNCHER(kernel)                                                                       \
     extern "C" void launch_##kernel(unsigned blocks, unsigned threads, int reverse, void **args) { \

@@ -107,7 +107,8 @@ class ndarray:  # named as CuPy's
         return f"device {self._values!r}"
 
     def __getitem__(self, index):
-        if any(getattr(part, "dtype", np.dtype(int)).kind == "b" for part in (index if isinstance(index, tuple) else (index,))):
+        parts = index if isinstance(index, tuple) else (index,)
+        if any(getattr(part, "dtype", np.dtype(int)).kind == "b" for part in parts):
             _wait("a boolean index")
         found = self._values[_plain(index)]
         return ndarray(found, self if isinstance(found, np.ndarray) and found.base is not None else None)
