@@ -43,10 +43,7 @@ class Categorical(Distribution):
             inside &= values == xp.floor(values)
         certain = inside.all()
         indices = (values if certain else xp.where(inside, values, 0)).astype(xp.int64)
-        missing = max(indices.ndim + 1 - self.logits.ndim, 0)
-        logits = self.logits.reshape((1,) * missing + self.logits.shape)
-        indices = indices.reshape((1,) * (logits.ndim - 1 - indices.ndim) + indices.shape + (1,))
-        each = ops.take_along_axis(logits, indices, -1)[..., 0] - ops.logsumexp(self.logits, axis=-1)
+        each = ops.categorical_log_prob(self.logits, indices)
         if not certain:
             each = ops.where(inside, each, outside(values, self.dtype))
         return self._sum_event(each)

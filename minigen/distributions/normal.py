@@ -6,7 +6,7 @@ from .. import ops
 from ..arrays import as_generator
 from ..autograd.tensor import raw
 from .distribution import Distribution
-from .shapes import apply, as_float, common_dtype, common_shape, full, parameter, same_module, sample_shape
+from .shapes import apply, as_float, common_dtype, common_shape, full, parameter, same_module, sample_shape, sum_last
 
 LOG_2PI = math.log(2 * math.pi)
 
@@ -50,7 +50,10 @@ class Normal(Distribution):
         return (x - self.loc) / self._scale
 
     def _log_prob(self, x):
-        z = self.standardize(as_float(x, self.dtype))
+        x = as_float(x, self.dtype)
+        if self.event_shape and hasattr(self._log_scale, "dtype") and hasattr(self.loc, "dtype"):
+            return sum_last(ops.normal_log_prob(x, self.loc, self._log_scale), len(self.event_shape) - 1)
+        z = self.standardize(x)
         return -0.5 * self._sum_event(ops.square(z) + (2 * self.log_scale + LOG_2PI))
 
     def _sample(self, rng, shape):
@@ -58,8 +61,10 @@ class Normal(Distribution):
 
     def rsample(self, rng, n=()):
         """loc + scale·e with e standard normal (Kingma and Welling, 2014, section 2.4)."""
-        shape = sample_shape(n) + self.batch_shape + self.event_shape
-        return self.loc + self.scale * self._noise(rng, shape)
+        noise = self._noise(rng, sample_shape(n) + self.batch_shape + self.event_shape)
+        if hasattr(self._log_scale, "dtype"):
+            return ops.reparameterize(self.loc, self._log_scale, noise)
+        return self.loc + self.scale * noise
 
     def _noise(self, rng, shape):
         return same_module(as_generator(rng).standard_normal(shape, self.dtype), self.loc, self._scale)

@@ -32,6 +32,18 @@ def float_to_bits():
     return _bitcast("int32", "float32")
 
 
+@Builtin
+def bits_to_double():
+    """int64 bits read as a float64."""
+    return _bitcast("float64", "int64")
+
+
+@Builtin
+def double_to_bits():
+    """A float64 read as its int64 bits."""
+    return _bitcast("int64", "float64")
+
+
 def _bitcast(to, source):
     from numba import types
     from numba.extending import intrinsic
@@ -46,9 +58,8 @@ def _bitcast(to, source):
 
 
 def by_type(single, double):
-    """A function for loops: the loop `single` for float32 arguments; `double`, a loop or math's, for float64."""
+    """A function for loops: the loop `single` for arguments of 32 bits; `double`, a loop or math's, for 64."""
     def build():
-        import numba
         from numba.extending import overload
 
         def function(x):
@@ -59,7 +70,7 @@ def by_type(single, double):
 
         @overload(function, inline="never")
         def _(x):
-            return (lambda x: fast(x)) if x == numba.float32 else (lambda x: exact(x))
+            return (lambda x: fast(x)) if x.bitwidth == 32 else (lambda x: exact(x))
 
         return function
 
@@ -214,6 +225,28 @@ def _softplus64(x):
     return (x if x > 0.0 else 0.0) + math.log1p(math.exp(-abs(x)))
 
 
+@exact_order
+def _ordered32(x):
+    bits = float_to_bits(x)
+    return int32(bits ^ ((bits >> int32(31)) & int32(2**31 - 1)))
+
+
+@exact_order
+def _unordered32(n):
+    return bits_to_float(n ^ ((n >> int32(31)) & int32(2**31 - 1)))
+
+
+@exact_order
+def _ordered64(x):
+    bits = double_to_bits(x)
+    return bits ^ ((bits >> 63) & (2**63 - 1))
+
+
+@exact_order
+def _unordered64(n):
+    return bits_to_double(n ^ ((n >> 63) & (2**63 - 1)))
+
+
 exp = by_type(_exp32, math.exp)
 expm1 = by_type(_expm1_32, math.expm1)
 log = by_type(_log32, math.log)
@@ -222,3 +255,6 @@ tanh = by_type(_tanh32, math.tanh)
 sigmoid = by_type(_sigmoid32, _sigmoid64)
 softplus = by_type(_softplus32, _softplus64)
 erf = by_type(_erf32, math.erf)
+# Integers in the order of the floating numbers, NaN above them all: a maximum of integers vectorises.
+ordered = by_type(_ordered32, _ordered64)
+unordered = by_type(_unordered32, _unordered64)

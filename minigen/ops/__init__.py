@@ -5,7 +5,14 @@ from .activations import elu, gate, gelu, leaky_relu, log_sigmoid, relu, sigmoid
 from .arithmetic import add, divide, multiply, negative, power, subtract
 from .convolution import conv, conv_transpose, conv_weight
 from .elementwise import abs, astype, cos, exp, expm1, log, log1p, sin, sqrt, square
-from .fused import bernoulli_log_prob, layer_norm
+from .fused import (
+    bernoulli_log_prob,
+    categorical_log_prob,
+    layer_norm,
+    normal_kl,
+    normal_log_prob,
+    reparameterize,
+)
 from .indexing import getitem, scatter, take, take_along_axis
 from .linalg import cholesky, inverse, logabsdet, matmul, solve, triangular_solve
 from .masked import masked_matmul, masked_weight
@@ -15,11 +22,12 @@ from .shape import broadcast_to, concatenate, flip, pad, reshape, split, stack, 
 from .special import digamma, erf, lgamma, polygamma
 
 __all__ = [
-    "abs", "add", "astype", "bernoulli_log_prob", "broadcast_to", "cholesky", "clip", "concatenate", "conv",
-    "conv_transpose", "conv_weight", "cos", "cumsum", "digamma", "divide", "elu", "erf", "exp", "expm1", "flip", "gate",
-    "gelu", "getitem", "inverse", "layer_norm", "leaky_relu", "lgamma", "log", "log1p", "log_sigmoid", "log_softmax",
-    "logabsdet", "logsumexp", "masked_matmul", "masked_weight", "matmul", "max", "maximum", "mean", "min", "minimum",
-    "multiply", "negative", "norm", "pad", "polygamma", "power", "relu", "reshape", "scatter", "sigmoid", "silu", "sin",
-    "softmax", "softplus", "solve", "split", "sqrt", "square", "stack", "subtract", "sum", "take", "take_along_axis",
-    "tanh", "transpose", "triangular_solve", "var", "where",
+    "abs", "add", "astype", "bernoulli_log_prob", "broadcast_to", "categorical_log_prob", "cholesky", "clip",
+    "concatenate", "conv", "conv_transpose", "conv_weight", "cos", "cumsum", "digamma", "divide", "elu", "erf", "exp",
+    "expm1", "flip", "gate", "gelu", "getitem", "inverse", "layer_norm", "leaky_relu", "lgamma", "log", "log1p",
+    "log_sigmoid", "log_softmax", "logabsdet", "logsumexp", "masked_matmul", "masked_weight", "matmul", "max",
+    "maximum", "mean", "min", "minimum", "multiply", "negative", "norm", "normal_kl", "normal_log_prob", "pad",
+    "polygamma", "power", "relu", "reparameterize", "reshape", "scatter", "sigmoid", "silu", "sin", "softmax",
+    "softplus", "solve", "split", "sqrt", "square", "stack", "subtract", "sum", "take", "take_along_axis", "tanh",
+    "transpose", "triangular_solve", "var", "where",
 ]

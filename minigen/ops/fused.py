@@ -1,11 +1,17 @@
 """Ops that one kernel computes whole, each beside the same function in elementary ops."""
 
+import math
+
 import numpy as np
 
 from .. import kernels
+from ..arrays import array_module
 from ..autograd.primitive import primitive
+from ..autograd.tensor import raw
 from .activations import softplus
-from .elementwise import sqrt
+from .elementwise import exp, expm1, sqrt, square
+from .recordable import recordable
+from .reductions import logsumexp
 
 
 @primitive(residuals=("gain", "normalised", "scale"), byproducts=("normalised", "scale"))
@@ -47,3 +53,79 @@ def _(g, residuals, needed):
 @bernoulli_log_prob.defcomposite
 def _(x, logits):
     return (x * logits - softplus(logits)).sum(axis=-1)
+
+
+@primitive(residuals=("logits", "index"))
+def categorical_log_prob(logits, /, index):
+    """logits[index] - logsumexp(logits) along the last axis, for integers `index`: minus the softmax cross-entropy.
+
+    The other axes of `logits` broadcast with `index`. Raises TypeError or ValueError for an index that is not an
+    integer from 0 to levels - 1.
+    """
+    levels = logits.shape[-1] if logits.ndim else 0
+    if getattr(getattr(index, "dtype", None), "kind", "") not in ("i", "u"):
+        raise TypeError(f"categorical_log_prob index: expected an array of integers, got {index!r}")
+    if index.size and not (index.min() >= 0 and index.max() < levels):
+        raise ValueError(f"categorical_log_prob index: expected integers from 0 to {levels - 1}, "
+                         f"got {index.min()} to {index.max()}")
+    return kernels.categorical_log_prob(logits, index)
+
+
+@categorical_log_prob.defvjp
+def _(g, residuals, needed):
+    return (kernels.categorical_log_prob_vjp(g, *residuals),)
+
+
+@categorical_log_prob.defcomposite
+def _(logits, index):
+    xp = array_module(raw(logits))
+    chosen = (xp.arange(logits.shape[-1]) == index[..., None]).astype(logits.dtype)
+    return (chosen * logits).sum(axis=-1) - logsumexp(logits, -1)
+
+
+@primitive(residuals=("x", "loc", "log_scale"))
+def normal_log_prob(x, loc, log_scale, /):
+    """log N(x; loc, exp(log_scale)²) summed over the last axis: -Σ ½z² + log_scale + ½ log 2π."""
+    return kernels.normal_log_prob(x, loc, log_scale)
+
+
+@normal_log_prob.defvjp
+def _(g, residuals, needed):
+    return kernels.normal_log_prob_vjp(g, *residuals)
+
+
+@normal_log_prob.defcomposite
+def _(x, loc, log_scale):
+    z = (x - loc) * exp(-log_scale)
+    return -(0.5 * square(z) + (log_scale + 0.5 * math.log(2 * math.pi))).sum(axis=-1)
+
+
+@primitive(residuals=("loc", "log_scale"))
+def normal_kl(loc, log_scale, /):
+    """KL(N(loc, exp(log_scale)²) ‖ N(0, 1)) summed over the last axis: Σ ½(scale² - 1 + loc²) - log_scale."""
+    return kernels.normal_kl(loc, log_scale)
+
+
+@normal_kl.defvjp
+def _(g, residuals, needed):
+    return kernels.normal_kl_vjp(g, *residuals)
+
+
+@normal_kl.defcomposite
+def _(loc, log_scale):
+    return (0.5 * (expm1(2 * log_scale) + square(loc)) - log_scale).sum(axis=-1)
+
+
+@primitive(residuals=("log_scale", "noise"))
+def reparameterize(loc, log_scale, noise, /):
+    """loc + exp(log_scale)·noise: a normal variable as a function of its parameters (Kingma and Welling, 2014)."""
+    return kernels.reparameterize(loc, log_scale, noise)
+
+
+_scale_vjp = recordable(kernels.reparameterize_vjp, lambda g, log_scale, noise: g * (exp(log_scale) * noise))
+
+
+@reparameterize.defvjp
+def _(g, residuals, needed):
+    log_scale, noise = residuals
+    return (g, _scale_vjp(g, log_scale, noise) if needed[1] else None, g * exp(log_scale) if needed[2] else None)

@@ -7,6 +7,7 @@ from ..arrays import array_module
 from ..autograd.primitive import primitive
 from ..autograd.tensor import raw
 from .elementwise import exp
+from .recordable import recordable
 from .selection import where
 from .shape import broadcast_to, flip
 
@@ -113,11 +114,12 @@ def softmax(x, /, axis=-1):
     return kernels.softmax(x, axis)
 
 
+_softmax_vjp = recordable(kernels.softmax_vjp)
+
+
 @softmax.defvjp
 def _(g, residuals, needed):
-    y, axis = residuals
-    gy = g * y
-    return (gy - y * gy.sum(axis=axis, keepdims=True),)
+    return (_softmax_vjp(g, *residuals),)
 
 
 @primitive(residuals=("output", "axis"))
@@ -126,10 +128,13 @@ def log_softmax(x, /, axis=-1):
     return kernels.log_softmax(x, axis)
 
 
+_log_softmax_vjp = recordable(
+    kernels.log_softmax_vjp, lambda g, y, axis: g - exp(y) * g.sum(axis=axis, keepdims=True))
+
+
 @log_softmax.defvjp
 def _(g, residuals, needed):
-    y, axis = residuals
-    return (g - exp(y) * g.sum(axis=axis, keepdims=True),)
+    return (_log_softmax_vjp(g, *residuals),)
 
 
 @primitive(residuals=("axis",))
