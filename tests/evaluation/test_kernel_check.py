@@ -1,0 +1,65 @@
+"""The comparison of kernels with their references: every kernel is in it, and wrong ones are found."""
+
+import numpy as np
+import pytest
+
+from minigen.cli import main
+from minigen.evaluation.kernel_check import check_kernels, example
+from minigen.kernels.dispatch import Kernel, registry
+
+ELEMENTS = 300_000  # some kernels are compiled for large arrays only
+
+
+@pytest.fixture(scope="module")
+def found():
+    return {check.name: check for check in check_kernels(elements=ELEMENTS)}
+
+
+def test_every_kernel_is_compared_and_agrees(found):
+    assert found.keys() == registry.keys()
+    assert {name: check.difference for name, check in found.items() if not check.passed} == {}
+
+
+def test_rates_are_numbers(found):
+    for check in found.values():
+        assert check.rate > 0 and check.speed_up > 0
+        assert check.unit == ("GFLOP/s" if check.name.startswith(("conv", "masked")) else "GB/s")
+        assert check.version == ("reference" if registry[check.name].fast is None else "compiled")
+
+
+@pytest.mark.parametrize("name", sorted(registry))
+def test_examples_reach_the_compiled_version(name):
+    args, _ = example(name, ELEMENTS, np.random.default_rng(0), "float32")
+    kernel = registry[name]
+    assert kernel.fast is None or args[kernel.by].size >= kernel.above
+
+
+WRONG = {
+    "a little": lambda x: 2.001 * x,
+    "NaN in places": lambda x: np.where(x > 3, np.nan, 2 * x),
+    "dtype": lambda x: (2 * x).astype(np.float16),
+    "shape": lambda x: 2 * x[:1],
+    "writes into its argument": lambda x: np.multiply(x, 2, out=x),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG.values(), ids=WRONG.keys())
+def test_a_wrong_kernel_is_found(monkeypatch, wrong):
+    def double(x):
+        return 2 * x
+
+    made = Kernel(double)
+    registry.pop("double")
+    made.compiled(above=1)(wrong)
+    monkeypatch.setattr("minigen.evaluation.kernel_check.registry", {"double": made})
+    (check,) = check_kernels(elements=ELEMENTS)
+    assert not check.passed
+    assert check.version == "compiled"
+
+
+def test_command(capsys, monkeypatch):
+    kept = {name: registry[name] for name in ("relu", "conv")}
+    monkeypatch.setattr("minigen.evaluation.kernel_check.registry", kept)
+    assert main(["check", "--kernels"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == ["kernel", "conv", "relu", "difference:"]
