@@ -1,9 +1,10 @@
-"""What an example is (`DataSpec`) and what a model can do (the protocols every family shares)."""
+"""What an example is (`DataSpec`), what a model can do (the protocols every family shares), and names gone wrong."""
 
 from __future__ import annotations
 
+import difflib
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -163,3 +164,9 @@ class FittedInClosedForm(Protocol):
 
     def score_samples(self, x):
         """log p(x) in nats, shape `(batch,)`."""
+
+
+def nearest(name, valid: Iterable[str]) -> str:
+    """The words that follow an unknown name in an error: the valid name that it resembles, or else all of them."""
+    close = difflib.get_close_matches(str(name), list(valid), n=1, cutoff=0.5)
+    return f"; did you mean {close[0]!r}?" if close else f"; valid: {', '.join(sorted(valid))}"

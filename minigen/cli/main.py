@@ -4,7 +4,7 @@ import argparse
 import os
 import sys
 
-from ..training.config import nearest
+from ..protocols import nearest
 from . import check, evaluate, list_, sample, train
 
 COMMANDS = {"train": train, "sample": sample, "evaluate": evaluate, "list": list_, "check": check}

@@ -1,11 +1,10 @@
 """`load`: a data set by name or from a file, and `available`: which names there are."""
 
-import difflib
 import os
 from pathlib import Path
 
 from ..arrays.stream import check_integer
-from ..protocols import DataSpec
+from ..protocols import DataSpec, nearest
 from .dataset import Dataset, from_arrays
 from .digits import digits
 from .errors import DataError
@@ -62,9 +61,7 @@ def load(name, seed: int = 0, kind: str | None = None, length: int = 64) -> Data
         elif path.suffix.lower() in SUFFIXES or len(path.parts) != 1:
             raise DataError(f"{name}: no such file")
         else:
-            near = difflib.get_close_matches(str(name), [*BUILT_IN, *named], n=1, cutoff=0.5)
-            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(BUILT_IN)}, or a path"
-            raise ValueError(f"data: unknown data set {str(name)!r}; {hint}")
+            raise ValueError(f"data: no file or data set {str(name)!r}{nearest(name, [*BUILT_IN, *named])}")
     return _from_file(path, seed, kind, length)
 
 

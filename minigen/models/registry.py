@@ -1,10 +1,9 @@
 """From a registry key to a model."""
 
 import dataclasses
-import difflib
 import importlib
 
-from ..protocols import DataSpec
+from ..protocols import DataSpec, nearest
 
 # Family and key of each model, and where its class lives; a model is imported when it is asked for.
 _MODELS = {
@@ -27,7 +26,7 @@ def model_class(key: str):
             module, name = members[key]
             return getattr(importlib.import_module(f"{__package__}.{family}.{module}"), name)
     keys = [member for members in _MODELS.values() for member in members]
-    raise ValueError(f"model: unknown key {key!r}{_nearest(key, keys)}")
+    raise ValueError(f"model: unknown key {key!r}{nearest(key, keys)}")
 
 
 def create(key: str, spec: DataSpec, *, rng=0, **config):
@@ -40,10 +39,5 @@ def create(key: str, spec: DataSpec, *, rng=0, **config):
     names = [field.name for field in dataclasses.fields(chosen.Config)]
     for name in config:
         if name not in names:
-            raise ValueError(f"{key}: unknown setting {name!r}{_nearest(name, names)}")
+            raise ValueError(f"{key}: unknown setting {name!r}{nearest(name, names)}")
     return chosen(spec, chosen.Config(**config), rng=rng)
-
-
-def _nearest(name, valid):
-    close = difflib.get_close_matches(str(name), valid, n=1, cutoff=0.5)
-    return f"; did you mean {close[0]!r}?" if close else f"; there are {', '.join(sorted(valid))}"

@@ -1,10 +1,11 @@
 """The settings of a training run, and how text from a command line becomes settings."""
 
 import dataclasses
-import difflib
 import math
 import types
 import typing
+
+from ..protocols import nearest
 
 OPTIMIZERS = ("adam", "adamw", "sgd", "rmsprop")
 SCHEDULES = ("constant", "step", "cosine")
@@ -136,12 +137,6 @@ def parse_value(name, text, hint):
         except ValueError:
             continue
     raise ValueError(f"{name}: expected {_describe(hint)}, got {text!r}")
-
-
-def nearest(name, valid):
-    """The words that follow an unknown name in an error: the valid name it resembles, or else all of them."""
-    close = difflib.get_close_matches(str(name), list(valid), n=1, cutoff=0.5)
-    return f"; did you mean {close[0]!r}?" if close else f"; valid: {', '.join(sorted(valid))}"
 
 
 def field_types(cls):

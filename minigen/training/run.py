@@ -18,8 +18,9 @@ from pathlib import Path
 import numpy as np
 
 from .. import __version__, models
+from ..protocols import nearest
 from .checkpoint import CheckpointError, read_checkpoint, write_checkpoint
-from .config import TrainConfig, nearest
+from .config import TrainConfig
 from .files import reason, remove_leftovers, replacing, sync_folder
 from .metrics import RunError
 

@@ -59,9 +59,9 @@ def test_the_carried_file_is_small_and_attributed():
 def test_names_and_suggestions(tmp_path, monkeypatch):
     assert data.available() == list(BUILT_IN)
     for name, near in (("digit", "digits"), ("mnist:dynamc", "mnist:dynamic"), ("Digits", "digits")):
-        with pytest.raises(ValueError, match=f"unknown data set '{name}'; did you mean '{near}'"):
+        with pytest.raises(ValueError, match=f"no file or data set '{name}'; did you mean '{near}'"):
             load(name)
-    with pytest.raises(ValueError, match="there are digits, digits:gray"):
+    with pytest.raises(ValueError, match="valid: digits, digits:gray"):
         load("qqqq")
     for missing in ("missing.npz", "folder/missing", tmp_path / "missing.csv"):
         with pytest.raises(DataError, match="no such file"):

@@ -81,7 +81,7 @@ def test_creation_by_name():
     for name, kind in kinds.items():
         assert type(optim.create(name, parameter)) is kind
     assert optim.create("sgd", parameter, momentum=0.5).momentum == 0.5
-    with pytest.raises(ValueError, match="got 'adma'; did you mean 'adam'"):
+    with pytest.raises(ValueError, match="unknown name 'adma'; did you mean 'adam'"):
         optim.create("adma", parameter)
     with pytest.raises(ValueError, match="did you mean 'learning_rate'"):
         optim.create("adam", parameter, lerning_rate=1.0)
