@@ -28,7 +28,7 @@ class DeviceGenerator(Generator):
 
     def advance(self) -> None:
         """Move the device's position on by the words drawn since it was set."""
-        launch("philox", "advance", "float32", 1, self.stream, np.uint64(self.position))
+        launch("philox", "advance_state", "float32", 1, self.stream, np.uint64(self.position))
 
     @property
     def state(self):

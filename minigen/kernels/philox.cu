@@ -174,7 +174,7 @@ KERNEL set_state(Word *state, Word k0, Word k1, Word s0, Word s1, Double words) 
 }
 
 // Move a state on by so many words: the last thing that a captured step does.
-KERNEL advance(Word *state, Double words) {
+KERNEL advance_state(Word *state, Double words) {
     if (threadIdx.x != 0 || blockIdx.x != 0) return;
     words += (Double)state[4] | (Double)state[5] << 32;
     state[4] = (Word)words;

@@ -37,7 +37,7 @@ def library(source: str, options: tuple[str, ...]):
     stem = Path(_folder().name) / hashlib.sha256(repr((text, options)).encode()).hexdigest()[:16]
     stem.with_suffix(".cpp").write_text(text, encoding="utf-8")
     defines = [option for option in options if option.startswith("-D")]
-    command = ["g++", "-std=c++17", "-O1", "-shared", "-fPIC", "-ffp-contract=off", "-w", *defines,
+    command = ["g++", "-std=c++17", "-O1", "-shared", "-fPIC", "-Wl,-Bsymbolic", "-ffp-contract=off", "-w", *defines,
                str(stem.with_suffix(".cpp")), "-o", str(stem.with_suffix(".so"))]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
