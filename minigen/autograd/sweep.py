@@ -73,8 +73,8 @@ def grad(output: Tensor, inputs, cotangent=None, create_graph: bool = False, ret
     return rebuild(results)
 
 
-def accumulate_leaves(output: Tensor, cotangent, retain_graph: bool) -> None:
-    """What `Tensor.backward` does: sweep to every leaf and add to its `grad`."""
+def backward(output: Tensor, cotangent=None, retain_graph: bool = False) -> None:
+    """Add the gradient of this Tensor to `.grad` of every leaf that it depends on; arguments as in `grad`."""
     g = _seed(output, cotangent, False)
     if output.edge is None:
         raise TypeError("backward: this Tensor is a constant, it depends on no leaf")
@@ -84,6 +84,9 @@ def accumulate_leaves(output: Tensor, cotangent, retain_graph: bool) -> None:
     for leaf, gradient in zip(leaves, gradients, strict=True):
         if gradient is not None:
             leaf.grad = _own(gradient if leaf.grad is None else leaf.grad + gradient, given)
+
+
+Tensor.backward = backward
 
 
 def sweep(output_edge, cotangent, targets, create_graph: bool, retain_graph: bool) -> list:

@@ -104,12 +104,6 @@ class Tensor:
             raise TypeError("Tensor.grad: only a leaf has a gradient to set, and this Tensor is none")
         self.edge[0].grad = value
 
-    def backward(self, cotangent=None, retain_graph=False) -> None:
-        """Add the gradient of this Tensor to `.grad` of every leaf that it depends on; arguments as in `grad`."""
-        from .sweep import accumulate_leaves  # the sweep needs Tensors first
-
-        accumulate_leaves(self, cotangent, retain_graph)
-
     def item(self):
         """The single element as a Python number."""
         return self.data.item()
