@@ -1,8 +1,16 @@
 """Layer normalisation over the last axis, with its gradient (Ba, Kiros and Hinton, 2016)."""
 
+import math
+
+import numpy as np
+
 from ..arrays import array_module
+from .compiling import loop
+from .dispatch import kernel
+from .wrapping import by_rows, covered, rows
 
 
+@kernel
 def layer_norm(x, gain, bias, eps):
     """(x - mean) / √(variance + eps)·gain + bias, the normalised x, and 1 / √(variance + eps)."""
     centred = x - x.mean(axis=-1, keepdims=True)
@@ -12,6 +20,7 @@ def layer_norm(x, gain, bias, eps):
     return normalised * gain + bias, normalised, scale
 
 
+@kernel
 def layer_norm_vjp(g, gain, normalised, scale):
     """The cotangent of x.
 
@@ -21,3 +30,56 @@ def layer_norm_vjp(g, gain, normalised, scale):
     h = g * gain
     along = (h * normalised).mean(axis=-1, keepdims=True)
     return (h - h.mean(axis=-1, keepdims=True) - normalised * along) * scale
+
+
+@loop
+def _layer_norm(start, stop, x, gain, bias, eps, out, normalised, scale):
+    n, one = x.dtype.type(x.shape[1]), x.dtype.type(1)
+    for r in range(start, stop):
+        v, o, z = x[r], out[r], normalised[r]
+        total = square = x.dtype.type(0)
+        for j in range(v.size):
+            total += v[j]
+        mean = total / n
+        for j in range(v.size):
+            square += (v[j] - mean) * (v[j] - mean)
+        inverse = one / math.sqrt(square / n + eps)
+        scale[r] = inverse
+        for j in range(v.size):
+            z[j] = (v[j] - mean) * inverse
+            o[j] = z[j] * gain[j] + bias[j]
+
+
+@loop
+def _layer_norm_vjp(start, stop, g, gain, normalised, scale, out):
+    n = g.dtype.type(g.shape[1])
+    for r in range(start, stop):
+        a, z, o = g[r], normalised[r], out[r]
+        total = along = g.dtype.type(0)
+        for j in range(a.size):
+            total += a[j] * gain[j]
+            along += a[j] * gain[j] * z[j]
+        total, along, factor = total / n, along / n, scale[r]
+        for j in range(a.size):
+            o[j] = (a[j] * gain[j] - total - z[j] * along) * factor
+
+
+@layer_norm.compiled()
+def _(x, gain, bias, eps):
+    if not covered(x, gain, bias) or not gain.shape == bias.shape == x.shape[-1:]:
+        return NotImplemented
+    out, normalised, scale = np.empty(x.shape, x.dtype), np.empty(x.shape, x.dtype), np.empty(x.shape[:-1], x.dtype)
+    by_rows(_layer_norm, x.shape[-1], scale.size, rows(x), *map(np.ascontiguousarray, (gain, bias)),
+            x.dtype.type(eps), rows(out), rows(normalised), scale.reshape(-1))
+    return out, normalised, scale[..., None]
+
+
+@layer_norm_vjp.compiled()
+def _(g, gain, normalised, scale):
+    if not covered(g, gain, normalised, scale) or gain.shape != g.shape[-1:] or g.shape != normalised.shape or (
+            scale.shape != (*g.shape[:-1], 1)):
+        return NotImplemented
+    out = np.empty(g.shape, g.dtype)
+    by_rows(_layer_norm_vjp, g.shape[-1], scale.size, rows(g), np.ascontiguousarray(gain), rows(normalised),
+            np.ascontiguousarray(scale).reshape(-1), rows(out))
+    return out

@@ -1,10 +1,17 @@
 """The adjoint of indexing: values added into zeros."""
 
+import math
+
 import numpy as np
 
 from ..arrays import array_module
+from ..arrays.pool import run
+from .compiling import loop
+from .dispatch import kernel
+from .wrapping import GRAIN, covered
 
 
+@kernel
 def scatter(values, index, shape):
     """Zeros of `shape` with `values` added at `index`; where an index comes twice, both values are added."""
     xp = array_module(values)
@@ -14,4 +21,31 @@ def scatter(values, index, shape):
         result[index] = values  # slices and integers name no element twice
     else:
         xp.add.at(result, index, values)
+    return result
+
+
+@loop
+def _add_rows(start, stop, values, index, out):
+    """Rows start to stop of the result: each thread looks through all indices, and no two write to one place."""
+    for k in range(index.size):
+        r = index[k] + (out.shape[0] if index[k] < 0 else 0)
+        if start <= r < stop:
+            v, o = values[k], out[r]
+            for j in range(v.size):
+                o[j] += v[j]
+
+
+@scatter.compiled(above=1024)
+def _(values, index, shape):
+    """Rows of a table: an array of integers along the first axis, as the gradient of an embedding has it."""
+    parts = index if isinstance(index, tuple) else (index,)
+    first = parts[0] if len(parts) == 1 else None
+    if not isinstance(first, np.ndarray) or first.dtype.kind not in "iu" or not covered(values) or (
+            values.shape != (*first.shape, *shape[1:])) or 0 in shape:
+        return NotImplemented
+    result = np.zeros(shape, values.dtype)
+    width = math.prod(shape[1:])
+    pieces = -(-values.size // GRAIN)
+    run(_add_rows, shape[0], -(-shape[0] // pieces), np.ascontiguousarray(values).reshape(-1, width),
+        np.ascontiguousarray(first, np.int64).reshape(-1), result.reshape(-1, width))
     return result

@@ -1,7 +1,7 @@
 """Optimiser updates on flat arrays, in place, and the norm that clipping needs.
 
-Each pass over an array is one ufunc, so the arrays are taken in chunks that stay in the cache from one pass to the
-next; beyond the arrays themselves an update needs memory for one chunk or two.
+Compiled, an update is one pass over its arrays. In the references each pass is one ufunc, so the arrays are taken in
+chunks that stay in the cache from one pass to the next. Gradients count times `scale`, the factor that clipping gives.
 """
 
 import math
@@ -9,6 +9,10 @@ import math
 import numpy as np
 
 from ..arrays import array_module
+from ..arrays.pool import run
+from .compiling import loop
+from .dispatch import kernel
+from .wrapping import GRAIN, covered
 
 CHUNK = 65536
 
@@ -24,18 +28,25 @@ def _chunks(*arrays):
         yield xp, [None if a is None else a[start:stop] for a in arrays], scratch[: stop - start]
 
 
+def _scaled(g, scale):
+    return g if type(scale) is float and scale == 1 else (g * scale).astype(g.dtype, copy=False)
+
+
 def global_norm(*gradients):
     """Euclidean norm of flat arrays taken together, as a 0-d array or a NumPy scalar."""
     xp = array_module(*gradients)
     return xp.sqrt(sum(xp.dot(g, g) for g in gradients))
 
 
-def sgd_update(parameter, gradient, velocity, learning_rate, momentum=0.0, nesterov=False, weight_decay=0.0):
+@kernel
+def sgd_update(parameter, gradient, velocity, learning_rate, momentum=0.0, nesterov=False, weight_decay=0.0,
+               scale=1.0):
     """g ← g + weight_decay·p, v ← momentum·v + g, p ← p - learning_rate·v.
 
     Nesterov's variant takes g + momentum·v in place of v in the last. Without momentum `velocity` may be None.
     """
     for xp, (p, g, v), scratch in _chunks(parameter, gradient, velocity):
+        g = _scaled(g, scale)
         if weight_decay:
             g = g + weight_decay * p
         direction = g
@@ -51,19 +62,19 @@ def sgd_update(parameter, gradient, velocity, learning_rate, momentum=0.0, neste
         p -= scratch
 
 
+@kernel
 def adam_update(parameter, gradient, mean, square, step, learning_rate, beta1, beta2, eps, weight_decay=0.0,
-                decoupled=True):
+                decoupled=True, scale=1.0):
     """Adam (Kingma and Ba, 2015, algorithm 1) with weight decay.
 
     m ← β₁m + (1-β₁)g, v ← β₂v + (1-β₂)g², and with the bias corrections m̂ = m/(1-β₁ᵗ), v̂ = v/(1-β₂ᵗ), t = `step`
     from 1: p ← p - learning_rate·m̂/(√v̂ + eps). Decoupled weight decay first takes learning_rate·weight_decay·p off
     p (Loshchilov and Hutter, 2019); the other kind adds weight_decay·p to g.
     """
-    # m̂/(√v̂ + eps) with the corrections taken out of the arrays: m·√(1-β₂ᵗ)/(1-β₁ᵗ) / (√v + eps·√(1-β₂ᵗ))
-    correction = math.sqrt(1 - beta2**step)
-    rate, eps = learning_rate * correction / (1 - beta1**step), eps * correction
+    rate, eps = _corrected(step, learning_rate, beta1, beta2, eps)
     root = math.sqrt(1 - beta2)
     for xp, (p, g, m, v), scratch in _chunks(parameter, gradient, mean, square):
+        g = _scaled(g, scale)
         if weight_decay and decoupled:
             p *= 1 - learning_rate * weight_decay
         elif weight_decay:
@@ -82,13 +93,24 @@ def adam_update(parameter, gradient, mean, square, step, learning_rate, beta1, b
         p -= scratch
 
 
-def rmsprop_update(parameter, gradient, square, learning_rate, decay, eps, weight_decay=0.0):
+def _corrected(step, learning_rate, beta1, beta2, eps):
+    """Rate and eps of m̂/(√v̂ + eps), the corrections taken out of the arrays.
+
+    It is m·√(1-β₂ᵗ)/(1-β₁ᵗ) / (√v + eps·√(1-β₂ᵗ)).
+    """
+    correction = math.sqrt(1 - beta2**step)
+    return learning_rate * correction / (1 - beta1**step), eps * correction
+
+
+@kernel
+def rmsprop_update(parameter, gradient, square, learning_rate, decay, eps, weight_decay=0.0, scale=1.0):
     """g ← g + weight_decay·p, v ← decay·v + (1-decay)g², p ← p - learning_rate·g/(√v + eps).
 
     Source: Tieleman and Hinton (2012).
     """
     root = math.sqrt(1 - decay)
     for xp, (p, g, v), scratch in _chunks(parameter, gradient, square):
+        g = _scaled(g, scale)
         if weight_decay:
             g = g + weight_decay * p
         xp.multiply(g, root, out=scratch)
@@ -102,9 +124,88 @@ def rmsprop_update(parameter, gradient, square, learning_rate, decay, eps, weigh
         p -= scratch
 
 
+@kernel
 def average_update(average, values, weight):
     """average ← average + weight·(values - average), which leaves what has not moved exactly as it is."""
     for xp, (a, x), scratch in _chunks(average, values):
         xp.subtract(x, a, out=scratch)
         scratch *= weight
         a += scratch
+
+
+@loop
+def _sgd(start, stop, p, g, rate, decay, scale):
+    p, g = p[start:stop], g[start:stop]
+    for i in range(p.size):
+        p[i] -= rate * (scale * g[i] + decay * p[i])
+
+
+@loop
+def _momentum(start, stop, p, g, v, rate, momentum, nesterov, decay, scale):
+    p, g, v = p[start:stop], g[start:stop], v[start:stop]
+    for i in range(p.size):
+        slope = scale * g[i] + decay * p[i]
+        v[i] = momentum * v[i] + slope
+        p[i] -= rate * (slope + momentum * v[i] if nesterov else v[i])
+
+
+@loop
+def _adam(start, stop, p, g, m, v, rate, eps, rest1, beta2, root, decay, shrink, scale):
+    p, g, m, v = p[start:stop], g[start:stop], m[start:stop], v[start:stop]
+    for i in range(p.size):
+        slope = scale * g[i] + decay * p[i]
+        m[i] += rest1 * (slope - m[i])
+        v[i] = beta2 * v[i] + (root * slope) * (root * slope)
+        p[i] = shrink * p[i] - rate * (m[i] / (math.sqrt(v[i]) + eps))
+
+
+@loop
+def _rmsprop(start, stop, p, g, v, rate, eps, keep, root, decay, scale):
+    p, g, v = p[start:stop], g[start:stop], v[start:stop]
+    for i in range(p.size):
+        slope = scale * g[i] + decay * p[i]
+        v[i] = keep * v[i] + (root * slope) * (root * slope)
+        p[i] -= rate * (slope / (math.sqrt(v[i]) + eps))
+
+
+@loop
+def _average(start, stop, a, x, weight):
+    a, x = a[start:stop], x[start:stop]
+    for i in range(a.size):
+        a[i] += weight * (x[i] - a[i])
+
+
+def _in_place(loop, arrays, *constants):
+    """Run `loop(start, stop, *arrays, *constants)`, the constants in the arrays' dtype, or give NotImplemented."""
+    first = arrays[0]
+    if not covered(*arrays) or any(a.shape != (first.size,) or not a.flags.c_contiguous for a in arrays):
+        return NotImplemented
+    kind = first.dtype.type
+    run(loop, first.size, GRAIN, *arrays, *[c if isinstance(c, bool) else kind(c) for c in constants])
+    return None
+
+
+@sgd_update.compiled()
+def _(parameter, gradient, velocity, learning_rate, momentum=0.0, nesterov=False, weight_decay=0.0, scale=1.0):
+    if not momentum:
+        return _in_place(_sgd, (parameter, gradient), learning_rate, weight_decay, scale)
+    return _in_place(_momentum, (parameter, gradient, velocity), learning_rate, momentum, bool(nesterov), weight_decay,
+                     scale)
+
+
+@adam_update.compiled()
+def _(parameter, gradient, mean, square, step, learning_rate, beta1, beta2, eps, weight_decay=0.0, decoupled=True,
+      scale=1.0):
+    rate, eps = _corrected(step, learning_rate, beta1, beta2, eps)
+    shrink, decay = (1 - learning_rate * weight_decay, 0.0) if decoupled else (1.0, weight_decay)
+    return _in_place(_adam, (parameter, gradient, mean, square), rate, eps, 1 - beta1, beta2, math.sqrt(1 - beta2),
+                     decay, shrink, scale)
+
+
+@rmsprop_update.compiled()
+def _(parameter, gradient, square, learning_rate, decay, eps, weight_decay=0.0, scale=1.0):
+    return _in_place(_rmsprop, (parameter, gradient, square), learning_rate, eps, decay, math.sqrt(1 - decay),
+                     weight_decay, scale)
+
+
+average_update.compiled()(lambda average, values, weight: _in_place(_average, (average, values), weight))

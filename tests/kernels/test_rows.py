@@ -1,0 +1,65 @@
+"""The compiled layer norm and the adjoint of row lookup against their references."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kernels.agreement import DTYPES, check_kernel, values
+from minigen import kernels
+
+SHAPES = st.lists(st.integers(1, 12), min_size=0, max_size=2).flatmap(
+    lambda batch: st.integers(1, 70).map(lambda n: (*batch, n)))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@given(shape=SHAPES, seed=st.integers(0, 1000), eps=st.sampled_from([1e-5, 0.1]))
+def test_layer_norm(dtype, shape, seed, eps):
+    x, g, gain, bias = values(seed, dtype, shape, shape, shape[-1:], shape[-1:])
+    large = {"rtol": 1e-5, "atol": 1e-4} if dtype is np.float32 else {"rtol": 1e-13, "atol": 1e-12}
+    check_kernel("layer_norm", x, gain, bias, eps, **large)
+    _, normalised, scale = kernels.layer_norm.reference(x, gain, bias, eps)
+    size = float(scale.max())
+    check_kernel("layer_norm_vjp", g, gain, normalised, scale, rtol=large["rtol"], atol=large["atol"] * (1 + size))
+
+
+def test_layer_norm_of_a_row_far_from_zero():
+    """The mean comes off before squares are taken."""
+    x = (1e4 + np.random.default_rng(0).standard_normal((20, 300))).astype(np.float32)
+    out, _, _ = kernels.layer_norm.fast(x, np.ones(300, np.float32), np.zeros(300, np.float32), 1e-5)
+    exact = x.astype(float) - x.astype(float).mean(axis=1, keepdims=True)
+    exact /= np.sqrt((exact**2).mean(axis=1, keepdims=True) + 1e-5)
+    np.testing.assert_allclose(out, exact, atol=1e-2)
+
+
+def test_layer_norm_with_nan():
+    x, gain, bias = values(0, np.float32, (20, 300), (300,), (300,))
+    x[3, 7], x[5, 0] = np.nan, np.inf
+    check_kernel("layer_norm", x, gain, bias, 1e-5, rtol=1e-5, atol=1e-4)
+    wide = values(1, np.float32, (300, 20))[0]
+    assert kernels.layer_norm.fast(x, wide.T, bias, 1e-5) is NotImplemented
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@given(count=st.integers(1, 30), row=st.lists(st.integers(1, 9), max_size=2).map(tuple), seed=st.integers(0, 1000),
+       places=st.lists(st.integers(1, 20), min_size=1, max_size=2).map(tuple), wrap=st.booleans())
+def test_scatter_of_rows(dtype, count, row, seed, places, wrap):
+    index = np.random.default_rng(seed).integers(-count if wrap else 0, count, places)
+    (added,) = values(seed, dtype, (*places, *row))
+    for form in (index, (index,)):
+        found = kernels.scatter.fast(added, form, (count, *row))
+        expected = np.zeros((count, *row), dtype)
+        for place in np.ndindex(places):
+            expected[index[place]] += added[place]
+        np.testing.assert_array_equal(found, expected)
+        np.testing.assert_array_equal(found, kernels.scatter.reference(added, form, (count, *row)))
+
+
+def test_scatter_over_threads_and_of_other_indices():
+    (added,) = values(0, np.float32, (5000, 33))
+    index = np.random.default_rng(0).integers(0, 300, 5000)
+    check_kernel("scatter", added, index, (300, 33))
+    assert kernels.scatter.fast(added, (slice(None), index), (5000, 300)) is NotImplemented
+    assert kernels.scatter.fast(added, index > 3, (300, 33)) is NotImplemented
+    columns = kernels.scatter(added[:, :20], (slice(None), np.arange(20)[::-1].copy()), (5000, 33))
+    np.testing.assert_array_equal(columns[:, :20], added[:, 19::-1])
