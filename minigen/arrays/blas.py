@@ -2,12 +2,12 @@
 
 import contextlib
 import functools
+import os
 import threading
 
 from .threads import _functions, _openblas_libraries
 
-_lock = threading.Lock()
-_state = {"users": 0, "threads": 1}
+_state = {"users": 0, "threads": 1, "lock": threading.Lock()}
 
 
 @contextlib.contextmanager
@@ -22,7 +22,7 @@ def one_blas_thread():
     if set_number is None:
         yield False
         return
-    with _lock:
+    with _state["lock"]:
         if _state["users"] == 0:
             _state["threads"] = get_number()
             if _state["threads"] != 1:
@@ -31,7 +31,7 @@ def one_blas_thread():
     try:
         yield True
     finally:
-        with _lock:
+        with _state["lock"]:
             _state["users"] -= 1
             # Somebody may have set another number meanwhile: theirs is kept.
             if _state["users"] == 0 and _state["threads"] != 1 and get_number() == 1:
@@ -42,3 +42,14 @@ def one_blas_thread():
 def _numpy_openblas():
     paths = [path for path in _openblas_libraries() if "numpy" in path]
     return _functions(paths[-1]) if paths else (None, None)
+
+
+def _forget() -> None:
+    """In a forked child: the threads that were in the context are not there."""
+    if _state["users"] and _state["threads"] != 1:
+        _numpy_openblas()[0](_state["threads"])
+    _state["users"], _state["lock"] = 0, threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)

@@ -31,6 +31,22 @@ def to_numpy(array) -> np.ndarray:
     return array.get()
 
 
+class Constant:
+    """A NumPy array that never changes, and its copy on a GPU, which is made once."""
+
+    def __init__(self, array):
+        self.array, self.copies = array, {np: array}
+
+    def on(self, xp):
+        """The array of the module `xp`."""
+        if xp not in self.copies:
+            self.copies[xp] = xp.asarray(self.array)
+        return self.copies[xp]
+
+    def __reduce__(self):
+        return Constant, (self.array,)
+
+
 def check_device(name: str) -> str:
     """Return `name` if this machine has that device.
 

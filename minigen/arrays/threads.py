@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from .pool import set_thread_count
+
 # Read by the libraries when they are loaded, so these reach only what is loaded later, and child processes.
 _VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS")
 # The wheels of NumPy and SciPy rename OpenBLAS's symbols, each in its own way.
@@ -25,6 +27,7 @@ def set_threads(n: int) -> int | None:
     if n < 1:
         raise ValueError(f"threads: expected a positive integer, got {n}")
     n = int(n)
+    set_thread_count(n)
     for variable in _VARIABLES:
         os.environ[variable] = str(n)
     numba = sys.modules.get("numba")

@@ -21,7 +21,7 @@ import operator
 import numpy as np
 
 from .anomaly import TracedNode, check_forward
-from .tensor import Node, Tensor, as_result, modes, raw
+from .tensor import Node, Tensor, as_result, modes, raw, shape_of
 
 registry: dict[str, "Primitive"] = {}
 
@@ -71,7 +71,7 @@ class Primitive:
     def collect(self, inputs, static, outputs, byproducts) -> tuple:
         """The residuals in the order in which they were declared; with a composite, a pair of these and the inputs."""
         sources = {"input": inputs, "static": static, "output": outputs, "byproduct": byproducts,
-                   "shape": [np.shape(x) for x in inputs], "shapes": [tuple(np.shape(x) for x in inputs)]}
+                   "shape": [shape_of(x) for x in inputs], "shapes": [tuple(shape_of(x) for x in inputs)]}
         found = tuple([sources[source][key] for source, key in self.residuals])
         return found if self.composite is None else (found, tuple(inputs))
 

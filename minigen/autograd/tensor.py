@@ -164,8 +164,8 @@ class Parameter(Tensor):
     def assign(self, values) -> None:
         """Copy `values` into the array. Raises ValueError when the shape differs."""
         values = raw(values)
-        if np.shape(values) != self.data.shape:
-            raise ValueError(f"Parameter.assign values: expected shape {self.data.shape}, got {np.shape(values)}")
+        if shape_of(values) != self.data.shape:
+            raise ValueError(f"Parameter.assign values: expected shape {self.data.shape}, got {shape_of(values)}")
         self.data[...] = values
         self.changed()
 
@@ -190,6 +190,11 @@ class Parameter(Tensor):
 def raw(value):
     """The array of a Tensor; anything else as it is."""
     return value.data if isinstance(value, Tensor) else value
+
+
+def shape_of(value):
+    """The shape of an array, or of what NumPy takes as one."""
+    return value.shape if hasattr(value, "shape") else np.shape(value)
 
 
 def as_result(data, edge) -> Tensor:

@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from ..arrays import array_module
+from ..arrays import Constant, array_module
 from ..arrays.blas import one_blas_thread
 from ..arrays.pool import run, thread_count
 from .compiling import loop
@@ -35,7 +35,7 @@ class Blocks:
         if not np.array_equal(given, mask):
             raise ValueError(f"mask: expected true and false, or 1 and 0, got {given.dtype} with other values")
         mask.setflags(write=False)
-        self.mask, self.shape, columns = mask, mask.shape, mask.shape[1]
+        self.mask, self.constant, self.shape, columns = mask, Constant(mask), mask.shape, mask.shape[1]
         width = max(1, round(columns / PANELS / WIDTH)) * WIDTH
         bounds = [*range(0, max(1, columns - width // 2), width), columns]
         found = [(slice(start, stop), _live(mask[:, start:stop]))
@@ -62,7 +62,7 @@ def _live(mask):
 def masked_matmul(x, w, blocks):
     """x @ w, w taken as 0 where the mask is false."""
     xp = array_module(x, w)
-    return x @ xp.where(xp.asarray(blocks.mask), w, 0)
+    return x @ xp.where(blocks.constant.on(xp), w, 0)
 
 
 @kernel
@@ -71,7 +71,7 @@ def masked_weight(x, y, blocks):
     xp = array_module(x, y)
     rows = math.prod(x.shape[:-1])
     product = x.reshape(rows, x.shape[-1]).T @ y.reshape(rows, y.shape[-1])
-    return xp.where(xp.asarray(blocks.mask), product, 0)
+    return xp.where(blocks.constant.on(xp), product, 0)
 
 
 @loop

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from .. import ops
-from ..arrays import array_module, as_generator
+from ..arrays import Constant, array_module, as_generator
 from ..autograd import Parameter
 from ..autograd.tensor import raw
 from . import taps as offsets
@@ -29,13 +29,14 @@ class Conv(Module):
         self.taps, self.stride = tuple(map(tuple, taps)), extent("Conv stride", stride)
         shape = (len(self.taps), self.inputs, self.outputs)
         self.mask = None if mask is None else _checked_mask(mask, shape)
+        self._mask = Constant(self.mask)
         self.weight = Parameter(live_init(init, shape, self.mask, as_generator(rng), dtype))
         self.bias = Parameter(zeros((outputs,), dtype=dtype)) if bias else None
 
     def __call__(self, x, rng=None):
         w = self.weight
         if self.mask is not None:
-            w = ops.where(array_module(raw(w)).asarray(self.mask), w, 0.0)
+            w = ops.where(self._mask.on(array_module(raw(w))), w, 0.0)
         y = ops.conv(features(type(self).__name__, x, self.inputs, w.dtype), w, self.taps, self.stride)
         return y if self.bias is None else y + self.bias
 

@@ -3,8 +3,9 @@
 import numpy as np
 
 from .. import ops
-from ..arrays import as_generator
+from ..arrays import Constant, array_module, as_generator
 from ..autograd import Parameter
+from ..autograd.tensor import raw
 from ..kernels.masked import Blocks
 from .check import extent, features
 from .conv import live_init
@@ -32,7 +33,7 @@ class MaskedLinear(Module):
         rows, columns = np.argsort(-mask.sum(axis=1), kind="stable"), np.argsort(mask.sum(axis=0), kind="stable")
         ordered = Blocks(mask[rows][:, columns])
         if ordered.work < 0.9 * self.blocks.work:
-            self.blocks, self.order = ordered, (rows, columns, np.argsort(columns))
+            self.blocks, self.order = ordered, [Constant(order) for order in (rows, columns, np.argsort(columns))]
         self.weight = Parameter(live_init(init, shape, mask, as_generator(rng), dtype))
         self.bias = Parameter(zeros((outputs,), dtype=dtype)) if bias else None
 
@@ -41,7 +42,7 @@ class MaskedLinear(Module):
         if self.order is None:
             y = ops.masked_matmul(x, w, self.blocks)
         else:
-            rows, columns, back = self.order
+            rows, columns, back = (order.on(array_module(raw(x))) for order in self.order)
             w = ops.take(ops.take(w, rows, 0), columns, 1)
             y = ops.take(ops.masked_matmul(ops.take(x, rows, -1), w, self.blocks), back, -1)
         return y if self.bias is None else y + self.bias

@@ -22,7 +22,7 @@ import numpy as np
 
 from ..arrays import array_module, as_dtype, to_device, to_numpy
 from ..autograd import Parameter, Tensor
-from ..autograd.tensor import raw
+from ..autograd.tensor import raw, shape_of
 from .table import parameter_table
 
 
@@ -44,8 +44,8 @@ class Buffer(Tensor):
         Raises ValueError when the shape differs.
         """
         values = raw(values)
-        if np.shape(values) != self.data.shape:
-            raise ValueError(f"Buffer.assign values: expected shape {self.data.shape}, got {np.shape(values)}")
+        if shape_of(values) != self.data.shape:
+            raise ValueError(f"Buffer.assign values: expected shape {self.data.shape}, got {shape_of(values)}")
         self.data = array_module(self.data).array(values, dtype=self.data.dtype)
 
 

@@ -45,7 +45,7 @@ def _(g, residuals, needed):
     gx = None
     if needed[0]:
         gx = g[..., None] * logits
-        if np.ndim(x) and gx.shape[-1] != x.shape[-1] != 1:  # one logit for a whole row of x
+        if getattr(x, "ndim", 0) and gx.shape[-1] != x.shape[-1] != 1:  # one logit for a whole row of x
             gx = gx.repeat(x.shape[-1], axis=-1)
     return gx, kernels.bernoulli_log_prob_vjp(g, x, logits) if needed[1] else None
 

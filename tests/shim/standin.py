@@ -37,6 +37,12 @@ def no_synchronisation():
         _state["strict"] -= 1
 
 
+@contextlib.contextmanager
+def nothing():
+    """A context that changes nothing."""
+    yield
+
+
 def _wait(what):
     if _state["strict"]:
         raise Synchronised(f"{what} waits for the device")
@@ -184,9 +190,9 @@ FUNCTIONS = (
     "maximum minimum multiply negative ones ones_like pad power repeat sign sin sqrt square stack subtract sum take "
     "take_along_axis tanh tril triu where zeros zeros_like bitwise_and right_shift logical_and logical_or "
     "logical_not ascontiguousarray round sinh cosh arctan2 fabs floor_divide cbrt nan_to_num vdot tensordot einsum "
-    "broadcast_arrays moveaxis swapaxes squeeze mean var amax amin prod outer diagonal ravel reshape transpose"
+    "result_type broadcast_arrays moveaxis swapaxes squeeze mean var amax amin prod outer diagonal ravel reshape transpose"
 ).split()
-PLAIN = "result_type broadcast_shapes float32 float64 int32 int64 uint8 uint32 uint64 bool_ pi inf nan newaxis".split()
+PLAIN = "broadcast_shapes float32 float64 int32 int64 uint8 uint32 uint64 bool_ pi inf nan newaxis".split()
 LINALG = "solve inv cholesky slogdet norm".split()
 SPECIAL = "erf gammaln digamma zeta".split()
 
