@@ -1,7 +1,9 @@
 """Compiled convolutions against their references and against scipy, and how much memory they take."""
 
 import itertools
+import os
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 from scipy import signal
 
 from minigen import kernels
-from minigen.arrays import pool
+from minigen.arrays import blas, pool
 from minigen.kernels import gather
 
 SQUARE = tuple(itertools.product((-1, 0, 1), repeat=2))
@@ -124,6 +126,29 @@ def test_memory_is_that_of_some_blocks(name):
     size = sum(r.nbytes for r in (results if isinstance(results, tuple) else (results,)))
     threads = pool.thread_count()
     assert peak <= size + threads * 2 * (gather.BLOCK_BYTES + w.nbytes) + 2 * w.nbytes + 50_000
+
+
+def test_several_python_threads_at_once():
+    x, w, y, taps, _ = problem(8, (28, 28), 16, 16, SQUARE, 1, "f4")
+    alone = kernels.conv_vjp(y, x, w, taps, 1)
+    with ThreadPoolExecutor(4) as threads:
+        for together in threads.map(lambda _: kernels.conv_vjp(y, x, w, taps, 1), range(12)):
+            assert all(np.array_equal(a, b) for a, b in zip(alone, together, strict=True))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
+def test_in_a_forked_child():
+    """Also when it was forked while products ran on one thread."""
+    x, w, y, taps, _ = problem(8, (28, 28), 16, 16, SQUARE, 1, "f4")
+    expected = kernels.conv(x, w, taps, 1)
+    get_number = blas._numpy_openblas()[1] or (lambda: None)
+    before = get_number()
+    with blas.one_blas_thread():
+        child = os.fork()
+        if child == 0:
+            right = get_number() == before and np.array_equal(kernels.conv(x, w, taps, 1), expected)
+            os._exit(0 if right else 1)
+    assert os.waitpid(child, 0)[1] == 0
 
 
 def test_absent_taps_cost_nothing():
