@@ -3,6 +3,7 @@
 import math
 
 from .. import kernels
+from ..arrays import array_module
 from ..autograd.primitive import primitive
 from ..autograd.tensor import raw
 from .elementwise import exp
@@ -85,7 +86,12 @@ def leaky_relu(x, /, slope=0.01):
     return kernels.leaky_relu(x, slope)
 
 
-_leaky_relu_vjp = recordable(kernels.leaky_relu_vjp, lambda g, x, slope: where(raw(x) > 0, g, slope * g))
+def _leaky_relu_formula(g, x, slope):
+    x = raw(x)
+    return g * kernels.leaky_relu_vjp(array_module(x).ones_like(x), x, slope)  # its derivative is a constant
+
+
+_leaky_relu_vjp = recordable(kernels.leaky_relu_vjp, _leaky_relu_formula)
 
 
 @leaky_relu.defvjp

@@ -22,6 +22,8 @@ def matmul(x, y, /):
     """Matrix product x @ y, both of them arrays; one-dimensional ones are vectors."""
     if not (hasattr(x, "ndim") and hasattr(y, "ndim")):
         raise TypeError(f"matmul: expected arrays, got {type(x).__name__} and {type(y).__name__}")
+    if y.ndim == 2 and x.ndim > 2:  # one product of many rows instead of many products of few
+        return (x.reshape(math.prod(x.shape[:-1]), x.shape[-1]) @ y).reshape(*x.shape[:-1], y.shape[-1])
     return x @ y
 
 
@@ -34,7 +36,7 @@ def _(g, residuals, needed):
         y = reshape(y, (-1, 1)) if vector_y else y
         g = reshape(g, (*(g.shape[:-1] if vector_x and not vector_y else g.shape), 1, *g.shape[-1:])
                     if vector_x and not vector_y else (*g.shape, 1) if not vector_x else (1, 1))
-    gx = g @ _t(y) if needed[0] else None
+    gx = matmul(g, _t(y)) if needed[0] else None
     gy = None
     if needed[1]:
         if y.ndim == 2 and x.ndim > 2:  # one product instead of a sum over the batch
