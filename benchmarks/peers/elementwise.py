@@ -16,12 +16,15 @@ def _normal(x, mean, log_scale):
 def build(name, rows, features, variant="eager"):
     """The function `name`, or with the ending _vjp the gradients of all its arguments."""
     a, b, c = (torch.from_numpy(inputs.normal(rows, features, seed=seed)) for seed in (1, 2, 3))
-    row, last = c[0].contiguous(), {}
+    row, last, labels = c[0].contiguous(), {}, b.argmax(dim=-1)
     forward = {
         "gate": (lambda a, b: torch.tanh(a) * torch.sigmoid(b), (a, b)),
         "softplus": (F.softplus, (a,)),
         "gelu": (F.gelu, (a,)),
         "normal": (_normal, (a, b, c)),
+        "normal_kl": (lambda m, s: (0.5 * (torch.expm1(2 * s) + m.square()) - s).sum(-1), (a, b)),
+        "reparameterize": (lambda m, s: m + torch.exp(s) * c, (a, b)),
+        "categorical": (lambda logits: -F.cross_entropy(logits, labels, reduction="none"), (a,)),
         "layer_norm": (lambda x, gain, bias: F.layer_norm(x, (features,), gain, bias), (a, row, row)),
         "log_softmax": (lambda x: F.log_softmax(x, dim=-1), (a,)),
         "logsumexp": (lambda x: torch.logsumexp(x, dim=-1), (a,)),

@@ -24,6 +24,7 @@ def build(variant="eager"):
         between.requires_grad_()
         (slope,) = torch.autograd.grad(critic(between).sum(), between, create_graph=True)
         penalty = (slope.norm(dim=1) - 1).square().mean()
-        return critic(fake).mean() - critic(real).mean() + PENALTY * penalty
+        made, given = critic(torch.cat([fake, real])).chunk(2)
+        return made.mean() - given.mean() + PENALTY * penalty
 
     return training(critic, loss, lambda: (torch.randn(BATCH, GENERATOR[0]), torch.rand(BATCH, 1)), variant)
