@@ -1,4 +1,4 @@
-"""What the machine can do: the rate of its matrix products and of its memory, and the time that they bound."""
+"""What the machine can do: the rate of its matrix products and of its memory."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -23,12 +23,6 @@ def measure(repeats: int = 12) -> dict:
         copy = min(_seconds(lambda: list(pool.map(lambda span: np.copyto(target[span], source[span]), spans)))
                    for _ in range(repeats))
     return {"flops": 2 * 2048**3 / product, "bandwidth": 2 * source.nbytes / copy}
-
-
-def share(row, seconds: float, rates: dict) -> float | None:
-    """The least time that the row's operations and bytes take at these rates, over the time that it took."""
-    least = row.flops / rates["flops"] + row.bytes / rates["bandwidth"]
-    return least / seconds if least else None
 
 
 def _seconds(function):

@@ -25,6 +25,11 @@ def machine() -> dict:
             "python": platform.python_version()}
 
 
+def least(row, rates) -> float:
+    """The least seconds that the operations and bytes of a row take at these rates."""
+    return row.get("flops", 0) / rates["flops"] + row.get("bytes", 0) / rates["bandwidth"]
+
+
 def ratio(results, variant):
     """The peer's time over minigen's; None where one of them is missing."""
     ours, theirs = results.get("minigen", {}), results.get(variant, {})
@@ -47,7 +52,8 @@ def table(report) -> str:
         results, unit, per = row["results"], row["unit"], row.get("per", 1)
         times = [_quantity(results.get(name, {}).get("median"), unit, per) for name in ("minigen", "eager")]
         ratios = [_ratio(results, row.get("goals", {}), variant) for variant in ("eager", "default", "compile")]
-        share = "" if row.get("share") is None else f"{row['share']:.2f}"
+        share = least(row, rates)
+        share = f"{share / results['minigen']['median']:.2f}" if share and "median" in results["minigen"] else ""
         peaks = [results.get(name, {}).get("peak_bytes") for name in ("minigen", "eager")]
         memory = " / ".join("–" if peak is None else f"{peak / 1e6:.0f}" for peak in peaks) if any(peaks) else ""
         lines.append(f"| `{key}` | {row['step']} | {' | '.join([*times, *ratios, share, memory])} |")
@@ -134,10 +140,10 @@ def write(report, folder) -> None:
 
 
 def read(folder) -> dict:
-    """The rows of an earlier report on this machine, to which new ones are added; none where there is none."""
+    """An earlier report on this machine, to which new rows are added; an empty one where there is none."""
     path = folder / "results.json"
     found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    return found["rows"] if found.get("machine") == machine() else {}
+    return found if found.get("machine") == machine() else {"machine": machine(), "rates": {}, "rows": {}}
 
 
 def fill(page, report) -> None:
