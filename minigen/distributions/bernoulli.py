@@ -30,6 +30,11 @@ class Bernoulli(Distribution):
         x = as_float(x, self.dtype)
         values = raw(x)
         inside = (values == 0) | (values == 1)
+        xp = array_module(values, raw(self.logits))
+        if xp is not np and self.event_shape:  # without looking at values, which would wait for the GPU
+            each = ops.where(xp.asarray(inside), 0, outside(x, self.dtype))
+            known = ops.bernoulli_log_prob(ops.where(xp.asarray(inside), x, 0).astype(self.dtype), self.logits)
+            return sum_last(known, len(self.event_shape) - 1) + self._sum_event(each)
         if inside is True or (inside is not False and inside.all()):
             if not self.event_shape or isinstance(values, int | float):
                 return self._sum_event(ops.log_sigmoid((2 * x - 1) * self.logits))
@@ -38,16 +43,12 @@ class Bernoulli(Distribution):
             if not _any_nan(result):
                 return result
         # values outside the support, or infinite logits, of which 0·inf has made NaN
-        xp = array_module(values)
         inside = xp.asarray(inside)
         each = ops.log_sigmoid((2 * ops.where(inside, x, 0) - 1) * self.logits)
         return self._sum_event(ops.where(inside, each, outside(x, self.dtype)))
 
     def _sample(self, rng, shape):
-        p = ops.sigmoid(raw(self.logits))
-        xp = array_module(p)
-        drawn = as_generator(rng).bernoulli(p if xp.__name__ == "numpy" else p.get(), shape, self.dtype)
-        return xp.asarray(drawn)
+        return as_generator(rng).bernoulli(ops.sigmoid(raw(self.logits)), shape, self.dtype)
 
     def entropy(self):
         """Σ log(1 + exp(-|l|)) + |l|·sigmoid(-|l|) over the event."""
@@ -79,7 +80,7 @@ def _cross_entropy(a, b):
     sign = array_module(values).where(values > 0, 1, -1).astype(values.dtype)
     size, weight = b * sign, ops.sigmoid(-(a * sign))
     never = raw(weight) == 0
-    cost = ops.where(never, 0, size) if never.any() else size  # 0·inf is 0 here
+    cost = ops.where(never, 0, size) if array_module(values) is not np or never.any() else size  # 0·inf is 0 here
     return ops.softplus(-size) + weight * cost
 
 

@@ -2,8 +2,10 @@
 
 import math
 
+import numpy as np
+
 from .. import ops
-from ..arrays import array_module, as_generator, to_numpy
+from ..arrays import array_module, as_generator
 from ..autograd.tensor import raw
 from .distribution import Distribution
 from .shapes import outside, parameter
@@ -41,7 +43,7 @@ class Categorical(Distribution):
         inside = (values >= 0) & (values < self.levels)
         if values.dtype.kind == "f":
             inside &= values == xp.floor(values)
-        certain = inside.all()
+        certain = xp is np and inside.all()  # to look at values on a GPU would wait for it
         indices = (values if certain else xp.where(inside, values, 0)).astype(xp.int64)
         each = ops.categorical_log_prob(self.logits, indices)
         if not certain:
@@ -50,14 +52,15 @@ class Categorical(Distribution):
 
     def _sample(self, rng, shape):
         # Inversion in float64: the index is the number of cumulative probabilities that are ≤ u·total, u < 1.
-        p = ops.softmax(to_numpy(raw(self.logits)).astype("float64"), -1)
-        cumulative = p.cumsum(axis=-1)
-        u = as_generator(rng).random(shape)
+        logits = raw(self.logits)
+        cumulative = ops.softmax(logits.astype("float64"), -1).cumsum(axis=-1)
+        xp, rng = array_module(logits), as_generator(rng)
+        u = rng.random(shape) if xp is np else rng.random(shape, xp=xp)
         if cumulative.ndim == 1:
             drawn = cumulative.searchsorted(u.reshape(-1) * cumulative[-1], side="right").reshape(shape)
         else:
             drawn = (cumulative <= (u * cumulative[..., -1])[..., None]).sum(axis=-1)
-        return array_module(raw(self.logits)).asarray(drawn.astype("int64"))
+        return drawn.astype("int64")
 
     def entropy(self):
         """-Σ p log p over the values, summed over the event."""

@@ -2,11 +2,13 @@
 
 import math
 
+import numpy as np
+
 from .. import ops
-from ..arrays import as_generator
+from ..arrays import array_module, as_generator
 from ..autograd.tensor import raw
 from .distribution import Distribution
-from .shapes import apply, as_float, common_dtype, common_shape, full, parameter, same_module, sample_shape, sum_last
+from .shapes import apply, as_float, common_dtype, common_shape, full, parameter, sample_shape, sum_last
 
 LOG_2PI = math.log(2 * math.pi)
 
@@ -16,7 +18,8 @@ class Normal(Distribution):
 
     log p(x) = -½ Σ ((x - loc)/scale)² + 2 log scale + log 2π over the event. A `log_scale` enters the density as it
     is and by exp(-log_scale), so that no logarithm of a rounded or vanished scale is ever taken. Raises ValueError
-    for a scale that is not above 0 (NaN is let through, to be found where it was made).
+    for a scale that is not above 0 (NaN is let through, to be found where it was made; values on a GPU are not
+    looked at, since that would wait for it).
     """
 
     def __init__(self, loc, scale=None, *, log_scale=None, event_ndim: int = 0):
@@ -28,7 +31,7 @@ class Normal(Distribution):
         spread = self._log_scale if scale is None else self._scale
         if scale is not None:
             low = raw(self._scale)
-            if low <= 0 if isinstance(low, float) else (low <= 0).any():
+            if low <= 0 if isinstance(low, float) else array_module(low) is np and (low <= 0).any():
                 raise ValueError(f"scale: expected numbers above 0, got {low if isinstance(low, float) else low.min()}")
         self._set_shape(common_shape(loc=self.loc, scale=spread), event_ndim)
         self.dtype = common_dtype(self.loc, spread)
@@ -67,7 +70,8 @@ class Normal(Distribution):
         return self.loc + self.scale * noise
 
     def _noise(self, rng, shape):
-        return same_module(as_generator(rng).standard_normal(shape, self.dtype), self.loc, self._scale)
+        xp = array_module(raw(self.loc), raw(self._scale), raw(self._log_scale))
+        return as_generator(rng).standard_normal(shape, self.dtype, xp)
 
     def entropy(self):
         """Σ log scale + ½ (1 + log 2π) over the event."""

@@ -82,9 +82,3 @@ def outside(x, dtype):
     x = raw(x)
     xp = array_module(x)
     return xp.where(xp.asarray(x == x), -math.inf, math.nan).astype(dtype)
-
-
-def same_module(array, *parameters):
-    """`array`, a NumPy one, where the parameters are (on a GPU or not)."""
-    xp = array_module(*[raw(value) for value in parameters])
-    return array if xp is np else xp.asarray(array)

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from ..arrays import as_generator, to_numpy
+from ..arrays import array_module, as_generator, to_numpy
 from ..autograd import Tensor, no_grad
 from ..protocols import ExplicitDensity, LatentVariable
 
@@ -41,7 +41,7 @@ def evaluate(model, dataset, split="test", rng=0, k=500, progress=None):
         raise ValueError(f"{type(model).__name__} has neither log_prob nor elbo: no likelihood to evaluate")
     figures = {}
     for number, (name, (samples, function)) in enumerate(kinds.items()):
-        values = per_example(function, x, rng.fold_in(number), samples, progress)
+        values = per_example(function, x, rng.fold_in(number), samples, progress, _module(model))
         figures[name] = summarise(values, model.spec.dimensions)
         if name == "iwae_bound":
             figures[name]["samples"] = k
@@ -54,28 +54,34 @@ def validation_score(model, x, rng):
     The bound of a small split is the mean of several draws for each example, so that the best epoch is not the
     one with the luckiest noise. Empty for a model that has neither.
     """
+    xp = _module(model)
     if isinstance(model, ExplicitDensity):
-        return {"log_prob": float(per_example(lambda batch, stream: model.log_prob(batch), x, rng).mean())}
+        return {"log_prob": float(per_example(lambda batch, stream: model.log_prob(batch), x, rng, xp=xp).mean())}
     if isinstance(model, LatentVariable):
         draws = -(-VALIDATION_DRAWS // len(x))
-        return {"elbo": float(per_example(model.elbo, np.concatenate([x] * draws), rng).mean())}
+        return {"elbo": float(per_example(model.elbo, np.concatenate([x] * draws), rng, xp=xp).mean())}
     return {}
 
 
-def per_example(function, x, rng, samples=1, progress=None):
+def per_example(function, x, rng, samples=1, progress=None, xp=np):
     """`function(batch, rng)` over all of `x`, in batches: float64 array `(len(x),)`.
 
     Each batch has a random stream of its own; batches are as large as `samples` draws per example let them
-    be.
+    be, and arrays of the module `xp`.
     """
     rows = max(1, min(1024, ROW_BUDGET // (samples * max(1, math.prod(x.shape[1:])))))
     starts, rng = range(0, len(x), rows), as_generator(rng)
     parts = []
     with no_grad():
         for start in progress(starts) if progress else starts:
-            values = function(x[start : start + rows], rng.fold_in(start))
+            values = function(xp.asarray(x[start : start + rows]), rng.fold_in(start))
             parts.append(to_numpy(values.data if isinstance(values, Tensor) else values).astype(np.float64))
     return np.concatenate(parts)
+
+
+def _module(model):
+    """The module of a model's arrays."""
+    return array_module(*[parameter.data for parameter in getattr(model, "parameters", list)()])
 
 
 def summarise(values, dimensions):

@@ -1,7 +1,9 @@
 """Optimiser updates on flat arrays, in place, and the norm that clipping needs.
 
 Compiled, an update is one pass over its arrays. In the references each pass is one ufunc, so the arrays are taken in
-chunks that stay in the cache from one pass to the next. Gradients count times `scale`, the factor that clipping gives.
+chunks that stay in the cache from one pass to the next. Gradients count times `scale`, the factor that clipping gives;
+an array for it that is not finite leaves everything as it is. On a GPU `step`, `learning_rate` and `scale` may be 0-d
+arrays, which the host does not look at.
 """
 
 import math
@@ -28,6 +30,11 @@ def _chunks(*arrays):
         yield xp, [None if a is None else a[start:stop] for a in arrays], scratch[: stop - start]
 
 
+def _wanted(scale):
+    """Whether the gradient's factor is finite: an update that is not wanted has another, and changes nothing."""
+    return type(scale) is float or math.isfinite(scale)
+
+
 def _scaled(g, scale):
     return g if type(scale) is float and scale == 1 else (g * scale).astype(g.dtype, copy=False)
 
@@ -45,7 +52,7 @@ def sgd_update(parameter, gradient, velocity, learning_rate, momentum=0.0, neste
 
     Nesterov's variant takes g + momentum·v in place of v in the last. Without momentum `velocity` may be None.
     """
-    for xp, (p, g, v), scratch in _chunks(parameter, gradient, velocity):
+    for xp, (p, g, v), scratch in _chunks(parameter, gradient, velocity) if _wanted(scale) else ():
         g = _scaled(g, scale)
         if weight_decay:
             g = g + weight_decay * p
@@ -73,7 +80,7 @@ def adam_update(parameter, gradient, mean, square, step, learning_rate, beta1, b
     """
     rate, eps = _corrected(step, learning_rate, beta1, beta2, eps)
     root = math.sqrt(1 - beta2)
-    for xp, (p, g, m, v), scratch in _chunks(parameter, gradient, mean, square):
+    for xp, (p, g, m, v), scratch in _chunks(parameter, gradient, mean, square) if _wanted(scale) else ():
         g = _scaled(g, scale)
         if weight_decay and decoupled:
             p *= 1 - learning_rate * weight_decay
@@ -109,7 +116,7 @@ def rmsprop_update(parameter, gradient, square, learning_rate, decay, eps, weigh
     Source: Tieleman and Hinton (2012).
     """
     root = math.sqrt(1 - decay)
-    for xp, (p, g, v), scratch in _chunks(parameter, gradient, square):
+    for xp, (p, g, v), scratch in _chunks(parameter, gradient, square) if _wanted(scale) else ():
         g = _scaled(g, scale)
         if weight_decay:
             g = g + weight_decay * p

@@ -24,6 +24,6 @@ class Dropout(Module):
         if rng is None or self.rate == 0:
             return x
         keep = 1 - self.rate
-        mask = as_generator(rng).bernoulli(keep, x.shape, x.dtype)
+        mask = as_generator(rng).bernoulli(keep, x.shape, x.dtype, array_module(raw(x)))
         mask *= 1 / keep
-        return x * array_module(raw(x)).asarray(mask)
+        return x * mask

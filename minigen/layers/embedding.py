@@ -3,7 +3,7 @@
 import numpy as np
 
 from .. import ops
-from ..arrays import as_dtype, as_generator
+from ..arrays import array_module, as_dtype, as_generator
 from ..autograd import Parameter
 from ..autograd.tensor import raw
 from .check import extent
@@ -14,7 +14,7 @@ class Embedding(Module):
     """A trainable vector for each of the integers 0 … count-1: indices of shape (...) to (..., features).
 
     `weight` of shape (count, features) starts as `init(shape, rng, dtype)`, by default standard normal. Indices that
-    are not integers raise TypeError, those outside the table ValueError.
+    are not integers raise TypeError, those outside the table ValueError (but on a GPU count from its other end).
     """
 
     def __init__(self, count: int, features: int, rng, init=None, dtype="float32"):
@@ -28,7 +28,8 @@ class Embedding(Module):
         indices = indices if hasattr(indices, "dtype") else np.asarray(indices)
         if indices.dtype.kind not in "iu":
             raise TypeError(f"Embedding indices: expected integers, got {indices.dtype}")
-        if indices.size and not (indices.min() >= 0 and indices.max() < self.count):
+        on_host = array_module(indices) is np  # what is on a GPU is not looked at: that would wait for it
+        if on_host and indices.size and not (indices.min() >= 0 and indices.max() < self.count):
             raise ValueError(f"Embedding indices: expected 0 … {self.count - 1}, "
                              f"got {indices.min()} … {indices.max()}")
         return ops.take(self.weight, indices, axis=0)

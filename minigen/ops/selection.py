@@ -1,5 +1,7 @@
 """Choosing between values."""
 
+import numpy as np
+
 from ..arrays import array_module
 from ..autograd.primitive import primitive
 from ..autograd.tensor import raw
@@ -21,7 +23,7 @@ def _share(x, y, needed, g, first):
     """Cotangents of a choice between x and y, `first` where x was chosen; at a tie each gets half."""
     x, y = raw(x), raw(y)
     chosen, tie = first(x, y), x == y
-    if not tie.any():
+    if array_module(x, y) is np and not tie.any():  # on a GPU this would wait for it
         return (where(chosen, g, 0) if needed[0] else None, where(chosen, 0, g) if needed[1] else None)
     half = 0.5 * g
     return (where(tie, half, where(chosen, g, 0)) if needed[0] else None,

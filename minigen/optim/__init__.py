@@ -4,7 +4,7 @@ from . import schedules
 from .adam import Adam, AdamW
 from .average import ExponentialMovingAverage
 from .buffer import ParameterBuffer
-from .clipping import clip_by_global_norm, global_norm
+from .clipping import clip_by_global_norm, clip_scale, global_norm
 from .create import available, create
 from .optimizer import Optimizer
 from .rmsprop import RMSProp
@@ -12,5 +12,5 @@ from .sgd import SGD
 
 __all__ = [
     "SGD", "Adam", "AdamW", "ExponentialMovingAverage", "Optimizer", "ParameterBuffer", "RMSProp", "available",
-    "clip_by_global_norm", "create", "global_norm", "schedules",
+    "clip_by_global_norm", "clip_scale", "create", "global_norm", "schedules",
 ]

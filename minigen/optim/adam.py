@@ -21,9 +21,9 @@ class Adam(Optimizer):
         self.weight_decay = not_negative("weight_decay", weight_decay)
         super().__init__(parameters, learning_rate)
 
-    def apply(self, data, gradient, state, learning_rate):
+    def apply(self, data, gradient, state, learning_rate, scale):
         kernels.adam_update(data, gradient, *state, self.steps, learning_rate, self.beta1, self.beta2, self.eps,
-                            self.weight_decay, self.decoupled)
+                            self.weight_decay, self.decoupled, scale)
 
 
 class AdamW(Adam):

@@ -9,7 +9,7 @@ import numpy as np
 from .. import kernels
 from ..arrays import array_module, to_numpy
 from .buffer import as_part
-from .optimizer import check_state, fraction
+from .optimizer import check_state, counter, fraction
 
 
 class ExponentialMovingAverage:
@@ -23,7 +23,7 @@ class ExponentialMovingAverage:
     def __init__(self, parameters, decay: float = 0.999, warmup: bool = True):
         self.decay, self.warmup = fraction("decay", decay), bool(warmup)
         self.part = as_part(parameters)
-        self.updates = 0
+        self.updates = counter(self.part)
         self.swapped = False
         self.state = {}
         for segment in self.part.segments:
@@ -32,14 +32,18 @@ class ExponentialMovingAverage:
                 self.state[name] = array_module(segment.data).empty(self.part.sizes[segment.dtype], segment.dtype)
             self.state[name][segment.own] = segment.data
 
-    def update(self) -> None:
-        """Take in the parameters' present values, after a step."""
+    def update(self, when=True) -> None:
+        """Take in the parameters' present values, after a step; on a GPU only `when` a 0-d boolean array there is true.
+        """
         self._check_not_swapped("update")
         self.part.check()
-        self.updates += 1
-        decay = min(self.decay, (1 + self.updates) / (10 + self.updates)) if self.warmup else self.decay
+        self.updates += when
+        weight = 1 - self.decay
+        if self.warmup:  # 1 - (1 + t) / (10 + t), or 1 - decay if that is larger
+            xp = array_module(self.updates)
+            weight = (max if xp is np else xp.maximum)(9 / (10 + self.updates), weight)
         for segment in self.part.segments:
-            kernels.average_update(self._own(segment), segment.data, 1 - decay)
+            kernels.average_update(self._own(segment), segment.data, weight if when is True else weight * when)
 
     def swap(self) -> None:
         """Exchange averages and parameters; a second call exchanges them back, bit for bit."""
@@ -65,7 +69,7 @@ class ExponentialMovingAverage:
     def state_dict(self) -> dict:
         """The number of updates and copies of the averages (NumPy)."""
         self._check_not_swapped("state_dict")
-        return {"updates": self.updates, **{name: np.array(to_numpy(array)) for name, array in self.state.items()}}
+        return {"updates": int(self.updates), **{name: np.array(to_numpy(array)) for name, array in self.state.items()}}
 
     def load_state_dict(self, state) -> None:
         """Go on from a `state_dict`; ValueError, with nothing changed, for one that does not fit."""
@@ -74,7 +78,7 @@ class ExponentialMovingAverage:
         updates = check_state("ExponentialMovingAverage", "updates", state, arrays, self.state)
         for name, array in self.state.items():
             array[...] = array_module(array).asarray(arrays[name])
-        self.updates = updates
+        self.updates = counter(self.part, updates)
 
     def _own(self, segment):
         return self.state[f"average.{segment.dtype}"][segment.own]

@@ -21,14 +21,19 @@ def clip_by_global_norm(gradients, max_norm: float):
     All are multiplied by max_norm / norm if norm > max_norm (Pascanu et al., 2013). Where the norm is not finite
     nothing is changed: the caller sees it and skips the step.
     """
-    max_norm = positive("max_norm", max_norm)
     norm = global_norm(gradients)
-    xp = array_module(norm)
-    inside = ~(norm > max_norm) | ~xp.isfinite(norm)
-    scale = xp.asarray(xp.where(inside, 1.0, max_norm / xp.where(inside, 1.0, norm)))
+    scale = clip_scale(norm, max_norm)
     for array in _arrays(gradients):
         array *= scale.astype(array.dtype)
     return norm
+
+
+def clip_scale(norm, max_norm: float):
+    """The factor that clips gradients of this global norm, a 0-d array: what an optimiser's step takes as `scale`."""
+    max_norm = positive("max_norm", max_norm)
+    xp = array_module(norm)
+    inside = ~(norm > max_norm) | ~xp.isfinite(norm)
+    return xp.asarray(xp.where(inside, 1.0, max_norm / xp.where(inside, 1.0, norm)))
 
 
 def _arrays(gradients):

@@ -22,37 +22,41 @@ class Optimizer:
     def __init__(self, parameters, learning_rate: float):
         self.learning_rate = positive("learning_rate", learning_rate)
         self.part = as_part(parameters)
-        self.steps = 0
+        self.steps = counter(self.part)
         self.state = {}
         for segment in self.part.segments:
             xp, size = array_module(segment.data), self.part.sizes[segment.dtype]
             for name in self.state_names:
                 self.state.setdefault(f"{name}.{segment.dtype}", xp.zeros(size, segment.dtype))
 
-    def step(self, gradients=None, learning_rate: float | None = None) -> None:
+    def step(self, gradients=None, learning_rate: float | None = None, scale=1.0) -> None:
         """Move the parameters once.
 
         `gradients` has an array for each trainable parameter, in order; without it, the buffer's gathered gradients
-        are used. `learning_rate` replaces the optimiser's own for this step. Errors as in `Part.gather`, before
-        anything is changed. A step that is not wanted (a gradient that is not finite) is one that is not called:
-        nothing but `step` changes the state.
+        are used. `learning_rate` replaces the optimiser's own for this step, and the gradients count times `scale`,
+        such as `clip_scale` gives. Errors as in `Part.gather`, before anything is changed. A step that is not wanted
+        (a gradient that is not finite) is one that is not called: nothing but `step` changes the state.
+
+        On a GPU, where the host should not wait to know whether it is wanted, rate and scale may be 0-d arrays, and
+        a scale that is not finite leaves everything as it is.
         """
-        rate = self.learning_rate if learning_rate is None else not_negative("learning_rate", learning_rate)
+        rate = self.learning_rate if learning_rate is None else learning_rate
+        rate = rate if hasattr(rate, "get") else not_negative("learning_rate", rate)
         if gradients is not None:
             self.part.gather(gradients)
         with self.part.update() as segments:
-            self.steps += 1
+            self.steps += array_module(scale).isfinite(scale) if hasattr(scale, "get") else 1
             for segment in segments:
                 state = [self.state[f"{name}.{segment.dtype}"][segment.own] for name in self.state_names]
-                self.apply(segment.data, segment.gradient, state, rate)
+                self.apply(segment.data, segment.gradient, state, rate, scale)
 
-    def apply(self, data, gradient, state, learning_rate: float) -> None:
+    def apply(self, data, gradient, state, learning_rate, scale) -> None:
         """The update rule: change the flat arrays `data` and `state`, in place."""
         raise NotImplementedError(f"{type(self).__name__} has no update rule")
 
     def state_dict(self) -> dict:
         """The number of steps and copies of the state arrays (NumPy), all that `load_state_dict` needs."""
-        return {"steps": self.steps, **{name: np.array(to_numpy(array)) for name, array in self.state.items()}}
+        return {"steps": int(self.steps), **{name: np.array(to_numpy(array)) for name, array in self.state.items()}}
 
     def load_state_dict(self, state) -> None:
         """Go on from a `state_dict`, bit for bit; ValueError, with nothing changed, for one that does not fit."""
@@ -60,7 +64,13 @@ class Optimizer:
         steps = check_state(type(self).__name__, "steps", state, arrays, self.state)
         for name, array in self.state.items():
             array[...] = array_module(array).asarray(arrays[name])
-        self.steps = steps
+        self.steps = counter(self.part, steps)
+
+
+def counter(part, count: int = 0):
+    """A count: an int or, where the parameters are on a GPU, a 0-d array there, so that the GPU can count by itself."""
+    xp = array_module(part.segments[0].data) if part.segments else np
+    return count if xp is np else xp.full((), count, np.float64)
 
 
 def check_state(owner: str, counter: str, state, arrays, own) -> int:

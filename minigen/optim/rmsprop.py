@@ -19,5 +19,6 @@ class RMSProp(Optimizer):
         self.weight_decay = not_negative("weight_decay", weight_decay)
         super().__init__(parameters, learning_rate)
 
-    def apply(self, data, gradient, state, learning_rate):
-        kernels.rmsprop_update(data, gradient, *state, learning_rate, self.decay, self.eps, self.weight_decay)
+    def apply(self, data, gradient, state, learning_rate, scale):
+        kernels.rmsprop_update(data, gradient, *state, learning_rate, self.decay, self.eps, self.weight_decay,
+                               scale)

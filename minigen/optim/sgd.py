@@ -22,6 +22,7 @@ class SGD(Optimizer):
         self.state_names = ("velocity",) if self.momentum else ()
         super().__init__(parameters, learning_rate)
 
-    def apply(self, data, gradient, state, learning_rate):
+    def apply(self, data, gradient, state, learning_rate, scale):
         velocity = state[0] if state else None
-        kernels.sgd_update(data, gradient, velocity, learning_rate, self.momentum, self.nesterov, self.weight_decay)
+        kernels.sgd_update(data, gradient, velocity, learning_rate, self.momentum, self.nesterov, self.weight_decay,
+                           scale)

@@ -8,7 +8,7 @@ from ..arrays import array_module, as_generator
 from ..arrays.memory import keep_freed_memory
 from ..autograd import AnomalyError, detect_anomaly, grad
 from ..autograd.tensor import raw
-from ..optim import ExponentialMovingAverage, ParameterBuffer, clip_by_global_norm, create, global_norm
+from ..optim import ExponentialMovingAverage, ParameterBuffer, clip_scale, create, global_norm
 
 
 def make_step(model, optimizer="adam", learning_rate=1e-3, **settings):
@@ -44,29 +44,43 @@ class Step:
         ]
         self.average = None if ema is None else ExponentialMovingAverage(self.buffer, ema)
         self.updates = 0
+        self.xp = array_module(*[parameter.data for parameter in self.buffer.parameters])
         keep_freed_memory()
 
     def __call__(self, batch, rng):
-        """Update once on `batch` and return the metrics."""
-        rng = as_generator(rng)
-        rate = self.learning_rate * (self.schedule(self.updates) if self.schedule else 1.0)
-        metrics, finite = {}, True
-        for number, objective in self._due():
+        """Update once on `batch` and return the metrics.
+
+        On a GPU nothing is waited for: the GPU itself leaves out an update that is not finite, and `updates` counts it.
+        """
+        metrics = self.update(batch, as_generator(rng), self.rate())
+        if self.xp is not np or metrics["finite"]:
+            self.updates += 1
+        return metrics
+
+    def rate(self):
+        """The learning rate of the next update."""
+        return self.learning_rate * (self.schedule(self.updates) if self.schedule else 1.0)
+
+    def update(self, batch, rng, rate):
+        """An update at this learning rate, a number or a 0-d array on the GPU, that is not counted; the metrics."""
+        xp, metrics, finite = self.xp, {}, True
+        for number, objective in self.due():
             updater, stream = self.optimizers[number], self._stream(rng, number)
             loss, figures = self._gather(objective, updater.part, batch, stream)
-            norm = global_norm(updater.part) if self.clip_norm is None else (
-                clip_by_global_norm(updater.part, self.clip_norm))
-            if np.isfinite(loss) and np.isfinite(norm):
-                updater.step(learning_rate=rate)
-            else:
-                finite = False
+            norm = global_norm(updater.part)
+            scale = 1.0 if self.clip_norm is None else clip_scale(norm, self.clip_norm)
+            good = xp.isfinite(loss) & xp.isfinite(norm)
+            if xp is not np:
+                updater.step(learning_rate=rate, scale=xp.where(good, scale, float("nan")))
+            elif good:
+                updater.step(learning_rate=rate, scale=scale)
+            finite = good & finite
             prefix = f"{objective.name}_" if number else ""
             metrics.update({f"{prefix}loss": loss, f"{prefix}gradient_norm": norm, **figures})
-        if finite:
-            self.updates += 1
-            if self.average is not None:
-                self.average.update()
-        metrics["learning_rate"], metrics["finite"] = np.asarray(rate), np.asarray(finite)
+        if self.average is not None and (xp is not np or finite):
+            self.average.update(True if xp is np else finite)
+        metrics["learning_rate"] = rate if hasattr(rate, "get") else xp.full((), rate, np.float64)
+        metrics["finite"] = finite if hasattr(finite, "get") else np.asarray(finite)
         return metrics
 
     def explain(self, batch, rng):
@@ -79,7 +93,7 @@ class Step:
         rng = as_generator(rng)
         try:
             with np.errstate(all="ignore"), detect_anomaly():
-                for number, objective in self._due():
+                for number, objective in self.due():
                     part = self.optimizers[number].part
                     self._gather(objective, part, batch, self._stream(rng, number))
         except AnomalyError as error:
@@ -121,7 +135,7 @@ class Step:
             owner.load_state_dict(groups[group])
         self.updates = int(updates)
 
-    def _due(self):
+    def due(self):
         """The objectives of this update, with their numbers."""
         return [
             (number, objective) for number, objective in enumerate(self.objectives)

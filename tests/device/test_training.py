@@ -1,0 +1,168 @@
+"""Layers, distributions, optimisers and models "on the device": the CPU's results, and no step waits for it."""
+
+import numpy as np
+import pytest
+
+import minigen
+from minigen import data, distributions, layers, models, ops, optim, training
+from minigen.arrays import Generator
+from minigen.autograd import Tensor, grad
+from shim import emulator, standin
+
+pytestmark = pytest.mark.skipif(not emulator.available(), reason=emulator.REASON)
+
+
+@pytest.fixture
+def device():
+    """The stand-in for CuPy."""
+    with standin.installed() as cupy:
+        yield cupy
+
+
+def image(*shape):
+    """Normal numbers, float32."""
+    return np.random.default_rng(0).standard_normal(shape).astype("float32")
+
+
+LAYERS = {
+    "linear": (lambda: layers.Linear(5, 3, 0), image(4, 5)),
+    "linear of integers": (lambda: layers.Linear(5, 3, 0), np.arange(10, dtype=np.uint8).reshape(2, 5)),
+    "mlp with dropout": (lambda: layers.MLP((5, 7, 3), ops.tanh, rng=0, dropout=0.3), image(4, 5)),
+    "layer_norm": (lambda: layers.LayerNorm(6), image(2, 3, 6)),
+    "embedding": (lambda: layers.Embedding(5, 3, 0), np.array([[0, 4, 4], [1, 0, 2]])),
+    "masked_linear": (lambda: layers.MaskedLinear(6, 6, np.tri(6, dtype=bool).T, 0), image(3, 6)),
+    "masked_linear in disorder": (lambda: layers.MaskedLinear(
+        200, 200, np.tri(200, dtype=bool)[np.random.default_rng(0).permutation(200)], 0), image(3, 200)),
+    "conv2d": (lambda: layers.Conv2d(2, 3, 3, 0, stride=2), image(2, 5, 4, 2)),
+    "masked_conv2d": (lambda: layers.MaskedConv2d(3, 6, 3, "A", 0, colours=3), image(2, 4, 4, 3)),
+    "causal_conv1d": (lambda: layers.CausalConv1d(2, 3, 2, 0, dilation=2), image(2, 7, 2)),
+    "conv_transpose2d": (lambda: layers.ConvTranspose2d(2, 3, 3, 0, stride=2), image(1, 3, 2, 2)),
+}
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_layer(name, device):
+    """Output and gradients of a training call are the CPU's."""
+    make, x = LAYERS[name]
+    results = []
+    for place in ("cpu", "cuda"):
+        layer = make().to(place)
+        value = device.asarray(x) if place == "cuda" else x
+        inputs = layer.parameters()
+        for _ in range(2):  # the second time constants are where they are needed
+            strict = standin.no_synchronisation() if results and _ else standin.nothing()
+            with strict:
+                y = layer(value, rng=Generator(3))
+                gradients = grad((y * y).sum(), inputs)
+        results.append([y.data, *gradients])
+    for a, b in zip(*results, strict=True):
+        assert isinstance(b, device.ndarray)
+        np.testing.assert_allclose(b.get(), a, rtol=1e-5, atol=1e-5 * max(1.0, float(np.abs(a).max())))
+
+
+@pytest.mark.parametrize("name", optim.available())
+def test_optimizer(name, device):
+    """Ten clipped updates with an average: the CPU's parameters, without waiting."""
+    results = []
+    for place in ("cpu", "cuda"):
+        model = layers.MLP((4, 3, 2), rng=0).to(place)
+        options = {"momentum": 0.9} if name == "sgd" else {}
+        optimizer = optim.create(name, model, learning_rate=1e-2, weight_decay=0.01, **options)
+        average = optim.ExponentialMovingAverage(optimizer.part, 0.9)
+        x = device.asarray(image(6, 4)) if place == "cuda" else image(6, 4)
+        for step in range(10):
+            with standin.no_synchronisation() if place == "cuda" and step else standin.nothing():
+                optimizer.part.gather(grad((model(x) * model(x)).mean(), model.parameters()))
+                norm = optim.clip_by_global_norm(optimizer.part, 0.1)
+                optimizer.step()
+                average.update()
+        results.append([model.state_dict(), optimizer.state_dict(), average.state_dict(), {"norm": norm}])
+    for ours, theirs in zip(*results, strict=True):
+        for key, value in ours.items():
+            other = theirs[key].get() if isinstance(theirs[key], device.ndarray) else theirs[key]
+            np.testing.assert_allclose(other, value, rtol=2e-5, atol=1e-6)
+
+
+def test_distributions(device):
+    """Densities, entropies, divergences and samples, of inputs for which nothing special has to be decided."""
+    loc, log_scale, x = image(3, 4), 0.3 * image(3, 4), image(3, 4) + 1
+    bits = (x > 0).astype("float32")
+
+    def all_of(loc, log_scale, x, bits):
+        a = distributions.Normal(loc, log_scale=log_scale, event_ndim=1)
+        b = distributions.Normal(x, log_scale=loc * 0.1, event_ndim=1)
+        c, d = distributions.Bernoulli(loc, event_ndim=1), distributions.Bernoulli(x, event_ndim=1)
+        rng = Generator(1)
+        return [a.log_prob(x), a.entropy(), distributions.kl_divergence(a, b), c.log_prob(bits), c.entropy(),
+                distributions.kl_divergence(c, d), a.rsample(rng, 2), a.sample(rng), c.sample(rng, 5)]
+
+    host = (loc, log_scale, x, bits)
+    expected = all_of(*host)
+    there = [device.asarray(value) for value in host]
+    with standin.no_synchronisation():
+        found = all_of(*there)
+        gradients = grad(sum(y.sum() for y in all_of(*map(Tensor, there[:3]), there[3])[:6]), [])
+    assert gradients == []
+    for a, b in zip(found, expected, strict=True):
+        assert isinstance(a, device.ndarray) and a.dtype == b.dtype
+        np.testing.assert_allclose(a.get(), b, rtol=1e-5, atol=1e-5)
+    categorical = distributions.Categorical(there[0]).sample(Generator(1), 4)
+    np.testing.assert_array_equal(categorical.get(), distributions.Categorical(loc).sample(Generator(1), 4))
+
+
+def vae(place):
+    """A small VAE, a step of it and a batch, all there."""
+    model = models.create("vae", minigen.DataSpec((12,), "binary"), rng=0, hidden=(9,), latent_dim=3).to(place)
+    return model, training.make_step(model, learning_rate=1e-2, clip_norm=1.0, ema=0.9)
+
+
+BATCH = (np.random.default_rng(1).random((8, 12)) < 0.4).astype(np.uint8)
+
+
+def test_vae_step(device):
+    """Five steps: parameters and metrics are the CPU's; after the first, nothing is waited for."""
+    results = []
+    for place in ("cpu", "cuda"):
+        model, step = vae(place)
+        batch = device.asarray(BATCH) if place == "cuda" else BATCH
+        for i in range(5):
+            with standin.no_synchronisation() if place == "cuda" and i else standin.nothing():
+                metrics = step(batch, Generator(7).fold_in(i))
+        results.append((model.state_dict(), {k: np.asarray(v.get() if place == "cuda" else v)
+                                             for k, v in metrics.items()}))  # fmt: skip
+    for ours, theirs in zip(*results, strict=True):
+        assert list(ours) == list(theirs)
+        for key, value in ours.items():
+            np.testing.assert_allclose(theirs[key], value, rtol=1e-4, atol=1e-5)
+
+
+def test_a_step_that_is_not_finite_changes_nothing(device):
+    model, step = vae("cuda")
+    step(device.asarray(BATCH), Generator(0))
+    before, state = model.state_dict(), step.state_dict()
+    bias = model.decoder.layers[-1].bias
+    kept = bias.data.copy()
+    bias.data[...] = float("nan")
+    bias.changed()
+    metrics = step(device.asarray(BATCH), Generator(1))
+    assert not bool(metrics["finite"])
+    bias.data[...] = kept
+    for key, value in model.state_dict().items():
+        np.testing.assert_array_equal(value, before[key])
+    after = step.state_dict()
+    for key in ("0/mean.float32", "0/square.float32", "0/steps"):
+        np.testing.assert_array_equal(after[key], state[key])
+
+
+def test_training_and_evaluation(device, tmp_path):
+    """`fit` and `evaluate` with device "cuda": the figures are the CPU's."""
+    x = np.repeat(BATCH, 20, axis=0)
+    figures = []
+    for place in ("cpu", "cuda"):
+        model = models.create("vae", minigen.DataSpec((12,), "binary"), rng=0, hidden=(9,), latent_dim=3)
+        fitted = training.fit(model, x, tmp_path / place if False else None, epochs=3, device=place, batch_size=32)
+        figures.append([row["validation"]["elbo"] for row in fitted.metrics])
+        samples = model.sample(3, 0)
+        assert isinstance(samples, device.ndarray if place == "cuda" else np.ndarray)
+    np.testing.assert_allclose(figures[1], figures[0], rtol=1e-4)
+    assert data is not None
