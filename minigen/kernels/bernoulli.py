@@ -31,16 +31,16 @@ def _log_prob(start, stop, x, logits, out):
     eighth = logits.shape[1] // 8
     for r in range(start, stop):
         b, v = x[r % x.shape[0]], logits[r]
-        b8, v8 = b[: 8 * eighth].reshape((8, eighth)), v[: 8 * eighth].reshape((8, eighth))
         total = zero
         for j in range(eighth):
             p = linear = zero
             for k in range(8):
-                t = exp(-abs(v8[k, j]))
+                i = np.uint64(j + k * eighth)  # unsigned: an index that might be negative would not vectorise
+                t = exp(-abs(v[i]))
                 p += t + t * p
-                linear += b8[k, j] * v8[k, j] - (zero if v8[k, j] < zero else v8[k, j])
+                linear += b[i] * v[i] - (zero if v[i] < zero else v[i])
             total += linear - log1p(p)
-        for j in range(8 * eighth, v.size):
+        for j in range(np.uint64(8 * eighth), np.uint64(v.size)):
             total += b[j] * v[j] - (zero if v[j] < zero else v[j]) - log1p(exp(-abs(v[j])))
         out[r] = total
 

@@ -86,13 +86,20 @@ def _chunk(stream, position, begin, count, words):
     return skip
 
 
+@loop
+def _copy(source, target):
+    """target[:] = source, which takes numba a second longer to compile, for the words of an error."""
+    for i in range(target.size):
+        target[i] = source[i]
+
+
 @loop(fastmath=False)
 def _words(start, stop, stream, position, out):
     words = np.empty(WORDS + 4, np.uint32)
     for begin in range(start * WORDS, min(stop * WORDS, out.size), WORDS):
         count = min(WORDS, out.size - begin)
         skip = _chunk(stream, position, begin, count, words)
-        out[begin : begin + count] = words[skip : skip + count]
+        _copy(words[skip : skip + count], out[begin : begin + count])
 
 
 @loop(fastmath=False)
@@ -139,7 +146,7 @@ def _normal32(start, stop, stream, position, out):
             pairs[2 * j] = radius * (-second if (quadrant + int32(1)) & int32(2) else second)
             pairs[2 * j + 1] = radius * (-first if quadrant & int32(2) else first)
         count = min(count, out.size - begin)
-        out[begin : begin + count] = pairs[:count]
+        _copy(pairs[:count], out[begin : begin + count])
 
 
 @loop(fastmath=False)
@@ -166,7 +173,7 @@ def _normal64(start, stop, stream, position, out):
             pairs[2 * j + 1] = radius * (-first if quadrant & 2 else first)
         begin, count = begin // 2, count // 2
         count = min(count, out.size - begin)
-        out[begin : begin + count] = pairs[:count]
+        _copy(pairs[:count], out[begin : begin + count])
 
 
 @exact

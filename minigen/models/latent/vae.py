@@ -24,7 +24,7 @@ from ... import ops
 from ...arrays import array_module, as_generator
 from ...autograd import no_grad
 from ...autograd.tensor import raw
-from ...distributions import Bernoulli, Normal, kl_divergence
+from ...distributions import Bernoulli, Normal
 from ...layers import MLP, Module
 from ...protocols import DataSpec, Objective
 from ..settings import ACTIVATIONS, check_activation, check_batch, check_size, check_sizes
@@ -122,7 +122,7 @@ class VAE(Module):
         """The two terms of the bound for examples read as rows: log p(x | z) and KL(q ‖ p), each `(batch,)`."""
         q = self._posterior(x)
         z = q.rsample(as_generator(rng))
-        return self.decode(z).log_prob(x), kl_divergence(q, self._prior(z))
+        return self.decode(z).log_prob(x), ops.normal_kl(q.loc, q.log_scale)
 
     def _posterior(self, x):
         mean, log_scale = ops.split(self.encoder(x), 2, axis=-1)
