@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from ..arrays import Generator
+from ..arrays import Generator, to_numpy
 from ..data import Loader
 from ..evaluation import validation_score
 from ..optim import schedules
@@ -14,6 +14,8 @@ from .step import make_step
 
 # children of the run's generator, one for each purpose; none is ever advanced, so they need no saving
 LOADER, STEPS, VALIDATION, PICTURES = range(4)
+
+READ_EVERY = 16  # steps on a GPU after which their metrics are read: reading waits for it
 
 
 class TrainingDiverged(ArithmeticError):
@@ -38,6 +40,7 @@ class State:
         self.last_score = self.learning_rate = None  # of the latest validation, of the latest step
         self.sums = {}  # for each metric its sum over this epoch's examples, and their number
         self.metrics_bytes = 0  # the length of metrics.jsonl
+        self.pending, self.figures = [], None  # steps whose metrics are to be read; the latest that were
 
     @property
     def within_epoch(self):
@@ -50,25 +53,37 @@ class State:
         return self.config.patience is not None and self.stale >= self.config.patience
 
     def update(self, batch):
-        """One step on `batch`: its metrics as floats. Raises TrainingDiverged, the parameters unchanged."""
-        rng = self.rng.fold_in(STEPS, self.steps)
+        """One step on `batch`: its metrics as floats. Raises TrainingDiverged, the parameters unchanged.
+
+        On a GPU the metrics are those of the last step that were read, and it may have diverged some steps ago.
+        """
         with np.errstate(all="ignore"):  # the step's finite flag says it, and `explain` says it better
-            metrics = self.step(batch, rng)
-        if not metrics.pop("finite"):
-            cause = self.step.explain(batch, self.rng.fold_in(STEPS, self.steps))
-            raise TrainingDiverged(f"training diverged in step {self.steps + 1} (epoch {self.epoch + 1}): {cause}")
+            metrics = self.step(batch, self.rng.fold_in(STEPS, self.steps))
+        self.pending.append((batch, metrics))
         self.steps += 1
-        figures = {name: float(value) for name, value in metrics.items()}
-        self.learning_rate = figures["learning_rate"]
-        for name, value in figures.items():
-            if name == "learning_rate":
-                continue
-            total, count = self.sums.get(name, (0.0, 0))
-            self.sums[name] = (total + value * len(batch), count + len(batch))
-        return figures
+        if self.step.xp is np or len(self.pending) == READ_EVERY or self.figures is None:
+            self.collect()
+        return self.figures
+
+    def collect(self):
+        """Read the metrics of the steps since the last time. Raises TrainingDiverged for the first that diverged."""
+        pending, self.pending = self.pending, []
+        tables = _read([metrics for _, metrics in pending], self.step.xp)
+        for i, ((batch, _), figures) in enumerate(zip(pending, tables, strict=True)):
+            if not figures.pop("finite"):
+                self.steps -= len(pending) - i
+                cause = self.step.explain(batch, self.rng.fold_in(STEPS, self.steps))
+                raise TrainingDiverged(f"training diverged in step {self.steps + 1} (epoch {self.epoch + 1}): {cause}")
+            self.figures, self.learning_rate = figures, figures["learning_rate"]
+            for name, value in figures.items():
+                if name == "learning_rate":
+                    continue
+                total, count = self.sums.get(name, (0.0, 0))
+                self.sums[name] = (total + value * len(batch), count + len(batch))
 
     def end_epoch(self):
         """Validate, note the best, and return the epoch's line of metrics.jsonl."""
+        self.collect()
         train = {name: total / count for name, (total, count) in self.sums.items()}
         self.sums = {}
         row = {"epoch": self.epoch + 1, "step": self.steps, "learning_rate": self.learning_rate}
@@ -107,6 +122,7 @@ class State:
 
     def save(self):
         """`(arrays, header)` for a checkpoint."""
+        self.collect()
         arrays = {f"model/{name}": array for name, array in self.model.state_dict().items()}
         arrays.update((f"step/{name}", array) for name, array in self.step.state_dict().items())
         if self.step.average is not None:  # what a loaded model has
@@ -157,6 +173,21 @@ class State:
         self.stale, self.metrics_bytes = counters["stale"], counters["metrics_bytes"]
         self.best, self.last_score = best, last_score
         self.sums = {name: (float(total), int(count)) for name, (total, count) in groups["sums"].items()}
+
+
+def _read(tables, xp):
+    """Dicts of 0-d arrays as dicts of floats, those on a GPU in one copy for each dtype."""
+    values = [value for metrics in tables for value in metrics.values()]
+    if xp is not np:
+        kinds = {value.dtype: [] for value in values}
+        for i, value in enumerate(values):
+            kinds[value.dtype].append(i)
+        for places in kinds.values():
+            copied = to_numpy(xp.stack([values[i] for i in places]))
+            for i, value in zip(places, copied, strict=True):
+                values[i] = value
+    values = iter(values)
+    return [{name: float(next(values)) for name in metrics} for metrics in tables]
 
 
 def step_settings(config, steps_per_epoch):

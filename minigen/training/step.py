@@ -9,18 +9,21 @@ from ..arrays.memory import keep_freed_memory
 from ..autograd import AnomalyError, detect_anomaly, grad
 from ..autograd.tensor import raw
 from ..optim import ExponentialMovingAverage, ParameterBuffer, clip_scale, create, global_norm
+from .capture import CapturedStep
 
 
-def make_step(model, optimizer="adam", learning_rate=1e-3, **settings):
+def make_step(model, optimizer="adam", learning_rate=1e-3, *, capture=False, **settings):
     """A function `step(batch, rng) -> dict` that updates `model` once on each call.
 
     The dict has 0-d arrays, on the model's device: `loss`, the gradient's global norm before clipping as
     `gradient_norm`, `learning_rate`, the objectives' own metrics, and `finite`. An objective whose loss or
     gradient has a NaN or infinity changes nothing, and then `finite` is false; `step.explain(batch, rng)` with the
     same arguments says where it began. `settings` are those of `Step`. Packs the model's parameters into one
-    buffer, so make the step after moving the model to its device and dtype.
+    buffer, so make the step after moving the model to its device and dtype. With `capture` the step of a model on a
+    GPU is recorded once as a CUDA graph and replayed from then on: see `CapturedStep`.
     """
-    return Step(model, optimizer, learning_rate, **settings)
+    step = Step(model, optimizer, learning_rate, **settings)
+    return CapturedStep(step) if capture else step
 
 
 class Step:

@@ -166,3 +166,41 @@ def test_training_and_evaluation(device, tmp_path):
         assert isinstance(samples, device.ndarray if place == "cuda" else np.ndarray)
     np.testing.assert_allclose(figures[1], figures[0], rtol=1e-4)
     assert data is not None
+
+
+@pytest.mark.parametrize("name", ["adam", "sgd"])
+def test_captured_steps_are_the_steps(name, device):
+    """A recorded graph, replayed: parameters and metrics of every step are those of steps that are not captured."""
+    results = []
+    for capture in (False, True):
+        model = models.create("vae", minigen.DataSpec((12,), "binary"), rng=0, hidden=(9,), latent_dim=3).to("cuda")
+        step = training.make_step(model, name, 1e-2, schedule=optim.schedules.cosine(20, 3), ema=0.9, clip_norm=1.0,
+                                  capture=capture)
+        rng, rows = Generator(5), []
+        rng.words(3)
+        for i in range(6):
+            rows_of = BATCH[: 6 if i == 4 else 8]  # a last batch of another size has a graph of its own
+            batch = device.asarray(rows_of)
+            stream = rng.fold_in(i) if i < 2 else rng
+            with standin.no_synchronisation() if i not in (0, 4) else standin.nothing():
+                metrics = step(batch, stream)
+            rows.append({key: float(value) for key, value in metrics.items()})
+        results.append((rows, model.state_dict(), step.state_dict(), rng.position))
+    (rows, parameters, state, position), captured = results
+    assert position == captured[3]
+    for a, b in zip(rows, captured[0], strict=True):
+        assert a == b
+    for ours, theirs in ((parameters, captured[1]), (state, captured[2])):
+        for key, value in ours.items():
+            np.testing.assert_array_equal(theirs[key], value)
+
+
+def test_capture_needs_a_device():
+    with pytest.raises(ValueError, match="capture: expected a model on a GPU"):
+        training.make_step(models.create("vae", minigen.DataSpec((4,), "binary"), rng=0), capture=True)
+
+
+def test_the_stand_in_offers_nothing_that_cupy_lacks():
+    cupy = pytest.importorskip("cupy")
+    special = pytest.importorskip("cupyx.scipy.special")
+    assert standin.real_names(cupy, special) == []

@@ -20,7 +20,7 @@ import scipy.special
 from shim import emulator
 
 _SCALARS = (bool, int, float, np.generic)
-_state = {"strict": 0}
+_state = {"strict": 0, "graph": None}
 
 
 class Synchronised(AssertionError):
@@ -44,8 +44,59 @@ def nothing():
 
 
 def _wait(what):
-    if _state["strict"]:
+    if _state["strict"] or _state["graph"] is not None:
         raise Synchronised(f"{what} waits for the device")
+
+
+def _made(compute, base=None):
+    """What `compute()` gives, on the device; a graph that is being recorded computes it again at every replay."""
+    result = _wrap(compute(), base)
+    graph = _state["graph"]
+    if graph is not None:
+        for i, part in enumerate(result if isinstance(result, tuple) else (result,)):
+            if isinstance(part, ndarray):
+                graph.computed(part, compute if not isinstance(result, tuple) else lambda i=i: compute()[i])
+    return result
+
+
+def _done(change, *targets):
+    """Do what changes `targets` in place; a graph that is being recorded does it again at every replay."""
+    if _state["graph"] is not None:
+        _state["graph"].changed(change, targets)
+    change()
+
+
+class Graph:
+    """A recording of what was done to arrays, which can be done again: to the same arrays, wherever their values are.
+
+    Unlike a GPU the stand-in does what it records, to know shapes; `end` puts back what that has changed.
+    """
+
+    def __init__(self):
+        self.actions, self.held = [], []
+
+    def computed(self, result, compute):
+        """Record that an array is made."""
+        self.actions.append(lambda: np.copyto(result._values, compute()))
+        self.held.append((result._values, None))  # its memory belongs to the graph
+
+    def changed(self, change, targets):
+        """Record a change in place."""
+        self.actions.append(change)
+        self.held += [(a._values, a._values.copy()) for a in targets]
+
+    def end(self):
+        """Undo what the recording did."""
+        for values, copy in reversed(self.held):
+            if copy is not None:
+                values[...] = copy
+        self.held = [values for values, _ in self.held]
+
+    def launch(self, stream=None):
+        """Do it again."""
+        assert _state["graph"] is None
+        for action in self.actions:
+            action()
 
 
 class ndarray:  # named as CuPy's
@@ -64,7 +115,7 @@ class ndarray:  # named as CuPy's
     itemsize = property(lambda self: self._values.itemsize)
     nbytes = property(lambda self: self._values.nbytes)
     flags = property(lambda self: self._values.flags)
-    T = property(lambda self: ndarray(self._values.T, self))
+    T = property(lambda self: self.transpose())
 
     def __array__(self, dtype=None, copy=None):
         raise TypeError("an array on the device does not turn into a NumPy array by itself")
@@ -117,10 +168,17 @@ class ndarray:  # named as CuPy's
         if any(getattr(part, "dtype", np.dtype(int)).kind == "b" for part in parts):
             _wait("a boolean index")
         found = self._values[_plain(index)]
-        return ndarray(found, self if isinstance(found, np.ndarray) and found.base is not None else None)
+        if isinstance(found, np.ndarray) and np.may_share_memory(found, self._values):
+            return ndarray(found, self)
+        return _made(lambda: self._values[_plain(index)])
 
     def __setitem__(self, index, value):
-        self._values[_plain(index)] = _plain(value)
+        if isinstance(value, np.ndarray):
+            _plain(value)
+
+        def change():
+            self._values[_plain(index)] = _plain(value)
+        _done(change, self)
 
     @property
     def __cuda_array_interface__(self):
@@ -154,7 +212,7 @@ def _operator(name, function):
             raise TypeError(f"{name} of an array on the device and a NumPy array of shape {other.shape}")
         if not isinstance(other, (ndarray, *_SCALARS)):
             return NotImplemented
-        return ndarray(function(self._values, _plain(other)))
+        return _made(lambda: function(self._values, _plain(other)))
     return apply
 
 
@@ -165,21 +223,28 @@ for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul"
     setattr(ndarray, f"__r{_bare}__", _operator(_name, lambda a, b, f=_function: f(b, a)))
 for _name in ("iadd", "isub", "imul", "itruediv", "iand", "ior", "ixor", "ilshift", "irshift"):
     def _in_place(self, other, _name=_name):
-        getattr(operator, _name)(self._values, _plain(other))
+        _plain(other)
+        _done(lambda: getattr(operator, _name)(self._values, _plain(other)), self)
         return self
     setattr(ndarray, f"__{_name}__", _in_place)
 for _name in ("neg", "pos", "abs", "invert"):
-    setattr(ndarray, f"__{_name}__", lambda self, _name=_name: ndarray(getattr(operator, _name)(self._values)))
+    setattr(ndarray, f"__{_name}__", lambda self, _name=_name: _made(lambda: getattr(operator, _name)(self._values)))
 for _name in ("sum", "mean", "var", "std", "max", "min", "any", "all", "argmax", "argmin", "argsort", "cumsum", "prod",
               "repeat", "reshape", "transpose", "astype", "copy", "ravel", "clip", "dot", "view", "fill", "squeeze"):
     def _method(self, *args, _name=_name, **keywords):
-        if "out" in keywords:
-            getattr(self._values, _name)(*_plain(args), **{k: _plain(v) for k, v in keywords.items()})
-            return keywords["out"]
-        found = getattr(self._values, _name)(*_plain(args), **keywords)
+        def compute():
+            plain = {k: _plain(v) for k, v in keywords.items()}
+            return getattr(self._values, _name)(*_plain(args), **plain)
+
+        if "out" in keywords or _name == "fill":
+            _done(compute, keywords.get("out", self))
+            return keywords.get("out")
+        found = compute()
         if found is self._values:
             return self
-        return _wrap(found, self if isinstance(found, np.ndarray) and found.base is not None else None)
+        if isinstance(found, np.ndarray) and np.may_share_memory(found, self._values) and found.size:
+            return ndarray(found, self)
+        return _made(compute)
     setattr(ndarray, _name, _method)
 ndarray.__module__ = "cupy"
 
@@ -200,9 +265,19 @@ SPECIAL = "erf gammaln digamma zeta".split()
 
 def _function_of(function):
     def apply(*args, **keywords):
-        found = function(*_plain(args), **{name: _plain(value) for name, value in keywords.items()})
+        def compute():
+            return function(*_plain(args), **{name: _plain(value) for name, value in keywords.items()})
+
         out = keywords.get("out")
-        return out if out is not None else _wrap(found)
+        if out is not None:
+            _done(compute, out)
+            return out
+        found = compute()
+        if not isinstance(found, np.ndarray | np.generic | tuple):
+            return found
+        shared = [a for a in args if isinstance(a, ndarray) and isinstance(found, np.ndarray)
+                  and np.may_share_memory(a._values, found)]
+        return ndarray(found, shared[0]) if shared and found.size else _made(compute)
     apply.__name__ = function.__name__
     return apply
 
@@ -228,9 +303,62 @@ class RawModule:
 
         def kernel(grid, block, args):
             assert all(isinstance(a, ndarray | np.generic) for a in args), "an argument that CUDA cannot take"
-            emulator.launch(self.code, self.options, name, int(grid[0]), int(block[0]), [_plain(a) for a in args],
-                            self.reverse)
+            _done(lambda: emulator.launch(self.code, self.options, name, int(grid[0]), int(block[0]),
+                                          [_plain(a) for a in args], self.reverse),
+                  *[a for a in args if isinstance(a, ndarray)])
         return kernel
+
+
+class Stream:
+    """A stream: everything happens at once anyway, but graphs are recorded on one that is not the default."""
+
+    def __init__(self, non_blocking=False):
+        self.non_blocking, self.outer = non_blocking, None
+
+    def __enter__(self):
+        self.outer, _state["stream"] = _state.get("stream"), self
+        return self
+
+    def __exit__(self, *error):
+        _state["stream"] = self.outer
+
+    def synchronize(self):
+        """Wait for what was launched."""
+        _wait("synchronize")
+
+    def record(self):
+        """An event."""
+        return "event"
+
+    def wait_event(self, event):
+        """Wait, on the device, for an event of another stream."""
+        assert event == "event"
+
+    def begin_capture(self):
+        """Record from here on."""
+        assert self.non_blocking and _state["graph"] is None and _state.get("stream") is self
+        _state["graph"] = Graph()
+
+    def end_capture(self):
+        """The recording."""
+        graph, _state["graph"] = _state["graph"], None
+        graph.end()
+        return graph
+
+
+class MemoryPool:
+    """A pool that hands out memory."""
+
+    def malloc(self, size):
+        """Never called: NumPy has the memory."""
+
+
+def _cuda():
+    cuda = types.ModuleType("cupy.cuda")
+    cuda.Stream, cuda.MemoryPool, default = Stream, MemoryPool, Stream()
+    cuda.get_current_stream = lambda: _state.get("stream") or default
+    cuda.using_allocator = lambda allocator: contextlib.nullcontext()
+    return cuda
 
 
 def _modules():
@@ -241,7 +369,9 @@ def _modules():
         setattr(cupy, name, getattr(np, name))
     cupy.ndarray, cupy.RawModule, cupy.asarray, cupy.array = ndarray, RawModule, _asarray, _asarray
     cupy.is_available = lambda: True
-    cupy.add = types.SimpleNamespace(at=lambda a, index, b: np.add.at(a._values, _plain(index), _plain(b)))
+    cupy.add = types.SimpleNamespace(at=lambda a, index, b: _done(
+        lambda: np.add.at(a._values, _plain(index), _plain(b)), a))
+    cupy.cuda = _cuda()
     cupy.linalg = types.ModuleType("cupy.linalg")
     for name in LINALG:
         setattr(cupy.linalg, name, _function_of(getattr(np.linalg, name)))
@@ -251,7 +381,7 @@ def _modules():
     linalg.solve_triangular = _function_of(scipy.linalg.solve_triangular)
     cupyx, package = types.ModuleType("cupyx"), types.ModuleType("cupyx.scipy")
     cupyx.scipy, package.special, package.linalg = package, special, linalg
-    return {"cupy": cupy, "cupy.linalg": cupy.linalg, "cupyx": cupyx, "cupyx.scipy": package,
+    return {"cupy": cupy, "cupy.cuda": cupy.cuda, "cupy.linalg": cupy.linalg, "cupyx": cupyx, "cupyx.scipy": package,
             "cupyx.scipy.special": special, "cupyx.scipy.linalg": linalg}
 
 
@@ -278,9 +408,11 @@ def installed():
         cuda.function.cache_clear()
 
 
-def real_names(cupy, special, linalg) -> list[str]:
+def real_names(cupy, special) -> list[str]:
     """The names that the stand-in has and a real CuPy lacks."""
     checks = [(cupy, [*FUNCTIONS, *PLAIN, "RawModule", "asarray", "is_available"]), (cupy.linalg, LINALG),
-              (special, SPECIAL), (linalg, ["solve_triangular"]),
-              (cupy.ndarray, [n for n in vars(ndarray) if not n.startswith("_")])]
+              (special, SPECIAL),
+              (cupy.ndarray, [n for n in vars(ndarray) if not n.startswith("_")]),
+              (cupy.cuda, ["Stream", "MemoryPool", "get_current_stream", "using_allocator"]),
+              (cupy.cuda.Stream, [n for n in vars(Stream) if not n.startswith("_")])]
     return [f"{where.__name__}.{name}" for where, names in checks for name in names if not hasattr(where, name)]
