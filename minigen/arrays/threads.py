@@ -2,7 +2,6 @@
 
 import ctypes
 import os
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -30,11 +29,6 @@ def set_threads(n: int) -> int | None:
     set_thread_count(n)
     for variable in _VARIABLES:
         os.environ[variable] = str(n)
-    numba = sys.modules.get("numba")
-    if numba is None:
-        os.environ["NUMBA_NUM_THREADS"] = str(n)
-    else:
-        numba.set_num_threads(min(n, numba.config.NUMBA_NUM_THREADS))
     reported = None
     for path in _openblas_libraries():
         set_number, get_number = _functions(path)

@@ -8,6 +8,7 @@ can be written to, each process compiles for itself.
 import functools
 import hashlib
 import os
+import sys
 import threading
 import types
 from pathlib import Path
@@ -101,3 +102,29 @@ def _source_hash() -> str:
     for path in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()[:16]
+
+
+def _locks():
+    """Ours, and numba's own if it is there: a fork waits for them, or its child would find them held for ever."""
+    found = [_lock]
+    if "numba" in sys.modules:
+        from numba.core.compiler_lock import global_compiler_lock
+
+        found.append(global_compiler_lock)
+    return found
+
+
+def _before_fork():
+    _held.append(_locks())
+    for lock in _held[-1]:
+        lock.acquire()
+
+
+def _after_fork():
+    for lock in reversed(_held.pop()):
+        lock.release()
+
+
+_held = []
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork)
