@@ -2,6 +2,7 @@
 
 import argparse
 import importlib.util
+import os
 import shutil
 import sys
 import time
@@ -36,6 +37,8 @@ def main(arguments=None) -> int:
         print(f"{'startup':28} import, first training step in a fresh process, installed size")
         return 0
     variants = _variants(options)
+    if hasattr(os, "getloadavg") and os.getloadavg()[0] > 0.5:
+        print(f"this machine is busy (load {os.getloadavg()[0]:.1f}): times will not be those of a quiet one")
     done = report.read(options.out)
     _measure_rates(done)
     rates, cpu = done["rates"], done["machine"]["cpu"]

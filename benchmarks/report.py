@@ -102,8 +102,7 @@ def chart(report, path):
     for place, (_, row) in enumerate(rows):
         value = ratio(row["results"], "eager")
         axes.barh(place, value - 1, left=1, height=0.62, color="#2a788e" if value >= 1 else "#d95f30")
-        axes.annotate(f"{value:.2f}", (value, place), (4 if value >= 1 else -4, 0), textcoords="offset points",
-                      va="center", ha="left" if value >= 1 else "right", fontsize=8)  # fmt: skip
+        axes.annotate(f"{value:.2f}", (1.01, place), xycoords=("axes fraction", "data"), va="center", fontsize=8)
         for variant, (mark, colour) in marks.items():
             other = ratio(row["results"], variant)
             if other:
@@ -112,14 +111,15 @@ def chart(report, path):
         if goal:
             axes.plot([goal, goal], [place - 0.42, place + 0.42], color="black", lw=1.4, zorder=3)
     for variant, (mark, colour) in marks.items():
-        axes.plot([], [], mark, color=colour, ms=5, label=f"against {NAMES[variant]}")
+        if any(ratio(row["results"], variant) for _, row in rows):
+            axes.plot([], [], mark, color=colour, ms=5, label=f"against {NAMES[variant]}")
     axes.plot([], [], color="black", lw=1.4, label="goal")
     axes.set_xscale("log", base=2)
     values = [ratio(row["results"], variant) or 1 for _, row in rows for variant in ("eager", *marks)]
     axes.set_xlim(min(0.6, min(values) / 1.5), max(values) * 1.5)
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axes.set_yticks(range(len(rows)), [key for key, _ in rows], family="monospace", fontsize=8)
-    axes.invert_yaxis()
+    axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.axvline(1, color="black", lw=0.8)
     axes.grid(axis="x", color="0.88")
     axes.set_axisbelow(True)
@@ -127,7 +127,7 @@ def chart(report, path):
     axes.tick_params(axis="y", length=0)
     axes.set_xlabel("PyTorch's time / minigen's time (right of 1: minigen is faster)")
     axes.set_title(f"minigen beside PyTorch eager with fused Adam, {report['machine']['cores']} cores", fontsize=10)
-    axes.legend(frameon=False, fontsize=8, loc="lower right")
+    figure.legend(frameon=False, fontsize=8, loc="outside lower right", ncols=3)
     figure.savefig(path, dpi=160)
 
 

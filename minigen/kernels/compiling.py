@@ -13,6 +13,8 @@ import threading
 import types
 from pathlib import Path
 
+from ..arrays.memory import keep_freed_memory
+
 # Everything but the assumption that there are no NaNs and infinities.
 FASTMATH = {"contract", "reassoc", "nsz", "arcp", "afn"}
 _lock = threading.RLock()
@@ -59,6 +61,7 @@ def loop(function=None, **options):
 def _compile(function, options):
     import numba
 
+    keep_freed_memory()  # one pass over a large new array takes twice as long when the system has to clear it first
     names = dict(function.__globals__)
     for name in function.__code__.co_names:
         if isinstance(names.get(name), Loop | Builtin):
