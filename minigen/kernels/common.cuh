@@ -46,3 +46,11 @@ __device__ inline Real larger(Real a, Real b) { return a > b || a != a ? a : b; 
 
 BLOCK_REDUCTION(block_sum, value + other, 0)
 BLOCK_REDUCTION(block_max, larger(value, other), -INFINITE)
+
+// The largest value of a row of n, and 0 where that is infinite: inf - inf would be NaN.
+__device__ inline Real shift_of(const Real *x, Index n) {
+    Real largest = -INFINITE;
+    FOR_EACH_IN_BLOCK(j, n) largest = larger(x[j], largest);
+    largest = block_max(largest);
+    return isinf(largest) ? (Real)0 : largest;
+}

@@ -38,14 +38,15 @@ def function(name: str, kernel: str, dtype: str, exact: bool = False):
     return cupy.RawModule(code=source(name), options=flags).get_function(kernel)
 
 
-def launch(name: str, kernel: str, dtype, n: int, *args, rows: bool = False, exact: bool = False) -> None:
-    """Run a kernel over `n` elements or, with `rows`, one block for each of `n` rows; nothing for n = 0."""
+def launch(name: str, kernel: str, dtype, n: int, *args, width: int = 0, exact: bool = False) -> None:
+    """Run a kernel over `n` elements or, with a `width`, one block for each of `n` rows so wide; nothing for n = 0."""
     if n == 0:
         return
     dtype = np.dtype(dtype)
-    blocks = n if rows else min(-(-n // THREADS), MOST_BLOCKS)
+    blocks = n if width else min(-(-n // THREADS), MOST_BLOCKS)
+    threads = min(THREADS, -(-width // 32) * 32) if width else THREADS
     arguments = tuple([_argument(value, dtype) for value in args])
-    function(name, kernel, dtype.name, exact)((blocks,), (THREADS,), arguments)
+    function(name, kernel, dtype.name, exact)((blocks,), (threads,), arguments)
 
 
 def _argument(value, dtype):

@@ -23,16 +23,20 @@ def version(name):
     return define
 
 
-def _elementwise(file, name, entry=None, outputs=1):
-    """The version for a kernel whose inputs and outputs have one shape and dtype; `entry` is its name in the source."""
+def _elementwise(file, name, entry=None, constants=0, outputs=1):
+    """The version for a kernel whose inputs and outputs have one shape and dtype, with `constants` numbers after them.
+
+    `entry` is its name in the source.
+    """
     @version(name)
-    def run(*inputs):
+    def run(*args):
+        inputs, numbers = args[: len(args) - constants], args[len(args) - constants :]
         x = inputs[0]
         if any(getattr(a, "shape", None) != x.shape for a in inputs) or not covered(*inputs):
             return NotImplemented
         inputs = contiguous(*inputs)
         found = tuple([array_module(x).empty(x.shape, x.dtype) for _ in range(outputs)])
-        launch(file, entry or name, x.dtype, x.size, *inputs, *found, x.size)
+        launch(file, entry or name, x.dtype, x.size, *inputs, *map(float, numbers), *found, x.size)
         return found if outputs > 1 else found[0]
 
 
@@ -40,6 +44,14 @@ for _name in ("tanh_vjp", "sigmoid", "sigmoid_vjp", "softplus", "softplus_vjp", 
     _elementwise("activations", _name)
 _elementwise("activations", "tanh", "tanh_forward")
 _elementwise("activations", "gate_vjp", outputs=2)
+for _name in ("gelu", "gelu_vjp", "silu", "silu_vjp"):
+    _elementwise("gelu", _name)
+for _name in ("relu", "relu_vjp"):
+    _elementwise("rectifiers", _name)
+for _name in ("leaky_relu", "leaky_relu_vjp", "elu", "elu_vjp"):
+    _elementwise("rectifiers", _name, constants=1)
+for _name in ("reparameterize", "reparameterize_vjp"):
+    _elementwise("normal", _name)
 
 
 def _shared_rows(x, logits):
@@ -55,7 +67,7 @@ def _(x, logits):
     x, logits = contiguous(x, logits)
     n = logits.shape[-1]
     out = array_module(logits).empty(logits.shape[:-1], logits.dtype)
-    launch("bernoulli", "bernoulli_log_prob", logits.dtype, logits.size // n, x, logits, out, n, x.size // n, rows=True)
+    launch("bernoulli", "bernoulli_log_prob", logits.dtype, logits.size // n, x, logits, out, n, x.size // n, width=n)
     return out
 
 
@@ -83,27 +95,101 @@ def _(x, axis=None, keepdims=False):
     (x,) = contiguous(x)
     n = x.shape[-1]
     out = array_module(x).empty((*x.shape[:-1], 1) if keepdims else x.shape[:-1], x.dtype)
-    launch("reductions", "logsumexp", x.dtype, x.size // n, x, out, n, rows=True)
+    launch("reductions", "logsumexp", x.dtype, x.size // n, x, out, n, width=n)
     return out
 
 
-@version("softmax")
-def _(x, axis=-1):
-    if not covered(x) or not _last(axis, x.ndim) or x.size == 0:
+def _row_by_row(name, inputs):
+    """The version for a kernel of `inputs` arrays and a result of one shape, which works along an axis, the last."""
+    @version(name)
+    def run(*args):
+        arrays, x, axis = args[:inputs], args[0], args[inputs] if len(args) > inputs else -1
+        if not covered(*arrays) or any(a.shape != x.shape for a in arrays) or not _last(axis, x.ndim) or x.size == 0:
+            return NotImplemented
+        out = array_module(x).empty(x.shape, x.dtype)
+        n = x.shape[-1]
+        launch("reductions", name, x.dtype, x.size // n, *contiguous(*arrays), out, n, width=n)
+        return out
+
+
+for _name, _inputs in (("softmax", 1), ("log_softmax", 1), ("softmax_vjp", 2), ("log_softmax_vjp", 2)):
+    _row_by_row(_name, _inputs)
+
+
+def _repeats(small, large):
+    """Whether `small` has the shape of `large` but for leading axes that it lacks."""
+    return small.ndim > 0 and small.shape == large.shape[large.ndim - small.ndim :]
+
+
+@version("normal_log_prob")
+def _(x, loc, log_scale):
+    if not covered(x, loc, log_scale) or not (_repeats(loc, x) and _repeats(log_scale, x)) or x.size == 0:
         return NotImplemented
-    (x,) = contiguous(x)
-    out = array_module(x).empty_like(x)
-    launch("reductions", "softmax", x.dtype, x.size // x.shape[-1], x, out, x.shape[-1], rows=True)
+    x, loc, log_scale = contiguous(x, loc, log_scale)
+    n, out = x.shape[-1], array_module(x).empty(x.shape[:-1], x.dtype)
+    launch("normal", "normal_log_prob", x.dtype, x.size // n, x, loc, log_scale, out, n, loc.size // n,
+           log_scale.size // n, width=n)
     return out
 
 
-@version("column_sum")
-def _(x):
-    if not covered(x) or x.ndim != 2:
+@version("normal_log_prob_vjp")
+def _(g, x, loc, log_scale):
+    if not covered(x, g, loc, log_scale) or not (_repeats(loc, x) and _repeats(log_scale, x)) or x.size == 0 or (
+            g.shape != x.shape[:-1]):
         return NotImplemented
-    (x,) = contiguous(x)
-    out = array_module(x).empty(x.shape[1], x.dtype)
-    launch("reductions", "column_sum", x.dtype, -(-x.shape[1] // 32), x, out, *x.shape, rows=True)
+    g, x, loc, log_scale = contiguous(g, x, loc, log_scale)
+    outs = tuple([array_module(x).empty(x.shape, x.dtype) for _ in range(3)])
+    launch("normal", "normal_log_prob_vjp", x.dtype, x.size, g, x, loc, log_scale, *outs, x.shape[-1], loc.size,
+           log_scale.size, x.size)
+    return outs
+
+
+@version("normal_kl")
+def _(loc, log_scale):
+    if not covered(loc, log_scale) or loc.shape != log_scale.shape or loc.ndim == 0 or loc.size == 0:
+        return NotImplemented
+    loc, log_scale = contiguous(loc, log_scale)
+    n, out = loc.shape[-1], array_module(loc).empty(loc.shape[:-1], loc.dtype)
+    launch("normal", "normal_kl", loc.dtype, loc.size // n, loc, log_scale, out, n, width=n)
+    return out
+
+
+@version("normal_kl_vjp")
+def _(g, loc, log_scale):
+    if not covered(loc, g, log_scale) or loc.shape != log_scale.shape or loc.ndim == 0 or g.shape != loc.shape[:-1]:
+        return NotImplemented
+    g, loc, log_scale = contiguous(g, loc, log_scale)
+    outs = tuple([array_module(loc).empty(loc.shape, loc.dtype) for _ in range(2)])
+    launch("normal", "normal_kl_vjp", loc.dtype, loc.size, g, loc, log_scale, *outs, loc.shape[-1], loc.size)
+    return outs
+
+
+def _fits(logits, index):
+    """Whether each index has a row of logits, or several leading axes of indices share the rows."""
+    extra = index.ndim - logits.ndim + 1
+    return covered(logits) and logits.size and index.size and extra >= 0 and index.shape[extra:] == logits.shape[:-1]
+
+
+@version("categorical_log_prob")
+def _(logits, index):
+    if not _fits(logits, index):
+        return NotImplemented
+    logits, index = contiguous(logits, index.astype(np.int64, copy=False))
+    n, out = logits.shape[-1], array_module(logits).empty(index.shape, logits.dtype)
+    launch("categorical", "categorical_log_prob", logits.dtype, index.size, logits, index, out, n, logits.size // n,
+           width=n)
+    return out
+
+
+@version("categorical_log_prob_vjp")
+def _(g, logits, index):
+    if not _fits(logits, index) or not covered(logits, g) or g.shape != index.shape:
+        return NotImplemented
+    g, logits, index = contiguous(g, logits, index.astype(np.int64, copy=False))
+    n = logits.shape[-1]
+    out = array_module(logits).empty((*index.shape, n), logits.dtype)
+    launch("categorical", "categorical_log_prob_vjp", logits.dtype, index.size, g, logits, index, out, n,
+           logits.size // n, width=n)
     return out
 
 
@@ -115,7 +201,7 @@ def _(x, gain, bias, eps):
     xp, n = array_module(x), x.shape[-1]
     out, normalised, scale = xp.empty_like(x), xp.empty_like(x), xp.empty((*x.shape[:-1], 1), x.dtype)
     launch("layer_norm", "layer_norm", x.dtype, x.size // n, x, gain, bias, float(eps), out, normalised, scale, n,
-           rows=True)
+           width=n)
     return out, normalised, scale
 
 
@@ -126,7 +212,7 @@ def _(g, gain, normalised, scale):
         return NotImplemented
     g, gain, normalised, scale = contiguous(g, gain, normalised, scale)
     out, n = array_module(g).empty_like(g), g.shape[-1]
-    launch("layer_norm", "layer_norm_vjp", g.dtype, g.size // n, g, gain, normalised, scale, out, n, rows=True)
+    launch("layer_norm", "layer_norm_vjp", g.dtype, g.size // n, g, gain, normalised, scale, out, n, width=n)
     return out
 
 
@@ -145,7 +231,7 @@ def _(values, index, shape):
     xp = array_module(values)
     if m * count <= SEARCH:
         out = xp.empty(shape, values.dtype)
-        launch("scatter", "scatter_rows", values.dtype, count, values, first, out, m, n, count, rows=True)
+        launch("scatter", "scatter_rows", values.dtype, count, values, first, out, m, n, count, width=n)
     else:
         out = xp.zeros(shape, values.dtype)
         launch("scatter", "scatter_rows_atomic", values.dtype, m * n, values, first, out, m, n, count)

@@ -40,10 +40,11 @@ def gradients(call, args, cotangents):
                                                                          strict=True)), inputs), seconds
 
 
+@pytest.mark.parametrize("place", ["stand-in", pytest.param("gpu", marks=pytest.mark.gpu)])
 @pytest.mark.parametrize("name", sorted(CASES))
-def test_op(name):
+def test_op(name, place):
     """Values and gradients of two orders are those of the CPU."""
-    with standin.installed() as device, np.errstate(all="ignore"):
+    with standin.cupy_or_stand_in(place) as device, np.errstate(all="ignore"):
         for seed in SEEDS:
             source = Source.seeded(seed)
             example = source.choice(CASES[name])(source)

@@ -94,7 +94,7 @@ def test_an_edited_helper_is_compiled_anew(tmp_path):
 
 @LINUX
 def test_no_more_threads_than_were_asked_for():
-    """Beside the main thread n - 1 of NumPy's BLAS, of SciPy's (which sleeps) and of the loops; no OpenMP, which spins."""
+    """Beside the main one n - 1 of NumPy's BLAS, of SciPy's (which sleeps) and of the loops; no OpenMP: that spins."""
     out = run("""
 from minigen.arrays import set_threads
 set_threads(1)

@@ -14,6 +14,7 @@ import sys
 import types
 
 import numpy as np
+import pytest
 import scipy.linalg
 import scipy.special
 
@@ -406,6 +407,19 @@ def installed():
         sys.modules.update({name: module for name, module in held.items() if module is not None})
         MODULES.pop(ndarray, None)
         cuda.function.cache_clear()
+
+
+@contextlib.contextmanager
+def cupy_or_stand_in(name):
+    """CuPy itself if `name` is "gpu" (the test is skipped where there is none), else the stand-in."""
+    if name != "gpu":
+        with installed() as cupy:
+            yield cupy
+        return
+    cupy = pytest.importorskip("cupy")
+    if not cupy.is_available():
+        pytest.skip("CuPy finds no GPU")
+    yield cupy
 
 
 def real_names(cupy, special) -> list[str]:

@@ -108,7 +108,7 @@ class VAE(Module):
         check_size("n", n)
         rng, weight = as_generator(rng), self.decoder.layers[0].weight
         with no_grad():
-            z = array_module(weight.data).asarray(rng.standard_normal((n, self.config.latent_dim), weight.dtype.name))
+            z = rng.standard_normal((n, self.config.latent_dim), weight.dtype, array_module(weight.data))
             x = self.decode(z).sample(rng)
         return raw(x).astype("uint8").reshape(n, *self.spec.shape)
 
