@@ -36,6 +36,12 @@ def ratio(results, variant):
     return theirs["median"] / ours["median"] if "median" in ours and "median" in theirs else None
 
 
+def disturbed(results, variant) -> bool:
+    """Whether the median of a side is far from its best time: something else was running."""
+    sides = [results[name] for name in ("minigen", variant) if "best" in results.get(name, {})]
+    return any(side["median"] > 1.5 * side["best"] for side in sides)
+
+
 def table(report) -> str:
     """The Markdown table of a report."""
     about, rates = report["machine"], report["rates"]
@@ -60,7 +66,7 @@ def table(report) -> str:
         notes += [f"- `{key}`, {NAMES[name]}: {found['error']}" for name, found in results.items() if "error" in found]
     lines += ["", "Ratios are PyTorch's time over minigen's, above 1 where minigen is faster, the goal in brackets "
               "where there is one; floor is the least time over minigen's; memory is the peak of each process, "
-              "minigen's and PyTorch's, in MB."]
+              "minigen's and PyTorch's, in MB. A ratio marked ~ was disturbed: a median was above 1.5 times the best."]
     return "\n".join([*lines, *([""] + notes if notes else [])]) + "\n"
 
 
@@ -69,7 +75,7 @@ def _ratio(results, goals, variant):
     if value is None:
         return ""
     goal = f" ({goals[variant]})" if variant in goals else ""
-    return f"{value:.2f}{goal}"
+    return f"{'~' if disturbed(results, variant) else ''}{value:.2f}{goal}"
 
 
 def _quantity(value, unit, per):
@@ -101,11 +107,12 @@ def chart(report, path):
     axes, marks = figure.add_subplot(), {"default": ("D", "#7a5195"), "compile": ("^", "#bc5090")}
     for place, (_, row) in enumerate(rows):
         value = ratio(row["results"], "eager")
-        axes.barh(place, value - 1, left=1, height=0.62, color="#2a788e" if value >= 1 else "#d95f30")
-        axes.annotate(f"{value:.2f}", (1.01, place), xycoords=("axes fraction", "data"), va="center", fontsize=8)
+        axes.barh(place, value - 1, left=1, height=0.62, color="#2a788e" if value >= 1 else "#d95f30",
+                  alpha=0.3 if disturbed(row["results"], "eager") else 1)  # fmt: skip
+        axes.annotate(_ratio(row["results"], {}, "eager"), (1.01, place), xycoords=("axes fraction", "data"), va="center", fontsize=8)
         for variant, (mark, colour) in marks.items():
             other = ratio(row["results"], variant)
-            if other:
+            if other and not disturbed(row["results"], variant):
                 axes.plot(other, place, mark, color=colour, ms=5, zorder=3)
         goal = row.get("goals", {}).get("eager")
         if goal:
@@ -114,6 +121,8 @@ def chart(report, path):
         if any(ratio(row["results"], variant) for _, row in rows):
             axes.plot([], [], mark, color=colour, ms=5, label=f"against {NAMES[variant]}")
     axes.plot([], [], color="black", lw=1.4, label="goal")
+    if any(disturbed(row["results"], "eager") for _, row in rows):
+        axes.barh([0], [0], color="#2a788e", alpha=0.3, label="disturbed by other work")
     axes.set_xscale("log", base=2)
     values = [ratio(row["results"], variant) or 1 for _, row in rows for variant in ("eager", *marks)]
     axes.set_xlim(min(0.6, min(values) / 1.5), max(values) * 1.5)

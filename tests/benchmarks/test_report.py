@@ -40,6 +40,13 @@ def test_table():
     assert "- `vae`, torch.compile: not done after 180 s" in lines
 
 
+def test_disturbed_rows_are_marked():
+    quiet, loud = {"median": 1.2, "best": 1.0}, {"median": 2.0, "best": 1.0}
+    assert not report.disturbed({"minigen": quiet, "eager": quiet}, "eager")
+    assert report.disturbed({"minigen": quiet, "eager": loud}, "eager")
+    assert report.disturbed({"minigen": loud, "eager": quiet}, "eager")
+
+
 def test_files(tmp_path, monkeypatch):
     monkeypatch.setattr(report, "machine", lambda: REPORT["machine"])
     assert report.read(tmp_path)["rows"] == {}
