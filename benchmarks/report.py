@@ -109,7 +109,8 @@ def chart(report, path):
         value = ratio(row["results"], "eager")
         axes.barh(place, value - 1, left=1, height=0.62, color="#2a788e" if value >= 1 else "#d95f30",
                   alpha=0.3 if disturbed(row["results"], "eager") else 1)  # fmt: skip
-        axes.annotate(_ratio(row["results"], {}, "eager"), (1.01, place), xycoords=("axes fraction", "data"), va="center", fontsize=8)
+        axes.annotate(_ratio(row["results"], {}, "eager"), (1.01, place), xycoords=("axes fraction", "data"),
+                      va="center", fontsize=8)  # fmt: skip
         for variant, (mark, colour) in marks.items():
             other = ratio(row["results"], variant)
             if other and not disturbed(row["results"], variant):
