@@ -19,40 +19,17 @@ import scipy.linalg
 import scipy.special
 
 from shim import emulator
+from shim.recording import STATE, Stream, cuda_module, waits
+from shim.recording import no_synchronisation as no_synchronisation
+from shim.recording import nothing as nothing
 
 _SCALARS = (bool, int, float, np.generic)
-_state = {"strict": 0, "graph": None}
-
-
-class Synchronised(AssertionError):
-    """The host would have waited for the device, or copied to or from it."""
-
-
-@contextlib.contextmanager
-def no_synchronisation():
-    """Within this context whatever waits for the device raises Synchronised."""
-    _state["strict"] += 1
-    try:
-        yield
-    finally:
-        _state["strict"] -= 1
-
-
-@contextlib.contextmanager
-def nothing():
-    """A context that changes nothing."""
-    yield
-
-
-def _wait(what):
-    if _state["strict"] or _state["graph"] is not None:
-        raise Synchronised(f"{what} waits for the device")
 
 
 def _made(compute, base=None):
     """What `compute()` gives, on the device; a graph that is being recorded computes it again at every replay."""
     result = _wrap(compute(), base)
-    graph = _state["graph"]
+    graph = STATE["graph"]
     if graph is not None:
         for i, part in enumerate(result if isinstance(result, tuple) else (result,)):
             if isinstance(part, ndarray):
@@ -62,42 +39,9 @@ def _made(compute, base=None):
 
 def _done(change, *targets):
     """Do what changes `targets` in place; a graph that is being recorded does it again at every replay."""
-    if _state["graph"] is not None:
-        _state["graph"].changed(change, targets)
+    if STATE["graph"] is not None:
+        STATE["graph"].changed(change, targets)
     change()
-
-
-class Graph:
-    """A recording of what was done to arrays, which can be done again: to the same arrays, wherever their values are.
-
-    Unlike a GPU the stand-in does what it records, to know shapes; `end` puts back what that has changed.
-    """
-
-    def __init__(self):
-        self.actions, self.held = [], []
-
-    def computed(self, result, compute):
-        """Record that an array is made."""
-        self.actions.append(lambda: np.copyto(result._values, compute()))
-        self.held.append((result._values, None))  # its memory belongs to the graph
-
-    def changed(self, change, targets):
-        """Record a change in place."""
-        self.actions.append(change)
-        self.held += [(a._values, a._values.copy()) for a in targets]
-
-    def end(self):
-        """Undo what the recording did."""
-        for values, copy in reversed(self.held):
-            if copy is not None:
-                values[...] = copy
-        self.held = [values for values, _ in self.held]
-
-    def launch(self, stream=None):
-        """Do it again."""
-        assert _state["graph"] is None
-        for action in self.actions:
-            action()
 
 
 class ndarray:  # named as CuPy's
@@ -126,33 +70,33 @@ class ndarray:  # named as CuPy's
 
     def get(self):
         """A copy on the host."""
-        _wait("get")
+        waits("get")
         return self._values.copy()
 
     def item(self):
         """The only element as a Python number."""
-        _wait("item")
+        waits("item")
         return self._values.item()
 
     def tolist(self):
         """The elements as nested lists."""
-        _wait("tolist")
+        waits("tolist")
         return self._values.tolist()
 
     def __bool__(self):
-        _wait("bool")
+        waits("bool")
         return bool(self._values)
 
     def __float__(self):
-        _wait("float")
+        waits("float")
         return float(self._values)
 
     def __int__(self):
-        _wait("int")
+        waits("int")
         return int(self._values)
 
     def __index__(self):
-        _wait("index")
+        waits("index")
         return operator.index(self._values)
 
     def __len__(self):
@@ -167,7 +111,7 @@ class ndarray:  # named as CuPy's
     def __getitem__(self, index):
         parts = index if isinstance(index, tuple) else (index,)
         if any(getattr(part, "dtype", np.dtype(int)).kind == "b" for part in parts):
-            _wait("a boolean index")
+            waits("a boolean index")
         found = self._values[_plain(index)]
         if isinstance(found, np.ndarray) and np.may_share_memory(found, self._values):
             return ndarray(found, self)
@@ -286,7 +230,7 @@ def _function_of(function):
 def _asarray(values, dtype=None, **keywords):
     if isinstance(values, ndarray):
         return values if dtype is None or values.dtype == dtype else values.astype(dtype)
-    _wait("asarray of what is on the host")
+    waits("asarray of what is on the host")
     return ndarray(np.array(values, dtype))
 
 
@@ -310,58 +254,6 @@ class RawModule:
         return kernel
 
 
-class Stream:
-    """A stream: everything happens at once anyway, but graphs are recorded on one that is not the default."""
-
-    def __init__(self, non_blocking=False):
-        self.non_blocking, self.outer = non_blocking, None
-
-    def __enter__(self):
-        self.outer, _state["stream"] = _state.get("stream"), self
-        return self
-
-    def __exit__(self, *error):
-        _state["stream"] = self.outer
-
-    def synchronize(self):
-        """Wait for what was launched."""
-        _wait("synchronize")
-
-    def record(self):
-        """An event."""
-        return "event"
-
-    def wait_event(self, event):
-        """Wait, on the device, for an event of another stream."""
-        assert event == "event"
-
-    def begin_capture(self):
-        """Record from here on."""
-        assert self.non_blocking and _state["graph"] is None and _state.get("stream") is self
-        _state["graph"] = Graph()
-
-    def end_capture(self):
-        """The recording."""
-        graph, _state["graph"] = _state["graph"], None
-        graph.end()
-        return graph
-
-
-class MemoryPool:
-    """A pool that hands out memory."""
-
-    def malloc(self, size):
-        """Never called: NumPy has the memory."""
-
-
-def _cuda():
-    cuda = types.ModuleType("cupy.cuda")
-    cuda.Stream, cuda.MemoryPool, default = Stream, MemoryPool, Stream()
-    cuda.get_current_stream = lambda: _state.get("stream") or default
-    cuda.using_allocator = lambda allocator: contextlib.nullcontext()
-    return cuda
-
-
 def _modules():
     cupy = types.ModuleType("cupy")
     for name in FUNCTIONS:
@@ -372,7 +264,7 @@ def _modules():
     cupy.is_available = lambda: True
     cupy.add = types.SimpleNamespace(at=lambda a, index, b: _done(
         lambda: np.add.at(a._values, _plain(index), _plain(b)), a))
-    cupy.cuda = _cuda()
+    cupy.cuda = cuda_module()
     cupy.linalg = types.ModuleType("cupy.linalg")
     for name in LINALG:
         setattr(cupy.linalg, name, _function_of(getattr(np.linalg, name)))
