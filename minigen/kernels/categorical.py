@@ -6,7 +6,7 @@ from ..arrays import array_module
 from .compiling import loop
 from .dispatch import kernel
 from .functions import exp, log
-from .reductions import log_softmax, row_shift, softmax
+from .reductions import difference, log_softmax, row_shift, softmax
 from .wrapping import by_rows, covered, rows
 
 
@@ -44,7 +44,7 @@ def _log_prob(start, stop, logits, index, out):
         shift = row_shift(v)
         for j in range(v.size):
             total += exp(v[j] - shift)
-        out[r] = (v[index[r]] - shift) - log(total)
+        out[r] = difference(v[index[r]], shift, log(total))
 
 
 @loop

@@ -70,6 +70,12 @@ def row_shift(row):
     return largest if abs(largest) < math.inf else row.dtype.type(0)
 
 
+@loop(fastmath=False)
+def difference(a, b, c):
+    """(a - b) - c in this order; with FASTMATH it becomes a - (b + c), which loses a small c."""
+    return (a - b) - c
+
+
 @loop
 def _logsumexp(start, stop, x, out):
     for r in range(start, stop):
@@ -89,7 +95,7 @@ def _log_softmax(start, stop, x, out):
             total += exp(v[j] - shift)
         logarithm = log(total)
         for j in range(v.size):
-            o[j] = (v[j] - shift) - logarithm
+            o[j] = difference(v[j], shift, logarithm)
 
 
 @loop(fastmath={"reassoc", "contract", "nsz", "afn"})  # no reciprocal: weights / total is exact where total is 1

@@ -100,6 +100,19 @@ def test_softmax_of_infinities_and_nan(dtype):
         check_kernel("categorical_log_prob_vjp", np.ones(len(x), dtype), x, index)
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("size", [1, 3, 7, 8, 33, 100])
+def test_large_logits_keep_small_logarithms(dtype, size):
+    x = np.linspace(-2, 0, size).astype(dtype)
+    x -= x[-1]
+    large = x + dtype(2**17 if dtype == np.float32 else 2**45)  # exact, so every result is that of rows near 0
+    x = large - large[-1]
+    for name, args in (("log_softmax", (-1,)), ("softmax", (-1,)), ("categorical_log_prob", (np.array(size // 2),))):
+        kernel = getattr(kernels, name)
+        expected = kernel.reference(x.astype(np.float64), *args)
+        np.testing.assert_allclose(kernel.fast(large, *args), expected, rtol=1e-6 if dtype == np.float32 else 1e-14)
+
+
 def test_other_axes_and_dtypes_run_as_array_code():
     (x,) = values(0, np.float32, (70, 80))
     for name in ("softmax", "log_softmax", "logsumexp"):
