@@ -23,15 +23,17 @@ from .autograd import (
     value_and_grad,
     vjp,
 )
-from .protocols import DataSpec
 
 __version__ = "0.1.0"
 
 _FOLDERS = ("arrays", "cli", "data", "distributions", "evaluation", "layers", "models", "optim", "plotting", "training")
-_ELSEWHERE = {"random": "arrays.random", "Generator": "arrays:Generator", "load": "training:load"}
+_ELSEWHERE = {
+    "DataSpec": "protocols:DataSpec", "Generator": "arrays:Generator", "load": "training:load",
+    "random": "arrays.random",
+}
 
 __all__ = [
-    "AnomalyError", "DataSpec", "GradientError", "GraphError", "Parameter", "Primitive", "Tensor", "check_grads",
+    "AnomalyError", "GradientError", "GraphError", "Parameter", "Primitive", "Tensor", "check_grads",
     "detect_anomaly", "grad", "hessian", "hvp", "jacobian", "jvp", "no_grad", "ops", "primitive", "stop_gradient",
     "value_and_grad", "vjp", *_FOLDERS, *_ELSEWHERE,
 ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -168,5 +167,7 @@ class FittedInClosedForm(Protocol):
 
 def nearest(name, valid: Iterable[str]) -> str:
     """The words that follow an unknown name in an error: the valid name that it resembles, or else all of them."""
+    import difflib  # only an error needs it
+
     close = difflib.get_close_matches(str(name), list(valid), n=1, cutoff=0.5)
     return f"; did you mean {close[0]!r}?" if close else f"; valid: {', '.join(sorted(valid))}"

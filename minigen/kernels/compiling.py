@@ -6,7 +6,6 @@ can be written to, each process compiles for itself.
 """
 
 import functools
-import hashlib
 import os
 import sys
 import threading
@@ -101,6 +100,8 @@ def cache_folder() -> Path | None:
 
 
 def _source_hash() -> str:
+    import hashlib  # here, since it takes longer to import than the rest of this file together
+
     digest = hashlib.sha256()
     for path in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(path.name.encode() + path.read_bytes())
