@@ -93,17 +93,19 @@ def sweep(output_edge, cotangent, targets, create_graph: bool, retain_graph: boo
     """Cotangents of the target edges, None where nothing arrives."""
     wanted = {node for node, _, _ in targets}
     plan, leading = _plan(output_edge, wanted)
-    anomaly, cotangents = modes.anomaly, {}
-    owned: set = set()  # nodes whose cotangent is a sum made here, which may be added to in place
+    anomaly, cotangents = modes.anomaly, {}  # by node, or for a second and further output by (node, index)
+    owned: set = set()  # where the cotangent is a sum made here, which may be added to in place: others may be shared
     if output_edge is not None and output_edge[0] in leading:
-        _add(cotangents, owned, output_edge, cotangent)
+        cotangents[_place(output_edge)] = cotangent
     for node, asked in reversed(plan):
-        g = cotangents.get(node) if node in wanted else cotangents.pop(node, None)
-        if g is None:
-            continue
         prim = node.primitive
+        g = cotangents.get(node) if node in wanted else cotangents.pop(node, None)
         if prim.several:
-            g = tuple(g) if len(node.outputs) > 1 else (g,)
+            g = (g, *[cotangents.get((node, k)) for k in range(1, len(node.outputs))])
+            if all(part is None for part in g):
+                continue
+        elif g is None:
+            continue
         try:
             if create_graph:
                 parts = _replay(node, g, asked) if prim.composite else prim.vjp(g, prim.restore(node), asked)
@@ -128,15 +130,23 @@ def sweep(output_edge, cotangent, targets, create_graph: bool, retain_graph: boo
                 part = sum_to(part, shape, prim.name)
             if part.dtype is not dtype and part.dtype != dtype:
                 part = part.astype(dtype)
-            if source in owned:
-                cotangents[source] += part
-            elif source in cotangents or len(source.outputs) > 1:
-                _add(cotangents, None if create_graph else owned, edge, part)
+            place = (source, index) if index else source
+            present = cotangents.get(place)
+            if present is None:
+                cotangents[place] = part
+            elif place in owned:
+                cotangents[place] += part
             else:
-                cotangents[source] = part
-        parts = part = None
-    results = [cotangents.get(node) for node, _, _ in targets]
-    return [g[edge[1]] if isinstance(g, list) else g for g, edge in zip(results, targets, strict=True)]
+                cotangents[place] = present + part
+                if not create_graph:
+                    owned.add(place)
+        parts = part = present = None
+    return [cotangents.get(_place(edge)) for edge in targets]
+
+
+def _place(edge):
+    """Where `sweep` keeps the cotangent of an edge."""
+    return (edge[0], edge[1]) if edge[1] else edge[0]
 
 
 def _plan(output_edge, wanted):
@@ -180,20 +190,6 @@ def _reachable(output_edge, oldest) -> list:
                     stack.append(source)
     found.sort(key=operator.attrgetter("number"))  # quick, since the walk meets them nearly in order
     return found
-
-
-def _add(cotangents, owned, edge, part):
-    """Add `part` to the cotangent of `edge`, as a new array, since either may be shared."""
-    node, index, _ = edge
-    if len(node.outputs) > 1:
-        slots = cotangents.setdefault(node, [None] * len(node.outputs))
-        slots[index] = part if slots[index] is None else slots[index] + part
-    elif node not in cotangents:
-        cotangents[node] = part
-    else:
-        cotangents[node] = cotangents[node] + part
-        if owned is not None:
-            owned.add(node)
 
 
 def _replay(node, g, asked):
