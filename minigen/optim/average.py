@@ -8,6 +8,7 @@ import numpy as np
 
 from .. import kernels
 from ..arrays import array_module, to_numpy
+from ..arrays.memory import zeros_apart
 from .buffer import as_part
 from .optimizer import check_state, counter, fraction
 
@@ -29,7 +30,8 @@ class ExponentialMovingAverage:
         for segment in self.part.segments:
             name = f"average.{segment.dtype}"
             if name not in self.state:
-                self.state[name] = array_module(segment.data).empty(self.part.sizes[segment.dtype], segment.dtype)
+                xp, size = array_module(segment.data), self.part.sizes[segment.dtype]
+                self.state[name] = zeros_apart(xp, size, segment.dtype, 2)
             self.state[name][segment.own] = segment.data
 
     def update(self, when=True) -> None:

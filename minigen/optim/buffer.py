@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..arrays import array_module
+from ..arrays.memory import zeros_apart
 from ..autograd import Parameter
 from ..autograd.tensor import raw
 
@@ -133,7 +134,7 @@ class ParameterBuffer(Part):
             sizes[parameter.dtype.name] = sizes.get(parameter.dtype.name, 0) + parameter.size
         xp = array_module(*(parameter.data for _, parameter in named))
         for dtype, size in sizes.items():
-            self.data[dtype], self.gradient[dtype] = xp.empty(size, dtype), xp.zeros(size, dtype)
+            self.data[dtype], self.gradient[dtype] = (zeros_apart(xp, size, dtype, place) for place in (0, 1))
         places, ends = [], dict.fromkeys(sizes, 0)
         for name, parameter in named:
             dtype, shape = parameter.dtype.name, parameter.shape

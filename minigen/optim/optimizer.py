@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from ..arrays import array_module, to_numpy
+from ..arrays.memory import zeros_apart
 from .buffer import as_part
 
 
@@ -26,8 +27,8 @@ class Optimizer:
         self.state = {}
         for segment in self.part.segments:
             xp, size = array_module(segment.data), self.part.sizes[segment.dtype]
-            for name in self.state_names:
-                self.state.setdefault(f"{name}.{segment.dtype}", xp.zeros(size, segment.dtype))
+            for place, name in enumerate(self.state_names, 2):  # after the buffer's parameters and gradients
+                self.state.setdefault(f"{name}.{segment.dtype}", zeros_apart(xp, size, segment.dtype, place))
 
     def step(self, gradients=None, learning_rate: float | None = None, scale=1.0) -> None:
         """Move the parameters once.

@@ -2,6 +2,7 @@
 
 import platform
 
+import numpy as np
 import pytest
 
 from minigen.arrays import memory
@@ -34,3 +35,12 @@ def test_the_same_pages_are_used_again(fresh_python):
 def test_elsewhere_nothing_happens(monkeypatch):
     monkeypatch.setattr(memory.ctypes, "CDLL", lambda name: object())
     assert memory.keep_freed_memory.__wrapped__() is False
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_large_arrays_begin_at_different_offsets_of_a_page(dtype):
+    arrays = [memory.zeros_apart(np, 1 << 20, dtype, place) for place in range(4)]
+    offsets = sorted(array.ctypes.data % 4096 for array in arrays)
+    assert all(later - sooner >= 128 for sooner, later in zip(offsets, offsets[1:], strict=False))
+    assert all(array.shape == (1 << 20,) and array.dtype == dtype and not array.any() for array in arrays)
+    assert all(array.flags.c_contiguous and array.flags.writeable for array in arrays)
