@@ -22,7 +22,7 @@ def main(arguments=None) -> int:
     parser.add_argument("--no-peer", action="store_true", help="time minigen alone")
     parser.add_argument("--no-compile", action="store_true", help="leave out torch.compile, which is slow to start")
     parser.add_argument("--out", type=Path, default=HERE / "results", metavar="DIR", help="folder of the results; rows "
-                        "measured before on this machine stay in them (default: benchmarks/results)")  # fmt: skip
+                        "measured before on this machine stay in them (default: benchmarks/results)")
     parser.add_argument("--readme", action="store_true", help="also put the table into benchmarks/README.md")
     options = parser.parse_args(arguments)
     if options.repeats < 2:
@@ -48,7 +48,7 @@ def main(arguments=None) -> int:
         done["rows"][row.key] = {
             "step": row.step, "unit": "ms", "per": row.per, "goals": row.goals, "flops": row.flops, "bytes": row.bytes,
             "results": results, "date": time.strftime("%Y-%m-%d"),
-        }  # fmt: skip
+        }
         _show(row.key, done["rows"][row.key])
     if not options.keys or "startup" in options.keys:
         for key, row in startup.measure(options.repeats, bool(variants)).items():

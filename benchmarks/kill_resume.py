@@ -71,7 +71,7 @@ def command(words, folder):
     """Start the minigen command."""
     environment = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
     return subprocess.Popen([sys.executable, "-m", "minigen", *words], cwd=folder, env=environment,
-                            stdout=subprocess.DEVNULL)  # fmt: skip
+                            stdout=subprocess.DEVNULL)
 
 
 def same(first, second):

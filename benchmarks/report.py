@@ -108,9 +108,9 @@ def chart(report, path):
     for place, (_, row) in enumerate(rows):
         value = ratio(row["results"], "eager")
         axes.barh(place, value - 1, left=1, height=0.62, color="#2a788e" if value >= 1 else "#d95f30",
-                  alpha=0.3 if disturbed(row["results"], "eager") else 1)  # fmt: skip
+                  alpha=0.3 if disturbed(row["results"], "eager") else 1)
         axes.annotate(_ratio(row["results"], {}, "eager"), (1.01, place), xycoords=("axes fraction", "data"),
-                      va="center", fontsize=8)  # fmt: skip
+                      va="center", fontsize=8)
         for variant, (mark, colour) in marks.items():
             other = ratio(row["results"], variant)
             if other and not disturbed(row["results"], variant):

@@ -150,7 +150,7 @@ ROWS = [
         arguments={"backward": False}, goals={"eager": 1.2}),
     Row("op_overhead/backward", "its gradient", "op_overhead", per=400,
         arguments={"backward": True}, goals={"eager": 2.0}),
-]  # fmt: skip
+]
 
 
 def select(keys) -> list[Row]:

@@ -29,7 +29,7 @@ class Side:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.worker", package, key, variant], stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, stderr=self.log, text=True, cwd=Path(__file__).resolve().parents[1],
-            env={**os.environ, "PYTHONWARNINGS": "ignore"}, start_new_session=True)  # fmt: skip
+            env={**os.environ, "PYTHONWARNINGS": "ignore"}, start_new_session=True)
         self.seconds, self.peak_bytes = [], 0
         try:
             self.about = self._answer()

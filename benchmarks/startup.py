@@ -13,7 +13,7 @@ from pathlib import Path
 CHECKOUT = Path(__file__).resolve().parents[1]
 IMPORT = "import time; start = time.perf_counter(); import {0}; print(time.perf_counter() - start)"
 STEP = ("import time; start = time.perf_counter(); from benchmarks.{0}.vae import build; build().step(); "
-        "print(time.perf_counter() - start)")  # fmt: skip
+        "print(time.perf_counter() - start)")
 MINIGEN = ("numpy", "numba", "scipy", "matplotlib", "tqdm")
 
 
@@ -34,7 +34,7 @@ def measure(repeats: int, peer: bool) -> dict:
         step = f"import and first vae step in a fresh process, {kind} kernel cache"
         rows[f"startup/first_step_{kind}"] = _row(step, "s", {"minigen": first[kind], "eager": first["eager"]})
     own = sum(path.stat().st_size for path in _package("minigen").rglob("*")
-              if path.is_file() and "__pycache__" not in path.parts)  # fmt: skip
+              if path.is_file() and "__pycache__" not in path.parts)
     sizes = {"startup/size": ("installed, without what it depends on", own, ()),
              "startup/size_with_dependencies": ("installed, with what it depends on", own, MINIGEN)}
     for key, (step, size, others) in sizes.items():

@@ -18,7 +18,7 @@ def build(size, kind, channels_in, channels_out, batch, extent, variant="eager")
     weight.requires_grad_()
     x, cotangent = (
         torch.from_numpy(inputs.normal(*shape, channels, seed=seed)).permute(0, 3, 1, 2).contiguous()
-        for channels, seed in ((channels_in, 1), (channels_out, 3)))  # fmt: skip
+        for channels, seed in ((channels_in, 1), (channels_out, 3)))
     x.requires_grad_()
     masked, last = kind != "dense", {}
 

@@ -21,9 +21,9 @@ LN2 = math.log(2)
 ATANH = {"float32": [2 / (2 * i + 3) for i in range(4)], "float64": [2 / (2 * i + 3) for i in range(10)]}
 # sin x = x + x (q SINE[0] + q^2 SINE[1] + ...), cos x = 1 + q COSINE[0] + ..., q = x^2 <= (pi / 4)^2
 SINE = {"float32": [(-1) ** i / math.factorial(2 * i + 1) for i in range(1, 5)],
-        "float64": [(-1) ** i / math.factorial(2 * i + 1) for i in range(1, 9)]}  # fmt: skip
+        "float64": [(-1) ** i / math.factorial(2 * i + 1) for i in range(1, 9)]}
 COSINE = {"float32": [(-1) ** i / math.factorial(2 * i) for i in range(1, 6)],
-          "float64": [(-1) ** i / math.factorial(2 * i) for i in range(1, 10)]}  # fmt: skip
+          "float64": [(-1) ** i / math.factorial(2 * i) for i in range(1, 10)]}
 # (integer type of the same width, bits of the mantissa, bits of sqrt(1/2), bits of a uniform number)
 LAYOUT = {"float32": ("int32", 23, 0x3F3504F3, 24), "float64": ("int64", 52, 0x3FE6A09E667F3BCD, 53)}
 

@@ -97,7 +97,7 @@ _ROWS = {  # of x, another such array, zeros and ones where x is positive, and n
     "normal_kl_vjp": lambda x, g, bits, normal: [normal(len(x)), x, g],
     "normal_log_prob_vjp": lambda x, g, bits, normal: [normal(len(x)), x, g, normal(*x.shape)],
     "polygamma": lambda x, g, bits, normal: [1, abs(x) + 0.1],
-}  # fmt: skip
+}
 _FLAT = {  # of parameters, gradients, another such array and a generator of integers
     "adam_update": lambda p, g, m, random: [p, g, m, m * m, 3, 1e-3, 0.9, 0.999, 1e-8],
     "average_update": lambda p, g, m, random: [p, g, 0.01],
@@ -106,7 +106,7 @@ _FLAT = {  # of parameters, gradients, another such array and a generator of int
     "scatter": lambda p, g, m, random: [
         g.reshape(-1, 64), random.integers(0, 256, len(g) // 64), (256, 64)],
     "sgd_update": lambda p, g, m, random: [p, g, m, 1e-3, 0.9],
-}  # fmt: skip
+}
 _CONVOLUTIONS = ("conv", "conv_transpose", "conv_vjp", "conv_weight")
 _MASKED = ("masked_matmul", "masked_weight")
 
@@ -123,7 +123,7 @@ def _convolution(name, batch, normal):
     w = normal(len(taps), channels, channels)
     met = sum(np.empty(extents)[reads[1:]].size for reads, _ in windows(taps, extents, 1))
     args = {"conv": [x, w, taps, 1], "conv_transpose": [y, w, taps, 1, extents], "conv_weight": [x, y, taps, 1],
-            "conv_vjp": [y, x, w, taps, 1]}[name]  # fmt: skip
+            "conv_vjp": [y, x, w, taps, 1]}[name]
     return args, 2 * batch * met * channels**2 * (2 if name == "conv_vjp" else 1)
 
 

@@ -15,9 +15,9 @@ from ..arrays import array_module, box_muller
 from ..arrays.philox import MASK64, MULTIPLIERS, WEYL
 from ..arrays.pool import run
 from ..arrays.random import RULES, Generator
-from .compiling import Builtin, loop
+from .compiling import loop
 from .dispatch import kernel
-from .functions import _bitcast, bits_to_float, float_to_bits
+from .functions import bits_to_double, bits_to_float, double_to_bits, float_to_bits
 
 BLOCKS = 256  # of four words each, in a chunk
 WORDS = 4 * BLOCKS
@@ -40,18 +40,6 @@ ATANH64, SINE64, COSINE64 = (tuple(terms["float64"]) for terms in (box_muller.AT
                                                                    box_muller.COSINE))
 
 exact = loop(fastmath=False, forceinline=True)
-
-
-@Builtin
-def bits_to_double():
-    """An int64 read as a float64."""
-    return _bitcast("float64", "int64")
-
-
-@Builtin
-def double_to_bits():
-    """A float64 read as its int64 bits."""
-    return _bitcast("int64", "float64")
 
 
 @loop(fastmath=False)

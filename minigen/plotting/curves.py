@@ -118,4 +118,4 @@ def _mark_best(axis, curves, higher_is_better, best, time, units):
     axis.plot(
         [times[at]], [values[at]], linestyle="none", marker="o", markersize=6.5, label=label,
         markerfacecolor="white", markeredgecolor=colour, markeredgewidth=1.7, zorder=5,
-    )  # fmt: skip
+    )

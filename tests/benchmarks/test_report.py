@@ -26,7 +26,7 @@ REPORT = {
         "startup/size": {"step": "size", "unit": "MB",
                          "results": {"minigen": {"median": 1.0}, "eager": {"median": 700}}},
     },
-}  # fmt: skip
+}
 
 
 def test_table():

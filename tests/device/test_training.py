@@ -128,7 +128,7 @@ def test_vae_step(device):
             with standin.no_synchronisation() if place == "cuda" and i else standin.nothing():
                 metrics = step(batch, Generator(7).fold_in(i))
         results.append((model.state_dict(), {k: np.asarray(v.get() if place == "cuda" else v)
-                                             for k, v in metrics.items()}))  # fmt: skip
+                                             for k, v in metrics.items()}))
     for ours, theirs in zip(*results, strict=True):
         assert list(ours) == list(theirs)
         for key, value in ours.items():

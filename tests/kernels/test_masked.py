@@ -40,7 +40,7 @@ def test_compiled_is_reference(rows, columns, leading, ordered, double):
 @pytest.mark.parametrize("mask", [
     staircase(200, 300), staircase(300, 200)[::-1, ::-1], staircase(200, 300)[::-1], np.zeros((200, 300), bool),
     np.ones((200, 300), bool), RANDOM.random((200, 300)) < 0.01,
-])  # fmt: skip
+])
 def test_in_threads(mask, monkeypatch):
     monkeypatch.setattr(masked, "FLOPS", 1)
     monkeypatch.setattr(pool, "thread_count", lambda: 3)

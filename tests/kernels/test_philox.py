@@ -15,7 +15,7 @@ from minigen.kernels.philox import fill_random
 from shim import emulator, standin
 
 KINDS = [("words", "uint32", 1), ("uniform", "float32", 1), ("uniform", "float64", 2), ("normal", "float32", 1),
-         ("normal", "float64", 2)]  # fmt: skip
+         ("normal", "float64", 2)]
 STREAM = (0x12345678, 0x9ABCDEF0, 3, 0xFFFFFFFF)
 
 
@@ -46,7 +46,7 @@ def test_any_number_of_threads(threads, monkeypatch):
     g = Generator(5)
     g.random(dtype=np.float32)
     for draw, again in zip(draws, [g.random(100_001, np.float32), g.standard_normal(70_001),
-                                   g.integers(0, 3 * 2**30, 50_000)], strict=True):  # fmt: skip
+                                   g.integers(0, 3 * 2**30, 50_000)], strict=True):
         np.testing.assert_array_equal(draw, again)
 
 

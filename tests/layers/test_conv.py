@@ -48,7 +48,7 @@ def dependence(layer, shape):
     lambda: MaskedConv2d(2, 3, 3, "B", 0, dtype="float64"),
     lambda: MaskedConv2d(2, 4, 3, "A", 0, colours=2, dtype="float64"),
     lambda: MaskedConv2d(4, 2, 3, "B", 0, colours=2, dtype="float64"),
-])  # fmt: skip
+])
 def test_images_are_a_dense_convolution_with_zeros_in_its_weight(make):
     layer, x = make(), RANDOM.standard_normal((2, 6, 7, make().inputs))
     layer.bias.assign(RANDOM.standard_normal(layer.outputs))

@@ -82,7 +82,7 @@ def test_formula_signs_in_names_are_text(tmp_path):
     ({"train": ([1, 2], [1])}, ValueError, r"metrics\['train'\]: .*\(2,\) and \(1,\)"),
     ({"train": ([[1]], [[1]])}, ValueError, r"metrics\['train'\]: .*one axis"),
     ({"train": ([1], ["high"])}, TypeError, r"metrics\['train'\]: expected numbers"),
-])  # fmt: skip
+])
 def test_bad_metrics_are_refused(metrics, error, message):
     with pytest.raises(error, match=message):
         learning_curves(metrics)

@@ -92,7 +92,7 @@ def test_vectors_without_a_rectangle_show_every_value_then_empty_cells(tmp_path)
 @pytest.mark.parametrize(
     ("pixels", "shape"), [(1, (1, 1)), (2, (1, 2)), (12, (3, 4)), (16, (4, 4)), (69, (8, 9)), (784, (28, 28)),
                           (7, (3, 3)), (180, (12, 15)), (112, (8, 14)), (163, (13, 13))]
-)  # fmt: skip
+)
 def test_rectangle(pixels, shape):
     assert rectangle(pixels) == shape
 
@@ -152,7 +152,7 @@ def test_traversal_labels_never_overlap_and_keep_the_middle():
     lambda title: image_grid(np.zeros((3, 2, 2)), title=title),
     lambda title: reconstructions(np.zeros((3, 20, 20)), np.zeros((3, 20, 20)), title=title),
     lambda title: latent_traversal(np.zeros((2, 3, 20, 20)), values=[-1.25, 0, 1.25], title=title),
-])  # fmt: skip
+])
 def test_all_text_is_inside_the_page(draw):
     figure = draw("A title that is a good deal wider than the few small images below it are together")
     width, height = figure.get_size_inches() * figure.dpi
@@ -173,7 +173,7 @@ def test_all_text_is_inside_the_page(draw):
     (np.full((1, 2, 2), np.nan), "images: .*NaN"),
     (np.full((1, 2, 2), np.inf), "images: .*infinite"),
     (np.zeros((1, 30_000, 2)), r"images: too .*20000"),
-])  # fmt: skip
+])
 def test_bad_images_are_refused(tmp_path, images, message):
     with pytest.raises(ValueError, match=message):
         image_grid(images, tmp_path / "a.png")
