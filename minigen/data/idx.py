@@ -8,10 +8,10 @@ import zlib
 import numpy as np
 
 from .errors import DataError, check_claim, opened
+from .stream import read_values
 
 _DTYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _MAX_AXES = 8
-_CHUNK = 2**20
 
 
 def read_idx(path) -> np.ndarray:
@@ -50,16 +50,9 @@ def _read_array(stream, file_size, packed, path):
         check_claim(path, expected, file_size)
     elif expected != file_size:
         raise DataError(f"{path}: shape {shape} of {dtype} needs {expected} bytes with its header, got {file_size}")
-    array = np.empty(count, dtype)
-    content = array.view(np.uint8)
-    done = 0
-    while done < content.size:
-        got = stream.readinto(content[done : done + _CHUNK])
-        if not got:
-            raise DataError(f"{path}: shape {shape} needs {content.size} bytes of data, got {done}")
-        done += got
+    array = read_values(stream, count, dtype, path)
     if stream.read(1):
-        raise DataError(f"{path}: the data go on after the {content.size} bytes that shape {shape} needs")
+        raise DataError(f"{path}: the data go on after the {array.nbytes} bytes that shape {shape} needs")
     # An extent of 0 beside huge ones is no claim on memory, but NumPy cannot make such a shape.
     if count == 0:
         raise DataError(f"{path}: expected data, got shape {shape}")

@@ -10,12 +10,12 @@ import zlib
 import numpy as np
 
 from .errors import MAX_BYTES, DataError, check_claim, opened
+from .stream import read_values
 
 _MAGIC = b"\x93NUMPY"
 _MAX_HEADER = 10_000
 _MAX_AXES = 8
 _DTYPE = re.compile(r"[<>|=]?(b1|[iu][1248]|f[248])")
-_CHUNK = 2**20
 # All that zipfile lets through from a damaged archive, besides its own error.
 _ZIP_ERRORS = (
     zipfile.BadZipFile,
@@ -82,16 +82,9 @@ def _read_array(stream, size, source):
     expected = header_size + count * dtype.itemsize
     if expected != size:
         raise DataError(f"{source}: shape {shape} of {dtype} needs {expected} bytes with its header, got {size}")
-    array = np.empty(count, dtype)
-    content = array.view(np.uint8)
-    done = 0
-    while done < content.size:
-        got = stream.readinto(content[done : done + _CHUNK])
-        if not got:
-            raise DataError(f"{source}: the data end after {done} of {content.size} bytes")
-        done += got
-    if dtype.kind == "b" and content.size and content.max() > 1:
-        raise DataError(f"{source}: expected booleans of 0 and 1, got byte {content.max()}")
+    array = read_values(stream, count, dtype, source)
+    if dtype.kind == "b" and count and (largest := array.view(np.uint8).max()) > 1:
+        raise DataError(f"{source}: expected booleans of 0 and 1, got byte {largest}")
     array = array.reshape(shape[::-1]).T if fortran else array.reshape(shape)
     return np.ascontiguousarray(array, dtype.newbyteorder("=")).reshape(shape)
 
