@@ -153,15 +153,18 @@ class TrainedByGradients(Protocol):
 
 @runtime_checkable
 class FittedInClosedForm(Protocol):
-    """A model fitted in closed form or by expectation-maximisation; scikit-learn's verbs."""
+    """A model fitted in closed form or by expectation-maximisation; scikit-learn's verbs.
 
-    def fit_steps(self, data, rng) -> Iterator[dict]:
-        """Yield metrics after every pass over the data."""
+    `observed` marks the values that are not missing (None: all); `labels` are classes, for models that learn them.
+    """
 
-    def fit(self, data, rng):
+    def fit_steps(self, data, rng, *, observed=None, labels=None) -> Iterator[dict]:
+        """Yield metrics after every pass over the data; the model is fitted once the iterator is exhausted."""
+
+    def fit(self, data, rng=0, *, observed=None, labels=None):
         """Run `fit_steps` to its end and return the model."""
 
-    def score_samples(self, x):
+    def score_samples(self, x, observed=None):
         """log p(x) in nats, shape `(batch,)`."""
 
 

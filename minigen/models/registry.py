@@ -7,6 +7,16 @@ from ..protocols import DataSpec, nearest
 
 # Family and key of each model, and where its class lives; a model is imported when it is asked for.
 _MODELS = {
+    "density": {
+        "gaussian": ("gaussian", "Gaussian"),
+        "gmm": ("gmm", "GaussianMixture"),
+        "kde": ("kde", "KernelDensity"),
+        "naive_bayes": ("naive_bayes", "NaiveBayes"),
+        "logistic_regression": ("logistic_regression", "LogisticRegression"),
+        "hmm": ("hmm", "HiddenMarkovModel"),
+        "ppca": ("ppca", "ProbabilisticPCA"),
+        "bernoulli_mixture": ("bernoulli_mixture", "BernoulliMixture"),
+    },
     "latent": {"vae": ("vae", "VAE")},
 }
 

@@ -1,0 +1,1 @@
+"""Shallow density models: fitted in closed form or by expectation-maximisation, with exact likelihoods."""
