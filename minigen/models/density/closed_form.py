@@ -1,4 +1,4 @@
-"""What the models that are fitted without gradients share: scikit-learn's verbs, information criteria, missing values."""
+"""What models fitted without gradients share: scikit-learn's verbs, information criteria, missing values."""
 
 import math
 from collections.abc import Iterator
@@ -127,4 +127,4 @@ def _check_range(rows, spec):
         top = 1 if kind == "binary" else level - 1
         if values.min() < 0 or values.max() > top or (rows.dtype.kind == "f" and (values != np.floor(values)).any()):
             where = f" in column {column}" if len(kinds) > 1 else ""
-            raise ValueError(f"x: expected integers 0 to {top}{where}, got values from {values.min()} to {values.max()}")
+            raise ValueError(f"x: expected integers 0 to {top}{where}, got {values.min()} to {values.max()}")
