@@ -17,6 +17,9 @@ _MODELS = {
         "ppca": ("ppca", "ProbabilisticPCA"),
         "bernoulli_mixture": ("bernoulli_mixture", "BernoulliMixture"),
     },
+    "autoregressive": {
+        "nade": ("nade", "NADE"),
+    },
     "latent": {"vae": ("vae", "VAE")},
 }
 

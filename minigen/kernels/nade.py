@@ -1,0 +1,262 @@
+"""The neural autoregressive density estimator's pass: conditionals of all variables from one running pre-activation.
+
+    a₁ = c,    h_d = sigmoid(a_d),    logits_d = h_d @ v_dᵀ + b_d,    a_{d+1} = a_d + table_d[x_d]
+
+costs O(D·H) for D variables and H hidden units, since a_{d+1} differs from a_d by one row (Larochelle and Murray, "The
+Neural Autoregressive Distribution Estimator", 2011, algorithm 1). `table` `(D, values, H)` has a row for each value of
+a variable; with one row fewer than values, value 0 adds nothing. Where x_d adds nothing h_{d+1} = h_d: the compiled
+versions compute hidden units only after a variable that did, which on binary images is one in ten.
+"""
+
+import numpy as np
+
+from ..arrays import array_module
+from ..arrays.pool import run
+from .activations import sigmoid
+from .compiling import loop
+from .dispatch import kernel
+from .functions import exp
+from .functions import sigmoid as logistic
+from .wrapping import covered
+
+BLOCK = 16  # examples whose hidden units stay in the cache together
+
+
+@kernel
+def nade_logits(table, c, v, b, x, levels):
+    """Logits `(batch, D, K)` of each variable given those before it.
+
+    x `(batch, D)` holds integers 0 … levels - 1, c `(H,)`, v `(D, K, H)`, b `(D, K)`.
+    """
+    xp = array_module(table)
+    a = xp.zeros((len(x), c.size), c.dtype) + c
+    logits = xp.empty((len(x), *b.shape), c.dtype)
+    for d in range(len(v)):
+        logits[:, d] = sigmoid(a) @ v[d].T + b[d]
+        a += _added(table[d], x[:, d], levels)
+    return logits
+
+
+@kernel
+def nade_logits_vjp(g, table, c, v, x, levels):
+    """Cotangents of table, c, v and b, from g `(batch, D, K)`."""
+    xp = array_module(table)
+    a = xp.zeros((len(x), c.size), c.dtype) + c
+    hidden = []
+    for d in range(len(v)):
+        hidden.append(sigmoid(a))
+        a += _added(table[d], x[:, d], levels)
+    g_table, g_v, g_a = xp.zeros(table.shape, c.dtype), xp.empty(v.shape, c.dtype), xp.zeros(a.shape, c.dtype)
+    for d in reversed(range(len(v))):
+        for row, value in enumerate(range(levels - table.shape[1], levels)):
+            g_table[d, row] = g_a[x[:, d] == value].sum(axis=0)
+        g_v[d] = g[:, d].T @ hidden[d]
+        g_a += (g[:, d] @ v[d]) * (hidden[d] * (1 - hidden[d]))
+    return g_table, g_a.sum(axis=0), g_v, g.sum(axis=0)
+
+
+@kernel
+def nade_draw(u, table, c, v, b, given, levels):
+    """Integers `(batch, D)` drawn one variable after the other, and the logits `(batch, D, K)` that they came from.
+
+    Values are drawn by inversion of the uniform numbers u `(batch, D)`. `given` has the shape of u: values that are
+    fixed, and -1 where one is to be drawn. With K = 1 the logit is that of value 1 of two, else K = levels.
+    """
+    xp = array_module(table)
+    a = xp.zeros((len(u), c.size), c.dtype) + c
+    x, logits = xp.empty(u.shape, np.int64), xp.empty((len(u), *b.shape), c.dtype)
+    for d in range(len(v)):
+        logits[:, d] = sigmoid(a) @ v[d].T + b[d]
+        x[:, d] = xp.where(given[:, d] >= 0, given[:, d], invert(u[:, d], logits[:, d]))
+        a += _added(table[d], x[:, d], levels)
+    return x, logits
+
+
+def invert(u, logits):
+    """The values `(batch,)` that uniform numbers u stand for: of two by one logit, else of K by logits `(batch, K)`."""
+    if logits.shape[1] == 1:
+        return u < sigmoid(logits[:, 0])
+    weights = array_module(logits).exp(logits - logits.max(axis=1, keepdims=True)).cumsum(axis=1)
+    return (weights[:, :-1] <= (u * weights[:, -1])[:, None]).sum(axis=1)
+
+
+def _added(rows, x, levels):
+    """The row of each value in x, zeros for a value 0 that has none."""
+    first = levels - len(rows)
+    added = rows[array_module(rows).maximum(x - first, 0)]
+    added[x < first] = 0
+    return added
+
+
+@loop
+def _logits(start, stop, table, c, v, b, x, first, out):
+    for block in range(start, stop, BLOCK):
+        n = min(BLOCK, stop - block)
+        a, h = np.empty((n, c.size), c.dtype), np.empty((n, c.size), c.dtype)
+        for r in range(n):
+            _restart(c, a[r], h[r])
+        for d in range(v.shape[0]):
+            for r in range(n):
+                _head(h[r], v[d], b[d], out[block + r, d])
+                if x[block + r, d] >= first:
+                    _step(table[d, x[block + r, d] - first], a[r], h[r])
+
+
+@loop
+def _restart(c, a, h):
+    for j in range(c.size):
+        a[j] = c[j]
+        h[j] = logistic(c[j])
+
+
+@loop
+def _step(row, a, h):
+    """a ← a + row and h = sigmoid(a)."""
+    for j in range(row.size):
+        a[j] += row[j]
+        h[j] = logistic(a[j])
+
+
+@loop
+def _head(h, v, b, logits):
+    """logits = v @ h + b."""
+    for k in range(b.size):
+        total, w = h.dtype.type(0), v[k]
+        for j in range(h.size):
+            total += h[j] * w[j]
+        logits[k] = total + b[k]
+
+
+@loop
+def _logits_vjp(start, stop, g, table, c, v, x, first, g_table, g_c, g_v):
+    """Hidden units start … stop of all four cotangents: nothing is shared between hidden units."""
+    size, variables = stop - start, v.shape[0]
+    for block in range(0, g.shape[0], BLOCK):
+        n = min(BLOCK, g.shape[0] - block)
+        steps = 1
+        for r in range(n):
+            for d in range(variables):
+                steps += x[block + r, d] >= first
+        # hidden units between two variables that add something, for one example after the other
+        states = np.empty((steps + n, size), c.dtype)
+        last = np.empty(n, np.int64)
+        a, g_h, g_a = np.empty(size, c.dtype), np.zeros((n, size), c.dtype), np.zeros((n, size), c.dtype)
+        position = 0
+        for r in range(n):
+            _restart(c[start:stop], a, states[position])
+            for d in range(variables):
+                value = x[block + r, d]
+                if value >= first:
+                    position += 1
+                    _follow(table[d, value - first, start:stop], a, states[position])
+            last[r] = position
+            position += 1
+        for d in range(variables - 1, -1, -1):
+            for r in range(n):
+                value = x[block + r, d]
+                if value >= first:
+                    _collect(states[last[r]], g_h[r], g_a[r])
+                    last[r] -= 1
+                    _add(g_a[r], g_table[d, value - first, start:stop])
+                for k in range(v.shape[1]):
+                    _outer(g[block + r, d, k], states[last[r]], v[d, k, start:stop], g_v[d, k, start:stop], g_h[r])
+        for r in range(n):
+            _collect(states[last[r]], g_h[r], g_a[r])
+            _add(g_a[r], g_c[start:stop])
+
+
+@loop
+def _follow(row, a, h):
+    for j in range(np.uint64(row.size)):
+        a[j] += row[j]
+        h[j] = logistic(a[j])
+
+
+@loop
+def _collect(h, g_h, g_a):
+    """g_a ← g_a + g_h·h·(1 - h), and g_h starts anew."""
+    for j in range(h.size):
+        g_a[j] += g_h[j] * (h[j] * (1 - h[j]))
+        g_h[j] = 0
+
+
+@loop
+def _add(row, out):
+    for j in range(row.size):
+        out[j] += row[j]
+
+
+@loop
+def _outer(g, h, v, g_v, g_h):
+    for j in range(h.size):
+        g_v[j] += g * h[j]
+        g_h[j] += g * v[j]
+
+
+@loop
+def _draw(start, stop, u, table, c, v, b, given, first, x, logits):
+    weights = np.empty(b.shape[1], c.dtype)
+    for block in range(start, stop, BLOCK):
+        n = min(BLOCK, stop - block)
+        a, h = np.empty((n, c.size), c.dtype), np.empty((n, c.size), c.dtype)
+        for r in range(n):
+            _restart(c, a[r], h[r])
+        for d in range(v.shape[0]):
+            for r in range(n):
+                value = given[block + r, d]
+                _head(h[r], v[d], b[d], logits[block + r, d])
+                if value < 0:
+                    value = pick(u[block + r, d], logits[block + r, d], weights)
+                x[block + r, d] = value
+                if value >= first:
+                    _step(table[d, value - first], a[r], h[r])
+
+
+@loop
+def pick(u, logits, weights):
+    """The value that the uniform number u stands for: of two if there is one logit, else one for each logit.
+
+    `weights`, as long as the logits, is room to work in.
+    """
+    if logits.size == 1:
+        return 1 if u < logistic(logits[0]) else 0
+    top, total = logits[0], logits.dtype.type(0)
+    for k in range(1, logits.size):
+        top = max(top, logits[k])
+    for k in range(logits.size):
+        total += exp(logits[k] - top)
+        weights[k] = total
+    for k in range(logits.size - 1):
+        if u * total < weights[k]:
+            return k
+    return logits.size - 1
+
+
+@nade_logits.compiled(above=1024)
+def _(table, c, v, b, x, levels):
+    if not covered(table, c, v, b):
+        return NotImplemented
+    out = np.empty((len(x), *b.shape), c.dtype)
+    arrays = [np.ascontiguousarray(array) for array in (table, c, v, b, x)]
+    run(_logits, len(x), 1, *arrays, levels - table.shape[1], out)
+    return out
+
+
+@nade_logits_vjp.compiled(above=1024, by=1)
+def _(g, table, c, v, x, levels):
+    if not covered(g, table, c, v):
+        return NotImplemented
+    arrays = [np.ascontiguousarray(array) for array in (g, table, c, v, x)]
+    g_table, g_c, g_v = np.zeros(table.shape, c.dtype), np.zeros(c.shape, c.dtype), np.zeros(v.shape, c.dtype)
+    run(_logits_vjp, c.size, 32, *arrays, levels - table.shape[1], g_table, g_c, g_v)
+    return g_table, g_c, g_v, g.sum(axis=0)
+
+
+@nade_draw.compiled(above=1, by=0)
+def _(u, table, c, v, b, given, levels):
+    if not covered(u, table, c, v, b):
+        return NotImplemented
+    x, logits = np.empty(u.shape, np.int64), np.empty((len(u), *b.shape), c.dtype)
+    arrays = [np.ascontiguousarray(array) for array in (u, table, c, v, b, given)]
+    run(_draw, len(u), 1, *arrays, levels - table.shape[1], x, logits)
+    return x, logits

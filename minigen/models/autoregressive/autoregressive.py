@@ -1,0 +1,86 @@
+"""What autoregressive models share: the chain rule, the loss, and sampling around values that are given."""
+
+import numpy as np
+
+from ...arrays import as_generator, to_numpy
+from ...autograd import no_grad
+from ...autograd.tensor import raw
+from ...layers import Module
+from ...protocols import Objective
+from ..settings import check_size
+
+
+class Autoregressive(Module):
+    """Base class of models p(x) = Π_d p(x_d | x_1 … x_{d-1}), for some order of the variables.
+
+    A subclass defines
+
+    - `log_prob(x, condition=None)`, exact, from one parallel pass,
+    - `conditionals(x, condition=None)`: what the parallel pass says of every variable given those before it, an array
+      of parameters (logits of a Bernoulli or categorical distribution, …) `(n, *spec.shape, parameters)`,
+    - `_draw(n, rng, condition, values, observed)`: the incremental pass, one variable after the other, which gives
+      the examples `(n, *spec.shape)` and the parameters of each conditional as `conditionals` lays them out,
+    - `order`: the places of the variables in an example read as one row, in the order in which they are drawn.
+    """
+
+    def objectives(self) -> list[Objective]:
+        """One: minus the log-likelihood, averaged over the batch."""
+        return [Objective("log_prob", self._loss, self.parameters())]
+
+    def score_samples(self, x, condition=None) -> np.ndarray:
+        """log p(x) in nats as a NumPy array `(n,)`."""
+        with no_grad():
+            return to_numpy(raw(self.log_prob(x, condition)))
+
+    def sample(self, n: int, rng, condition=None, given=None) -> np.ndarray:
+        """Draw `n` examples `(n, *spec.shape)`, the variables one after the other.
+
+        `given` is a pair (values, observed), each of the shape of one example or of all `n`: where `observed` is true
+        the value is taken from `values`, and what follows is drawn given it. Raises ValueError when some variable is
+        observed after one that is not, since the conditional would not be exact, and for values outside their range.
+        """
+        return self.draw(n, rng, condition, given)[0]
+
+    def draw(self, n: int, rng, condition=None, given=None):
+        """`sample`, and the parameters of each conditional that the sampler used, as `conditionals` has them."""
+        check_size("n", n)
+        values, observed = self._check_given(n, given)
+        with no_grad():
+            return self._draw(n, as_generator(rng), self._check_condition(n, condition), values, observed)
+
+    def _loss(self, batch, rng):
+        log_prob = self.log_prob(batch).mean()
+        return -log_prob, {"log_prob": log_prob}
+
+    def _check_condition(self, n, condition):
+        if condition is not None:
+            raise ValueError(f"{type(self).__name__}: it models p(x), not p(x | condition)")
+        return None
+
+    def _check_given(self, n, given):
+        """`(values, observed)` of shape `(n, *spec.shape)`, or a pair of None."""
+        if given is None:
+            return None, None
+        shape = (n, *self.spec.shape)
+        try:
+            values, observed = given
+            values, observed = np.broadcast_to(values, shape), np.broadcast_to(observed, shape)
+        except (TypeError, ValueError):
+            raise ValueError(f"given: expected a pair (values, observed) of shape {self.spec.shape} or {shape}") from None
+        if observed.dtype != bool:
+            raise TypeError(f"given: expected observed to be booleans, got {observed.dtype}")
+        in_order = observed.reshape(n, -1)[:, self._first_places()]
+        broken = np.argwhere(in_order[:, 1:] & ~in_order[:, :-1])
+        if len(broken):
+            row, place = (int(i) for i in broken[0])
+            raise ValueError(f"given: expected the observed variables to be the first ones in the model's order, got "
+                             f"variable {place + 2} of the order observed but not the one before it (sample {row})")
+        shown = values[observed]
+        if self.spec.kind != "continuous" and shown.size:
+            top = 1 if self.spec.kind == "binary" else self.spec.levels - 1
+            if not ((shown >= 0) & (shown <= top) & (shown == np.floor(shown))).all():
+                raise ValueError(f"given: expected integers 0 to {top}, got values from {shown.min()} to {shown.max()}")
+        return values, observed
+
+    def _first_places(self):
+        return np.asarray(raw(self.order))
