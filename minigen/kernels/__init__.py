@@ -25,10 +25,11 @@ from .updates import adam_update, average_update, global_norm, rmsprop_update, s
 
 __all__ = [
     "adam_update", "average_update", "bernoulli_log_prob", "bernoulli_log_prob_vjp", "categorical_log_prob",
-    "categorical_log_prob_vjp", "conv", "conv_transpose", "conv_vjp", "conv_weight", "elu", "elu_vjp", "erf", "gate",
-    "gate_vjp", "gelu", "gelu_vjp", "global_norm", "layer_norm", "layer_norm_vjp", "leaky_relu", "leaky_relu_vjp",
-    "lgamma", "log_softmax", "log_softmax_vjp", "logsumexp", "masked_matmul", "masked_weight", "nade_draw",
-    "nade_logits", "nade_logits_vjp", "normal_kl", "normal_kl_vjp", "normal_log_prob", "normal_log_prob_vjp", "polygamma", "relu", "relu_vjp", "reparameterize",
-    "reparameterize_vjp", "rmsprop_update", "scatter", "sgd_update", "sigmoid", "sigmoid_vjp", "silu", "silu_vjp",
-    "softmax", "softmax_vjp", "softplus", "softplus_vjp", "tanh", "tanh_vjp",
+    "categorical_log_prob_vjp", "conv", "conv_transpose", "conv_vjp", "conv_weight", "elu", "elu_vjp", "erf",
+    "gate", "gate_vjp", "gelu", "gelu_vjp", "global_norm", "layer_norm", "layer_norm_vjp", "leaky_relu",
+    "leaky_relu_vjp", "lgamma", "log_softmax", "log_softmax_vjp", "logsumexp", "masked_matmul", "masked_weight",
+    "nade_draw", "nade_logits", "nade_logits_vjp", "normal_kl", "normal_kl_vjp", "normal_log_prob",
+    "normal_log_prob_vjp", "polygamma", "relu", "relu_vjp", "reparameterize", "reparameterize_vjp",
+    "rmsprop_update", "scatter", "sgd_update", "sigmoid", "sigmoid_vjp", "silu", "silu_vjp", "softmax",
+    "softmax_vjp", "softplus", "softplus_vjp", "tanh", "tanh_vjp",
 ]

@@ -66,7 +66,8 @@ class Autoregressive(Module):
             values, observed = given
             values, observed = np.broadcast_to(values, shape), np.broadcast_to(observed, shape)
         except (TypeError, ValueError):
-            raise ValueError(f"given: expected a pair (values, observed) of shape {self.spec.shape} or {shape}") from None
+            raise ValueError(f"given: expected a pair (values, observed), each of shape {self.spec.shape} or "
+                             f"{shape}") from None
         if observed.dtype != bool:
             raise TypeError(f"given: expected observed to be booleans, got {observed.dtype}")
         in_order = observed.reshape(n, -1)[:, self._first_places()]
