@@ -1,7 +1,8 @@
 """Parameterised functions: modules, and the layers that models are made of."""
 
 from . import taps
-from .conv import CausalConv1d, Conv, Conv1d, Conv2d, MaskedConv2d
+from .colours import ColourConv, MaskedConv2d
+from .conv import CausalConv1d, Conv, Conv1d, Conv2d
 from .conv_transpose import ConvTranspose, ConvTranspose1d, ConvTranspose2d
 from .dropout import Dropout
 from .embedding import Embedding
@@ -13,7 +14,7 @@ from .mlp import MLP
 from .module import Buffer, Module
 
 __all__ = [
-    "MLP", "Buffer", "CausalConv1d", "Conv", "Conv1d", "Conv2d", "ConvTranspose", "ConvTranspose1d", "ConvTranspose2d",
-    "Dropout", "Embedding", "LayerNorm", "Linear", "MaskedConv2d", "MaskedLinear", "Module", "degree_mask",
+    "MLP", "Buffer", "CausalConv1d", "ColourConv", "Conv", "Conv1d", "Conv2d", "ConvTranspose", "ConvTranspose1d",
+    "ConvTranspose2d", "Dropout", "Embedding", "LayerNorm", "Linear", "MaskedConv2d", "MaskedLinear", "Module", "degree_mask",
     "glorot_normal", "glorot_uniform", "he_normal", "he_uniform", "orthogonal", "taps", "zeros",
 ]

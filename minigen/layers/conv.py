@@ -61,28 +61,6 @@ class Conv2d(Conv):
         super().__init__(inputs, outputs, offsets.box(size, 2, dilation), rng, **keywords)
 
 
-class MaskedConv2d(Conv):
-    """Convolution of images that sees only pixels before its own in raster order; kind "B" also sees its own.
-
-    Channels are `colours` groups of the same size, in order (red, green, blue): of its own pixel, kind "A" sees the
-    colours before its own, kind "B" also its own (van den Oord, Kalchbrenner and Kavukcuoglu, 2016, section 3.4).
-    Raises ValueError when the channels cannot be divided so. Other arguments and errors as for Conv.
-    """
-
-    def __init__(self, inputs: int, outputs: int, size: int, kind: str, rng, *, colours: int = 1, dilation: int = 1,
-                 **keywords):
-        colours, taps, mask = extent("MaskedConv2d colours", colours), offsets.masked(size, kind, 2, dilation), None
-        if colours > 1:
-            for name, n in (("inputs", inputs), ("outputs", outputs)):
-                if extent(f"MaskedConv2d {name}", n) % colours:
-                    raise ValueError(f"MaskedConv2d {name}: expected a multiple of the {colours} colours, got {n}")
-            taps = offsets.masked(size, "B", 2, dilation)
-            mask = np.ones((len(taps), inputs, outputs), bool)
-            before, own = (np.arange(n) // (n // colours) for n in (inputs, outputs))
-            mask[taps.index((0, 0))] = before[:, None] < own if kind == "A" else before[:, None] <= own
-        super().__init__(inputs, outputs, taps, rng, mask=mask, **keywords)
-
-
 class CausalConv1d(Conv):
     """Convolution of sequences with `size` taps in the past, `dilation` apart, the last at the present sample.
 

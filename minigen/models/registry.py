@@ -18,6 +18,7 @@ _MODELS = {
         "bernoulli_mixture": ("bernoulli_mixture", "BernoulliMixture"),
     },
     "autoregressive": {
+        "gated_pixel_cnn": ("gated_pixel_cnn", "GatedPixelCNN"),
         "nade": ("nade", "NADE"),
     },
     "latent": {"vae": ("vae", "VAE")},

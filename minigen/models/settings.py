@@ -22,6 +22,13 @@ def check_sizes(name: str, values) -> tuple[int, ...]:
     return tuple(check_size(name, value) for value in values)
 
 
+def check_odd(name: str, value) -> int:
+    """`value` as a positive odd integer, the size of a kernel with a centre, or ValueError."""
+    if check_size(name, value) % 2 == 0:
+        raise ValueError(f"{name}: expected an odd integer, got {value!r}")
+    return value
+
+
 def check_activation(name: str, value: str) -> str:
     """`value` if it names an activation function, or ValueError."""
     if value not in ACTIVATIONS:

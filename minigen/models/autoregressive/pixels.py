@@ -1,0 +1,97 @@
+"""What autoregressive image models share: the order of pixels and colours, scaling, and the output distributions.
+
+Pixels come in raster order and the channels of a pixel one after the other (red, green, blue). A network maps images
+to one logit (binary data) or `levels` logits (discrete data) for each channel of each pixel, each seeing only what
+comes before it.
+"""
+
+import numpy as np
+
+from ... import ops
+from ...arrays import array_module
+from ...autograd.tensor import raw
+from ...layers import Embedding
+from ...protocols import DataSpec
+from ..settings import check_batch
+from .autoregressive import Autoregressive
+
+
+class PixelModel(Autoregressive):
+    """Base class of image models with a Bernoulli or a softmax for each channel.
+
+    A subclass defines `network(x, context)`: x `(batch, height, width, channels)` scaled to [-1, 1], context `(batch,
+    context channels)` or None, to features `(batch, height, width, channels · outputs)`, in colour groups.
+    """
+
+    def _prepare(self, spec: DataSpec, key: str, smallest: int, channels: int):
+        """Note what the data are; ValueError for data that an image model with these settings cannot take."""
+        if spec.kind not in ("binary", "discrete"):
+            raise ValueError(f"{key}: it takes binary or discrete images, got {spec.kind} data")
+        if len(spec.shape) != 3:
+            raise ValueError(f"{key}: it takes images (height, width, channels), got examples of shape {spec.shape}")
+        if min(spec.shape[:2]) < smallest:
+            raise ValueError(f"{key}: expected images of at least {smallest} × {smallest} pixels, as its first kernel "
+                             f"has that size, got {spec.shape[0]} × {spec.shape[1]}")
+        condition = spec.condition
+        if condition is not None and (condition.kind != "discrete" or condition.dimensions != 1):
+            raise ValueError(f"{key}: it takes a class as condition (one discrete number), got {condition}")
+        self.spec, self.colours = spec, spec.shape[2]
+        if channels % self.colours:
+            raise ValueError(f"channels: expected a multiple of the {self.colours} colours, got {channels}")
+        self.levels = 2 if spec.kind == "binary" else spec.levels
+        self.outputs = 1 if self.levels == 2 else self.levels
+
+    def _embedding(self, channels, rng):
+        """One row of `channels` numbers for each class; None for an unconditional model."""
+        return None if self.spec.condition is None else Embedding(self.spec.condition.levels, channels, rng)
+
+    @property
+    def order(self):
+        """Raster order, colours fastest: an example as it is."""
+        return np.arange(self.spec.dimensions)
+
+    def log_prob(self, x, condition=None):
+        """log p(x) or log p(x | class) in nats, `(batch,)`."""
+        x = raw(check_batch(x, self.spec))
+        logits = self.conditionals(x, condition)
+        if self.outputs == 1:
+            dtype = logits.dtype
+            return ops.bernoulli_log_prob(x.reshape(len(x), -1).astype(dtype), logits.reshape(len(x), -1))
+        each = ops.categorical_log_prob(logits, x.astype(np.int64))
+        return each.reshape(len(x), -1).sum(axis=-1)
+
+    def conditionals(self, x, condition=None):
+        """Logits `(batch, height, width, colours, outputs)` of each channel given all before it."""
+        x = raw(check_batch(x, self.spec))
+        features = self.network(self._scaled(x), self._context(len(x), condition))
+        return ops.reshape(features, (*x.shape, self.outputs))
+
+    def network(self, x, context):
+        """Features `(batch, height, width, colours · outputs)` of scaled images."""
+        raise NotImplementedError(f"{type(self).__name__} defines no network")
+
+    def _scaled(self, x):
+        dtype = self.parameters()[0].dtype
+        return x.astype(dtype) * (2 / (self.levels - 1)) - 1
+
+    def _context(self, n, condition):
+        """The embedding of each class, `(batch, 1, 1, channels)`, or None."""
+        condition = self._check_condition(n, condition)
+        return None if condition is None else self.embedding(condition)[:, None, None, :]
+
+    def _check_condition(self, n, condition):
+        spec = self.spec.condition
+        if spec is None:
+            return super()._check_condition(n, condition)
+        if condition is None:
+            raise ValueError(f"condition: expected a class from 0 to {spec.levels - 1} for each example, got None")
+        given = array_module(raw(condition)).asarray(raw(condition))
+        condition = given.reshape(-1) if given.size == n else given
+        if condition.ndim == 0:
+            condition = array_module(condition).full(n, condition)
+        if condition.shape != (n,) or condition.dtype.kind not in "iu":
+            raise ValueError(f"condition: expected {n} integers, got {given.dtype} of shape {given.shape}")
+        if condition.min() < 0 or condition.max() >= spec.levels:
+            raise ValueError(f"condition: expected classes 0 to {spec.levels - 1}, got {condition.min()} to "
+                             f"{condition.max()}")
+        return condition.astype(np.int64)
