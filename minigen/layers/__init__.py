@@ -15,6 +15,6 @@ from .module import Buffer, Module
 
 __all__ = [
     "MLP", "Buffer", "CausalConv1d", "ColourConv", "Conv", "Conv1d", "Conv2d", "ConvTranspose", "ConvTranspose1d",
-    "ConvTranspose2d", "Dropout", "Embedding", "LayerNorm", "Linear", "MaskedConv2d", "MaskedLinear", "Module", "degree_mask",
-    "glorot_normal", "glorot_uniform", "he_normal", "he_uniform", "orthogonal", "taps", "zeros",
+    "ConvTranspose2d", "Dropout", "Embedding", "LayerNorm", "Linear", "MaskedConv2d", "MaskedLinear", "Module",
+    "degree_mask", "glorot_normal", "glorot_uniform", "he_normal", "he_uniform", "orthogonal", "taps", "zeros",
 ]

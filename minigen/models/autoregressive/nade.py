@@ -60,7 +60,7 @@ class NADE(Autoregressive):
 
     def __init__(self, spec: DataSpec, config: Config, *, rng):
         if spec.kind not in ("binary", "discrete"):
-            raise ValueError(f"nade: it takes binary or discrete data, got {spec.kind} data (rnade takes continuous ones)")
+            raise ValueError(f"nade: it takes binary or discrete data, got {spec.kind} data (rnade: continuous)")
         if spec.condition is not None:
             raise ValueError("nade: it models p(x), not p(x | condition)")
         rng, variables = as_generator(rng), spec.dimensions
