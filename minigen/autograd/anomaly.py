@@ -36,8 +36,8 @@ def detect_anomaly():
     In the forward pass it is raised at once, in a sweep it names the line that recorded the op. Every op is checked and
     traced, so this is slow.
     """
-    before = modes.recording, modes.anomaly
-    modes.set(modes.recording, True)
+    before = modes.recording, modes.anomaly, modes.observer
+    modes.set(modes.recording, True, modes.observer)
     try:
         yield
     finally:

@@ -116,6 +116,8 @@ class Primitive:
                 shapes = tuple([(y.shape, y.dtype) for y in outputs])
                 node = (TracedNode if modes.anomaly else Node)(self, edges, residuals, static, shapes)
             outputs = tuple([as_result(y, node and (node, k, 0)) for k, y in enumerate(outputs)])
+            if modes.observer is not None:
+                modes.observer(self, inputs, static, outputs)
         return outputs if self.several else outputs[0]
 
 

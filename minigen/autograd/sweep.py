@@ -22,8 +22,8 @@ class GraphError(RuntimeError):
 @contextlib.contextmanager
 def recording(on: bool):
     """Record ops, or do not, within this context and thread."""
-    before = modes.recording, modes.anomaly
-    modes.set(on, modes.anomaly)
+    before = modes.recording, modes.anomaly, modes.observer
+    modes.set(on, modes.anomaly, modes.observer)
     try:
         yield
     finally:

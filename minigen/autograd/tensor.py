@@ -17,14 +17,16 @@ _next_number = itertools.count().__next__
 class Modes(threading.local):
     """What this thread does with an op: `recording` builds the graph, `anomaly` checks every value.
 
-    `plain` is the usual state (recording, no anomaly check), the one flag that every op reads.
+    `observer` is None or is called with every op on Tensors. `plain` is the usual state (recording, no anomaly check,
+    nobody observing), the one flag that every op reads.
     """
 
-    recording, anomaly, plain = True, False, True
+    recording, anomaly, observer, plain = True, False, None, True
 
-    def set(self, recording: bool, anomaly: bool) -> None:
-        """Set both modes."""
-        self.recording, self.anomaly, self.plain = recording, anomaly, recording and not anomaly
+    def set(self, recording: bool, anomaly: bool, observer=None) -> None:
+        """Set all modes."""
+        self.recording, self.anomaly, self.observer = recording, anomaly, observer
+        self.plain = recording and not anomaly and observer is None
 
 
 modes = Modes()

@@ -15,8 +15,8 @@ from ..arrays.pool import run
 from .activations import sigmoid
 from .compiling import loop
 from .dispatch import kernel
-from .functions import exp
 from .functions import sigmoid as logistic
+from .heads import invert, pick
 from .wrapping import covered
 
 BLOCK = 16  # examples whose hidden units stay in the cache together
@@ -70,14 +70,6 @@ def nade_draw(u, table, c, v, b, given, levels):
         x[:, d] = xp.where(given[:, d] >= 0, given[:, d], invert(u[:, d], logits[:, d]))
         a += _added(table[d], x[:, d], levels)
     return x, logits
-
-
-def invert(u, logits):
-    """The values `(batch,)` that uniform numbers u stand for: of two by one logit, else of K by logits `(batch, K)`."""
-    if logits.shape[1] == 1:
-        return u < sigmoid(logits[:, 0])
-    weights = array_module(logits).exp(logits - logits.max(axis=1, keepdims=True)).cumsum(axis=1)
-    return (weights[:, :-1] <= (u * weights[:, -1])[:, None]).sum(axis=1)
 
 
 def _added(rows, x, levels):
@@ -210,26 +202,6 @@ def _draw(start, stop, u, table, c, v, b, given, first, x, logits):
                 x[block + r, d] = value
                 if value >= first:
                     _step(table[d, value - first], a[r], h[r])
-
-
-@loop
-def pick(u, logits, weights):
-    """The value that the uniform number u stands for: of two if there is one logit, else one for each logit.
-
-    `weights`, as long as the logits, is room to work in.
-    """
-    if logits.size == 1:
-        return 1 if u < logistic(logits[0]) else 0
-    top, total = logits[0], logits.dtype.type(0)
-    for k in range(1, logits.size):
-        top = max(top, logits[k])
-    for k in range(logits.size):
-        total += exp(logits[k] - top)
-        weights[k] = total
-    for k in range(logits.size - 1):
-        if u * total < weights[k]:
-            return k
-    return logits.size - 1
 
 
 @nade_logits.compiled(above=1024)

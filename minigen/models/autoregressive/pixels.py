@@ -10,10 +10,13 @@ import numpy as np
 from ... import ops
 from ...arrays import array_module
 from ...autograd.tensor import raw
+from ...kernels.heads import CATEGORICAL
+from ...kernels.incremental import run_program
 from ...layers import Embedding
 from ...protocols import DataSpec
 from ..settings import check_batch
 from .autoregressive import Autoregressive
+from .incremental import compile_program
 
 
 class PixelModel(Autoregressive):
@@ -69,6 +72,22 @@ class PixelModel(Autoregressive):
     def network(self, x, context):
         """Features `(batch, height, width, colours · outputs)` of scaled images."""
         raise NotImplementedError(f"{type(self).__name__} defines no network")
+
+    def _draw(self, n, rng, condition, values, observed):
+        height, width, colours = self.spec.shape
+        dtype, count = self.parameters()[0].dtype, self.spec.dimensions
+        steps = np.arange(count).reshape(height * width, colours)
+        outputs = [(k, k // colours, k % colours * self.outputs, self.outputs) for k in range(count)]
+        context = self._context(n, condition)
+        program = compile_program(lambda x: self.network(x, context), self.spec.shape, steps, outputs, dtype,
+                                  1 if context is None else n)
+        if values is None:
+            values, observed = np.zeros((n, count)), np.zeros((n, count), bool)
+        noise = rng.random((n, count, 1), dtype)
+        x, logits = run_program(noise, values.reshape(n, count, 1).astype(dtype), observed.reshape(n, count, 1), program,
+                                CATEGORICAL, self.outputs, 2 / (self.levels - 1), -1.0)
+        kind = np.uint8 if self.levels <= 256 else np.int64
+        return x.astype(kind).reshape(n, *self.spec.shape), logits.reshape(n, *self.spec.shape, self.outputs)
 
     def _scaled(self, x):
         dtype = self.parameters()[0].dtype

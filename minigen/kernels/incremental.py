@@ -1,0 +1,316 @@
+"""Runs a network a little at a time: each value as soon as what it depends on is known.
+
+A `Program` (made by `models/autoregressive/incremental.py`) is a network as a list of instructions on arrays of
+(position, channel), and an order of work. At each step everything that has become computable is computed: a range of
+channels, at a list of positions. Then a sampler draws the step's values from the network's outputs and writes them into
+its input. Every value is computed once, so drawing a whole example costs as much as one pass of the network.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..arrays.pool import run
+from .activations import sigmoid
+from .compiling import loop
+from .dispatch import kernel
+from .functions import expm1
+from .functions import sigmoid as logistic
+from .functions import tanh as hyperbolic
+from .heads import draw, draw_one
+
+# What an instruction does. Its row: code, output buffer, first output channel, input a: buffer, first channel; input b:
+# buffer, first channel; place of its weights; place of its table; taps; channels of a; channels of the weights' output.
+MATMUL, GATHER, RELU, TANH, SIGMOID, ELU, NEGATE, ADD, SUBTRACT, MULTIPLY, GATE = range(11)
+FIELDS = 12
+NARROW = 8  # outputs up to so many are inner products, of more the inputs are added up one after the other
+
+
+@dataclass(frozen=True)
+class Program:
+    """A network and the order of its work; integer arrays throughout, but for the weights and constants.
+
+    `instructions` (n, FIELDS) as above. `buffers` (n, 3): start (in numbers for each example), channels, and whether
+    there is a value for each position (1) or one for all (0). `runs` (n, 5): an instruction, its output channels from
+    and to, and the inputs from and to that these depend on. `entries` (n, 3): a run, and its positions from and to in
+    `positions`. Step k does the entries from `steps[k]` to `steps[k+1]`. `weights` holds for each MATMUL its bias and
+    its weight, as (taps, inputs, outputs) and as (taps, outputs, inputs); `tables` holds for each MATMUL the input
+    positions (position, tap), -1 where there is none, and for each GATHER the input channel of each output channel.
+    `constants` (buffer, array (1 or batch, positions, channels)) are there from the start. `inputs` and `outputs`
+    (n, 3) say for each step which buffer, position and channel its values go to, and its parameters come from; `size` is
+    how many numbers an example takes.
+    """
+
+    instructions: np.ndarray
+    buffers: np.ndarray
+    runs: np.ndarray
+    entries: np.ndarray
+    positions: np.ndarray
+    steps: np.ndarray
+    weights: np.ndarray
+    tables: np.ndarray
+    constants: list
+    inputs: np.ndarray
+    outputs: np.ndarray
+    size: int
+
+
+@kernel
+def run_program(noise, values, known, program, head, width, scale, shift):
+    """`(x, parameters)`: draw all values of a batch, one step after the other.
+
+    noise `(batch, steps, n)` is what a step draws its `m` values from by the head `head` (see `heads`), out of `width`
+    numbers of the network's output; `values` `(batch, steps, m)` are taken instead where `known` is true. The network
+    gets value·scale + shift. x is `(batch, steps, m)`, parameters `(batch, steps, width)`.
+    """
+    batch, steps, m = values.shape
+    buffers = [np.zeros((batch, _extent(program, i), channels), noise.dtype)
+               for i, (_, channels, _) in enumerate(program.buffers)]
+    for buffer, constant in program.constants:
+        buffers[buffer][...] = constant
+    x, parameters = np.empty(values.shape, noise.dtype), np.empty((batch, steps, width), noise.dtype)
+    for k in range(steps):
+        for r, start, stop in program.entries[program.steps[k]:program.steps[k + 1]]:
+            _compute(program, buffers, program.runs[r], program.positions[start:stop])
+        buffer, position, channel = program.outputs[k]
+        parameters[:, k] = buffers[buffer][:, position, channel:channel + width]
+        x[:, k] = np.where(known[:, k], values[:, k], draw(head, parameters[:, k], noise[:, k], m))
+        buffer, position, channel = program.inputs[k]
+        buffers[buffer][:, position, channel:channel + m] = x[:, k] * scale + shift
+    return x, parameters
+
+
+def _extent(program, buffer):
+    """How many positions a buffer has."""
+    ends = [*program.buffers[1:, 0], program.size]
+    start, channels, _ = program.buffers[buffer]
+    return (ends[buffer] - start) // channels
+
+
+def _compute(program, buffers, run_, positions):
+    """One run of channels at some positions."""
+    i, low, high, first, last = run_
+    code, out, out_at, a, a_at, b, b_at, weights, table, taps, inputs, outputs = program.instructions[i]
+    at = [positions if program.buffers[buffer, 2] else np.zeros_like(positions) for buffer in (a, b)]
+    if code == MATMUL:
+        sources = program.tables[table:].reshape(-1)[:(positions.max() + 1) * taps].reshape(-1, taps)[positions]
+        bias, end = program.weights[weights:weights + outputs], weights + outputs * (1 + taps * inputs)
+        w = program.weights[weights + outputs:end].reshape(taps, inputs, outputs)
+        x = np.where((sources >= 0)[..., None], buffers[a][:, sources, a_at:a_at + inputs], 0)
+        value = np.einsum("nptc,tcd->npd", x[..., first:last], w[:, first:last, low:high]) + bias[low:high]
+    elif code == GATHER:
+        value = buffers[a][:, at[0]][..., a_at + program.tables[table + low:table + high]]
+    else:
+        x = buffers[a][:, at[0], a_at + low:a_at + high]
+        y = buffers[b][:, at[1], b_at + low:b_at + high]
+        value = _FUNCTIONS[code](x, y)
+    buffers[out][:, positions, out_at + low:out_at + high] = value
+
+
+_FUNCTIONS = {
+    RELU: lambda x, y: np.maximum(x, 0), TANH: lambda x, y: np.tanh(x), SIGMOID: lambda x, y: sigmoid(x),
+    ELU: lambda x, y: np.where(x > 0, x, np.expm1(np.minimum(x, 0))), NEGATE: lambda x, y: -x,
+    ADD: lambda x, y: x + y, SUBTRACT: lambda x, y: x - y, MULTIPLY: lambda x, y: x * y,
+    GATE: lambda x, y: np.tanh(x) * sigmoid(y),
+}
+
+
+@loop
+def _run(start, stop, noise, values, known, instructions, buffers, runs, entries, positions, steps, weights, tables,
+         arena_size, constants, constant_buffers, constant_starts, inputs, outputs, head, scale, shift, x, parameters):
+    """Examples start … stop; their values lie in one array, of each buffer position after position, then examples."""
+    batch = stop - start
+    arena = np.zeros(arena_size * batch, noise.dtype)
+    for i in range(constant_buffers.shape[0]):
+        _fill(arena, buffers[constant_buffers[i, 0]], constants[constant_starts[i]:constant_starts[i + 1]],
+              constant_buffers[i, 1], start, batch)
+    scratch = np.empty(parameters.shape[2], noise.dtype)
+    for k in range(values.shape[1]):
+        for e in range(steps[k], steps[k + 1]):
+            run_ = runs[entries[e, 0]]
+            row, places = instructions[run_[0]], positions[entries[e, 1]:entries[e, 2]]
+            if row[0] == MATMUL:
+                _matmul(arena, batch, row, buffers, run_, places, weights, tables)
+            else:
+                _elementwise(arena, batch, row, buffers, run_, places, tables)
+        source, target = buffers[outputs[k, 0]], buffers[inputs[k, 0]]
+        for b in range(batch):
+            at = source[0] * batch + (outputs[k, 1] * batch + b) * source[1] + outputs[k, 2]
+            chosen, drawn = parameters[start + b, k], x[start + b, k]
+            for j in range(chosen.size):
+                chosen[j] = arena[at + j]
+            draw_one(head, chosen, noise[start + b, k], scratch, drawn)
+            at = target[0] * batch + (inputs[k, 1] * batch + b) * target[1] + inputs[k, 2]
+            for j in range(drawn.size):
+                if known[start + b, k, j]:
+                    drawn[j] = values[start + b, k, j]
+                arena[at + j] = drawn[j] * scale + shift
+
+
+@loop
+def _fill(arena, buffer, constant, examples, start, batch):
+    """Put a constant (examples, positions, channels) into its buffer; one example stands for all."""
+    count = constant.size // examples
+    channels = buffer[1]
+    for b in range(batch):
+        own = constant[(start + b if examples > 1 else 0) * count:]
+        for p in range(count // channels):
+            at = buffer[0] * batch + (p * batch + b) * channels
+            for c in range(channels):
+                arena[at + c] = own[p * channels + c]
+
+
+@loop
+def _matmul(arena, batch, row, buffers, run_, places, weights, tables):
+    """out[p] = bias + Σₜ a[table[p, t]] @ w[t], of the run's channels."""
+    low, high, first, last = run_[1], run_[2], run_[3], run_[4]
+    taps, inputs, outputs = row[9], row[10], row[11]
+    source, target = buffers[row[3]], buffers[row[1]]
+    bias, w = weights[row[7]:row[7] + outputs], weights[row[7] + outputs:]
+    turned = w[taps * inputs * outputs:]
+    width = high - low
+    for i in range(places.size):
+        p = places[i]
+        base = target[0] * batch + p * batch * target[1] + row[2] + low
+        for b in range(batch):
+            out = arena[base + b * target[1]:base + b * target[1] + width]
+            for j in range(out.size):
+                out[j] = bias[low + j]
+        for t in range(taps):
+            q = tables[row[8] + p * taps + t]
+            if q < 0:
+                continue
+            origin = source[0] * batch + q * batch * source[1] + row[4]
+            if width <= NARROW:
+                for j in range(width):
+                    begin = (t * outputs + low + j) * inputs
+                    column = turned[begin + first:begin + last]
+                    for b in range(batch):
+                        x = arena[origin + b * source[1] + first:origin + b * source[1] + last]
+                        arena[base + b * target[1] + j] += _dot(x, column)
+            else:
+                block = w[t * inputs * outputs:(t + 1) * inputs * outputs]
+                b = 0
+                while b + 4 <= batch:
+                    _four(arena, origin + b * source[1], source[1], base + b * target[1], target[1], block, first, last,
+                          outputs, low, width)
+                    b += 4
+                while b < batch:
+                    _one(arena, origin + b * source[1], base + b * target[1], block, first, last, outputs, low, width)
+                    b += 1
+
+
+@loop
+def _dot(x, w):
+    total = x.dtype.type(0)
+    for i in range(x.size):
+        total += x[i] * w[i]
+    return total
+
+
+@loop
+def _four(arena, x_at, x_step, out_at, out_step, w, first, last, outputs, low, width):
+    """Add x @ w for four examples, two inputs at a time: each number of w that is loaded serves four products."""
+    o0, o1 = arena[out_at:out_at + width], arena[out_at + out_step:out_at + out_step + width]
+    o2 = arena[out_at + 2 * out_step:out_at + 2 * out_step + width]
+    o3 = arena[out_at + 3 * out_step:out_at + 3 * out_step + width]
+    c = first
+    while c + 2 <= last:
+        at, i = c * outputs + low, x_at + c
+        w0, w1 = w[at:at + width], w[at + outputs:at + outputs + width]
+        a0, a1, a2, a3 = arena[i], arena[i + x_step], arena[i + 2 * x_step], arena[i + 3 * x_step]
+        b0, b1, b2, b3 = arena[i + 1], arena[i + 1 + x_step], arena[i + 1 + 2 * x_step], arena[i + 1 + 3 * x_step]
+        for j in range(w0.size):
+            u, v = w0[j], w1[j]
+            o0[j] += a0 * u + b0 * v
+            o1[j] += a1 * u + b1 * v
+            o2[j] += a2 * u + b2 * v
+            o3[j] += a3 * u + b3 * v
+        c += 2
+    if c < last:
+        w0, i = w[c * outputs + low:c * outputs + low + width], x_at + c
+        a0, a1, a2, a3 = arena[i], arena[i + x_step], arena[i + 2 * x_step], arena[i + 3 * x_step]
+        for j in range(w0.size):
+            u = w0[j]
+            o0[j] += a0 * u
+            o1[j] += a1 * u
+            o2[j] += a2 * u
+            o3[j] += a3 * u
+
+
+@loop
+def _one(arena, x_at, out_at, w, first, last, outputs, low, width):
+    """Add x @ w for one example."""
+    out = arena[out_at:out_at + width]
+    for c in range(first, last):
+        row, a = w[c * outputs + low:c * outputs + low + width], arena[x_at + c]
+        for j in range(row.size):
+            out[j] += a * row[j]
+
+
+@loop
+def _elementwise(arena, batch, row, buffers, run_, places, tables):
+    code, low, width = row[0], run_[1], run_[2] - run_[1]
+    target, a, b = buffers[row[1]], buffers[row[3]], buffers[row[5]]
+    for i in range(places.size):
+        p = places[i]
+        for n in range(batch):
+            at = target[0] * batch + (p * batch + n) * target[1] + row[2] + low
+            out = arena[at:at + width]
+            at = a[0] * batch + (p * a[2] * batch + n) * a[1] + row[4]
+            if code == GATHER:
+                channels = tables[row[8] + low:row[8] + low + width]
+                for j in range(out.size):
+                    out[j] = arena[at + channels[j]]
+                continue
+            x = arena[at + low:at + low + width]
+            at = b[0] * batch + (p * b[2] * batch + n) * b[1] + row[6] + low
+            _apply(code, out, x, arena[at:at + width])
+
+
+@loop
+def _apply(code, out, x, y):
+    zero = x.dtype.type(0)
+    if code == RELU:
+        for j in range(out.size):
+            out[j] = x[j] if x[j] > zero else zero
+    elif code == TANH:
+        for j in range(out.size):
+            out[j] = hyperbolic(x[j])
+    elif code == SIGMOID:
+        for j in range(out.size):
+            out[j] = logistic(x[j])
+    elif code == ELU:
+        for j in range(out.size):
+            out[j] = x[j] if x[j] > zero else expm1(x[j])
+    elif code == NEGATE:
+        for j in range(out.size):
+            out[j] = -x[j]
+    elif code == ADD:
+        for j in range(out.size):
+            out[j] = x[j] + y[j]
+    elif code == SUBTRACT:
+        for j in range(out.size):
+            out[j] = x[j] - y[j]
+    elif code == MULTIPLY:
+        for j in range(out.size):
+            out[j] = x[j] * y[j]
+    else:
+        for j in range(out.size):
+            out[j] = hyperbolic(x[j]) * logistic(y[j])
+
+
+@run_program.compiled(above=1)
+def _(noise, values, known, program, head, width, scale, shift):
+    batch, steps, m = values.shape
+    dtype = noise.dtype
+    x, parameters = np.empty(values.shape, dtype), np.empty((batch, steps, width), dtype)
+    arrays = [constant.astype(dtype, copy=False) for _, constant in program.constants]
+    filled = np.array([[buffer, len(constant)] for buffer, constant in program.constants], np.int64).reshape(-1, 2)
+    starts = np.cumsum([0, *(constant.size for constant in arrays)])
+    flat = np.concatenate([np.zeros(0, dtype), *(constant.reshape(-1) for constant in arrays)])
+    run(_run, batch, 1, np.ascontiguousarray(noise), np.ascontiguousarray(values, dtype), np.ascontiguousarray(known),
+        program.instructions, program.buffers, program.runs, program.entries, program.positions, program.steps,
+        program.weights, program.tables, program.size, flat, filled, starts, program.inputs, program.outputs, head,
+        dtype.type(scale), dtype.type(shift), x, parameters)
+    return x, parameters

@@ -1,0 +1,306 @@
+"""From a network's parallel pass to an incremental one, by watching it run once.
+
+An autoregressive network computes all conditionals of given data in parallel. A sampler needs them one after the other,
+each with what has been drawn so far; running the network anew for each repeats almost all of its work. But each
+number inside the network depends on certain inputs only, and can be computed for good as soon as they are drawn.
+
+`compile_program` runs the network once under `observe`, writes down the ops on values that depend on its input, and
+works out when each of their numbers becomes known: an input at the step that draws it, any other number at the latest
+step among those that it depends on. Sorted by these steps the ops are a `kernels.incremental.Program`. That an output
+is known before its own input is drawn is checked on the way, so that a network that is not autoregressive is refused.
+"""
+
+import numpy as np
+
+from ...arrays import to_numpy
+from ...autograd import Tensor, no_grad
+from ...autograd.observe import observe
+from ...autograd.tensor import raw
+from ...kernels import incremental as codes
+from ...kernels.convolution import windows
+from ...kernels.incremental import FIELDS, Program
+
+NEVER = -1  # the step of what depends on no input: before the first
+
+_UNARY = {"relu": codes.RELU, "tanh": codes.TANH, "sigmoid": codes.SIGMOID, "elu": codes.ELU, "negative": codes.NEGATE}
+_BINARY = {"add": codes.ADD, "subtract": codes.SUBTRACT, "multiply": codes.MULTIPLY, "gate": codes.GATE}
+
+
+class _Value:
+    """A tensor that depends on the input: channels `at` … `at + channels` of a buffer, and the step of each number."""
+
+    def __init__(self, buffer, at, space, steps):
+        self.buffer, self.at, self.space, self.steps = buffer, at, space, steps  # steps: (positions, channels)
+
+    channels = property(lambda self: self.steps.shape[1])
+
+
+def compile_program(network, shape, steps, outputs, dtype, batch=1):
+    """The Program of `network`, a function of a Tensor `(batch, *space, channels)`.
+
+    `shape` is (*space, channels) of the input. `steps` `(positions, channels)` says when each input is drawn, counted
+    from 0. `outputs` has a row (step, position, channel, width) for each step: where its parameters begin in the
+    network's output, and how many there are. The network runs on `batch` examples of zeros; what it computes without
+    its input (from a condition, say) may differ between examples.
+
+    Raises ValueError if an output depends on inputs drawn at its own step or later, and TypeError for an op that has no
+    incremental form.
+    """
+    trace = _Trace(dtype)
+    x = Tensor(np.zeros((batch, *shape), dtype))
+    trace.place(x, _Value(trace.buffer(*steps.shape), 0, shape[:-1], steps))
+    with no_grad(), observe(trace.record):
+        y = network(x)
+    if id(y) not in trace.values:
+        raise ValueError("network: its output does not depend on its input")
+    result = trace.values[id(y)]
+    for step, position, channel, width in outputs:
+        latest = result.steps[position, channel:channel + width].max()
+        if latest >= step:
+            raise ValueError(f"network: the output that step {step} needs depends on what is drawn at step {latest}: it "
+                             "is not autoregressive in this order")
+    return trace.program(steps, result, outputs)
+
+
+class _Trace:
+    """What is written down while the network runs."""
+
+    def __init__(self, dtype):
+        self.dtype, self.values, self.folded, self.kept = dtype, {}, set(), []
+        self.instructions, self.results, self.reach = [], [], []  # one row, one _Value, one (inputs that matter) each
+        self.buffers, self.constants, self.size = [], [], 0
+        self.weights, self.tables, self.weight_count, self.table_count = [], [], 0, 0
+
+    def buffer(self, positions, channels):
+        """The number of a new buffer."""
+        self.buffers.append((self.size, channels, int(positions > 1)))
+        self.size += positions * channels
+        return len(self.buffers) - 1
+
+    def place(self, tensor, value):
+        self.values[id(tensor)] = value
+        self.kept.append(tensor)  # an id stands for its object only while that lives
+
+    def record(self, primitive, inputs, static, outputs):
+        """Write down one op, unless it does not depend on the input."""
+        if not any(id(x) in self.values for x in inputs):
+            return
+        name = primitive.name
+        if any(id(x) in self.folded for x in inputs):  # its value is no longer kept
+            raise TypeError(f"network: op {name} uses a product that also has a bias added to it")
+        if name in ("conv", "conv_transpose", "matmul", "masked_matmul"):
+            self.place(outputs[0], self.product(name, inputs, static, outputs[0].shape))
+        elif name == "split":
+            self.split(inputs[0], static, outputs)
+        elif name == "concatenate" and static["axis"] in (-1, outputs[0].ndim - 1):
+            self.place(outputs[0], self.concatenate(inputs))
+        elif name == "getitem" and _channel_index(static["index"], outputs[0].ndim) is not None:
+            self.place(outputs[0], self.gather(inputs[0], _channel_index(static["index"], outputs[0].ndim)))
+        elif name in _UNARY:
+            a = self.values[id(inputs[0])]
+            self.place(outputs[0], self.emit(_UNARY[name], a.space, a.steps, a))
+        elif name in _BINARY:
+            self.place(outputs[0], self.binary(name, inputs, outputs[0].shape))
+        else:
+            raise TypeError(f"network: op {name} has no incremental form")
+
+    def emit(self, code, space, steps, a, b=None, weights=0, table=0, taps=0, inputs=0, outputs=0, reach=None):
+        """Add an instruction with a buffer of its own for what it makes."""
+        b = a if b is None else b
+        made = _Value(self.buffer(*steps.shape), 0, space, steps)
+        self.instructions.append((code, made.buffer, 0, a.buffer, a.at, b.buffer, b.at, weights, table, taps, inputs,
+                                  outputs))
+        self.results.append(made)
+        self.reach.append(reach)
+        return made
+
+    def binary(self, name, inputs, shape):
+        """A function of two arrays; a bias that is added to a product becomes part of it."""
+        a, b = (self.values.get(id(x)) for x in inputs)
+        if name == "add" and (a is None or b is None):
+            value, other = (a, inputs[1]) if b is None else (b, inputs[0])
+            if self.instructions and self.results[-1] is value and self.instructions[-1][0] == codes.MATMUL:
+                bias = np.asarray(to_numpy(raw(other)), self.dtype)
+                if bias.size in (1, value.channels) and bias.shape[-1:] in ((), (1,), (value.channels,)):
+                    self.weights[-3] = self.weights[-3] + bias.reshape(-1)
+                    self.folded.add(id(inputs[0] if b is None else inputs[1]))
+                    return value
+        space = (a or b).space
+        if any(x is not None and (x.channels != shape[-1] or x.space != shape[1:-1]) for x in (a, b)):
+            raise TypeError(f"network: op {name} on values of different shapes has no incremental form")
+        operands = [x if x is not None else self.constant(y, shape) for x, y in zip((a, b), inputs, strict=True)]
+        steps = np.maximum(*[np.broadcast_to(x.steps, (int(np.prod(space)), shape[-1])) for x in operands])
+        return self.emit(_BINARY[name], space, steps, *operands)
+
+    def constant(self, x, shape):
+        """A buffer that holds an array which broadcasts to `shape`, one position if all are the same."""
+        x = np.asarray(to_numpy(raw(x)), self.dtype)
+        x = x.reshape((1,) * (len(shape) - x.ndim) + x.shape)
+        same = all(n == 1 for n in x.shape[1:-1])
+        space = () if same else shape[1:-1]
+        x = np.broadcast_to(x, (x.shape[0], *([1] * (len(shape) - 2) if same else space), shape[-1]))
+        x = x.reshape(x.shape[0], -1, shape[-1])
+        buffer = self.buffer(*x.shape[1:])
+        self.constants.append((buffer, np.ascontiguousarray(x)))
+        return _Value(buffer, 0, space, np.full(x.shape[1:], NEVER))
+
+    def product(self, name, inputs, static, shape):
+        """A convolution, its adjoint or a plain product: out[p] = Σₜ a[sources[p, t]] @ w[t]."""
+        a, w = self.values.get(id(inputs[0])), inputs[1]
+        if a is None or id(w) in self.values:
+            raise TypeError(f"network: {name} with weights that depend on the input has no incremental form")
+        w = np.asarray(to_numpy(raw(w)), self.dtype)
+        space = shape[1:-1]
+        places = int(np.prod(space))
+        if name == "masked_matmul":
+            w = np.where(static["blocks"].mask, w, 0)
+        if name.endswith("matmul"):
+            w, sources = w[None], np.arange(places)[:, None]
+        elif name == "conv":
+            sources = _sources(static["taps"], a.space, static["stride"])
+        else:
+            w = np.ascontiguousarray(w.transpose(0, 2, 1))
+            sources = _targets(static["taps"], space, static["stride"], a.space)
+        taps, count, outputs = w.shape
+        steps, reach = _known(a.steps, sources, w)
+        return self.emit(codes.MATMUL, space, steps, a, None, self.store(w), self.table(sources), taps, count, outputs,
+                         reach)
+
+    def store(self, w):
+        """Where bias (zeros), w and w with its last axes exchanged go."""
+        start = self.weight_count
+        self.weights += [np.zeros(w.shape[2], self.dtype), w, w.transpose(0, 2, 1)]
+        self.weight_count += w.shape[2] + 2 * w.size
+        return start
+
+    def table(self, numbers):
+        """Where integers go."""
+        self.tables.append(np.asarray(numbers, np.int64).reshape(-1))
+        self.table_count += numbers.size
+        return self.table_count - numbers.size
+
+    def split(self, x, static, outputs):
+        """Parts of the channels: the same buffer from another place on."""
+        value = self.values[id(x)]
+        if static["axis"] % x.ndim != x.ndim - 1:
+            raise TypeError("network: split along another axis than the channels has no incremental form")
+        at = 0
+        for part in outputs:
+            width = part.shape[-1]
+            self.place(part, _Value(value.buffer, value.at + at, value.space, value.steps[:, at:at + width]))
+            at += width
+
+    def gather(self, x, index):
+        """Channels in another order, or some of them."""
+        value = self.values[id(x)]
+        return self.emit(codes.GATHER, value.space, value.steps[:, index], value, table=self.table(index))
+
+    def concatenate(self, inputs):
+        """Channels of several arrays one after the other, copied into one buffer."""
+        values = [self.values.get(id(x)) for x in inputs]
+        first = next(v for v in values if v is not None)
+        places = first.steps.shape[0]
+        values = [self.constant(x, (1, *first.space, x.shape[-1])) if v is None else v
+                  for v, x in zip(values, inputs, strict=True)]
+        steps = np.concatenate([np.broadcast_to(v.steps, (places, v.channels)) for v in values], axis=1)
+        whole, at = _Value(self.buffer(*steps.shape), 0, first.space, steps), 0
+        for v in values:
+            part = np.ascontiguousarray(steps[:, at:at + v.channels])
+            table = self.table(np.arange(v.channels))
+            self.instructions.append((codes.GATHER, whole.buffer, at, v.buffer, v.at, v.buffer, v.at, 0, table, 0, 0, 0))
+            self.results.append(_Value(whole.buffer, at, first.space, part))
+            self.reach.append(None)
+            at += v.channels
+        return whole
+
+    def program(self, input_steps, result, outputs):
+        """All work in the order of its steps."""
+        runs, entries, positions, count = [], [], [], 0
+        for i, value in enumerate(self.results):
+            for low, high in _ranges(value.steps):
+                first, last = (0, 0) if self.reach[i] is None else self.reach[i](low, high)
+                when = value.steps[:, low]
+                order = np.argsort(when, kind="stable")
+                bounds = np.flatnonzero(np.diff(when[order], prepend=NEVER - 2, append=np.iinfo(np.int64).max))
+                # what depends on the values of step k is computed before step k + 1
+                starts, stops = bounds[:-1], bounds[1:]
+                row = np.empty((len(starts), 4), np.int64)
+                row[:, 0], row[:, 1], row[:, 2], row[:, 3] = when[order[starts]] + 1, len(runs), starts, stops
+                row[:, 2:] += count
+                entries.append(row)
+                positions.append(order)
+                runs.append((i, low, high, first, last))
+                count += len(order)
+        entries = np.concatenate(entries)
+        entries = entries[np.lexsort((entries[:, 1], entries[:, 0]))]
+        steps = len(outputs)
+        where = np.zeros((steps, 3), np.int64)
+        for step, position, channel, _ in outputs:
+            where[step] = result.buffer, position, result.at + channel
+        places = np.full((steps, 3), -1, np.int64)
+        for position, channel in zip(*np.indices(input_steps.shape).reshape(2, -1)[:, ::-1], strict=True):
+            places[input_steps[position, channel]] = 0, position, channel  # reversed: the first channel of a step stays
+        integers = [np.array(table, np.int64).reshape(-1, width)
+                    for table, width in ((self.instructions, FIELDS), (self.buffers, 3), (runs, 5))]
+        return Program(
+            *integers, np.ascontiguousarray(entries[:, 1:]), np.concatenate(positions),
+            np.searchsorted(entries[:, 0], np.arange(steps + 1)), np.concatenate([w.reshape(-1) for w in self.weights]),
+            np.concatenate([np.zeros(0, np.int64), *self.tables]), self.constants, places, where, self.size)
+
+
+def _channel_index(index, ndim):
+    """The channels that an index takes, if it takes all else as it is."""
+    index = index if isinstance(index, tuple) else (index,)
+    whole = all(isinstance(part, slice) and part == slice(None) for part in index[:-1])
+    last = index[-1]
+    return np.asarray(last) if whole and len(index) == ndim and np.ndim(last) == 1 else None
+
+
+def _sources(taps, extents, stride):
+    """(positions, taps): the input position of each output position and tap, -1 outside."""
+    space = tuple(-(-n // stride) for n in extents)
+    table = np.full((*space, len(taps)), -1, np.int64)
+    numbers = np.arange(int(np.prod(extents))).reshape(extents)
+    for t, window in enumerate(windows(taps, extents, stride)):
+        if window is not None:
+            reads, writes = window
+            table[(*writes[1:], t)] = numbers[reads[1:]]
+    return table.reshape(-1, len(taps))
+
+
+def _targets(taps, extents, stride, space):
+    """The same for the adjoint: which position y[p] is added at each position of x, through each tap."""
+    table = np.full((*extents, len(taps)), -1, np.int64)
+    numbers = np.arange(int(np.prod(space))).reshape(space)
+    for t, window in enumerate(windows(taps, extents, stride)):
+        if window is not None:
+            reads, writes = window
+            table[(*reads[1:], t)] = numbers[writes[1:]]
+    return table.reshape(-1, len(taps))
+
+
+def _known(steps, sources, w):
+    """When each output of a product is known, and which inputs a range of outputs depends on."""
+    padded = np.concatenate([steps, np.full((1, steps.shape[1]), NEVER)])  # row -1: outside
+    live = w != 0
+    groups, when = _ranges(steps), np.full((len(sources), w.shape[2]), NEVER)
+    for low, high in groups:
+        column = padded[:, low]
+        used = live[:, low:high].any(axis=1)  # (taps, outputs)
+        patterns, which = np.unique(used, axis=1, return_inverse=True)
+        latest = column[sources]
+        each = np.stack([np.where(pattern, latest, NEVER).max(axis=1) for pattern in patterns.T], axis=1)
+        np.maximum(when, each[:, which.reshape(-1)], out=when)
+
+    def reach(low, high):
+        rows = np.flatnonzero(live[:, :, low:high].any(axis=(0, 2)))
+        return (int(rows[0]), int(rows[-1]) + 1) if rows.size else (0, 0)
+
+    return when, reach
+
+
+def _ranges(steps):
+    """Pairs (low, high) of consecutive channels that are known at the same steps everywhere."""
+    same = (steps[:, 1:] == steps[:, :-1]).all(axis=0)
+    cuts = [0, *(np.flatnonzero(~same) + 1).tolist(), steps.shape[1]]
+    return list(zip(cuts, cuts[1:], strict=False))
