@@ -20,6 +20,7 @@ _MODELS = {
     "autoregressive": {
         "gated_pixel_cnn": ("gated_pixel_cnn", "GatedPixelCNN"),
         "nade": ("nade", "NADE"),
+        "pixel_cnn": ("pixel_cnn", "PixelCNN"),
     },
     "latent": {"vae": ("vae", "VAE")},
 }

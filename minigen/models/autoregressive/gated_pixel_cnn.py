@@ -21,9 +21,7 @@ from ...arrays import as_generator
 from ...layers import ColourConv, Conv, Linear, Module, taps
 from ...protocols import DataSpec
 from ..settings import check_odd, check_size
-from .pixels import PixelModel
-
-HERE = ((0, 0),)
+from .pixels import HERE, PixelModel
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,8 @@ from ..settings import check_batch
 from .autoregressive import Autoregressive
 from .incremental import compile_program
 
+HERE = ((0, 0),)  # the taps of a 1×1 convolution
+
 
 class PixelModel(Autoregressive):
     """Base class of image models with a Bernoulli or a softmax for each channel.
