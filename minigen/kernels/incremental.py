@@ -35,9 +35,9 @@ class Program:
     and to, and the inputs from and to that these depend on. `entries` (n, 3): a run, and its positions from and to in
     `positions`. Step k does the entries from `steps[k]` to `steps[k+1]`. `weights` holds for each MATMUL its bias and
     its weight, as (taps, inputs, outputs) and as (taps, outputs, inputs); `tables` holds for each MATMUL the input
-    positions (position, tap), -1 where there is none, and for each GATHER the input channel of each output channel.
-    `constants` (buffer, array (1 or batch, positions, channels)) are there from the start. `inputs` and `outputs`
-    (n, 3) say for each step which buffer, position and channel its values go to, and its parameters come from; `size` is
+    positions (position, tap), -1 where there is none, and for each GATHER the input channel of each output
+    channel. `constants` (buffer, array (1 or batch, positions, channels)) are there from the start. `inputs` and
+    `outputs` (n, 3) say for each step which buffer, position and channel its values go to, and its parameters come from; `size` is
     how many numbers an example takes.
     """
 
@@ -56,14 +56,15 @@ class Program:
 
 
 @kernel
-def run_program(noise, values, known, program, head, width, scale, shift):
+def run_program(noise, values, known, program, head, width, codes, floor=0.0):
     """`(x, parameters)`: draw all values of a batch, one step after the other.
 
     noise `(batch, steps, n)` is what a step draws its `m` values from by the head `head` (see `heads`), out of `width`
-    numbers of the network's output; `values` `(batch, steps, m)` are taken instead where `known` is true. The network
-    gets value·scale + shift. x is `(batch, steps, m)`, parameters `(batch, steps, width)`.
+    numbers of the network's output; `values` `(batch, steps, m)` are taken instead where `known` is true. Of each value
+    the network gets the row `codes[value]`, or the value itself where `codes` `(levels, channels)` has no rows. x is
+    `(batch, steps, m)`, parameters `(batch, steps, width)`; `floor` is the heads'.
     """
-    batch, steps, m = values.shape
+    batch, steps, _ = values.shape
     buffers = [np.zeros((batch, _extent(program, i), channels), noise.dtype)
                for i, (_, channels, _) in enumerate(program.buffers)]
     for buffer, constant in program.constants:
@@ -74,9 +75,10 @@ def run_program(noise, values, known, program, head, width, scale, shift):
             _compute(program, buffers, program.runs[r], program.positions[start:stop])
         buffer, position, channel = program.outputs[k]
         parameters[:, k] = buffers[buffer][:, position, channel:channel + width]
-        x[:, k] = np.where(known[:, k], values[:, k], draw(head, parameters[:, k], noise[:, k], m))
+        x[:, k] = np.where(known[:, k], values[:, k], draw(head, parameters[:, k], noise[:, k], floor))
         buffer, position, channel = program.inputs[k]
-        buffers[buffer][:, position, channel:channel + m] = x[:, k] * scale + shift
+        coded = codes[x[:, k].astype(np.int64)].reshape(batch, -1) if len(codes) else x[:, k]
+        buffers[buffer][:, position, channel:channel + coded.shape[1]] = coded
     return x, parameters
 
 
@@ -117,7 +119,7 @@ _FUNCTIONS = {
 
 @loop
 def _run(start, stop, noise, values, known, instructions, buffers, runs, entries, positions, steps, weights, tables,
-         arena_size, constants, constant_buffers, constant_starts, inputs, outputs, head, scale, shift, x, parameters):
+         arena_size, constants, constant_buffers, constant_starts, inputs, outputs, head, codes, floor, x, parameters):
     """Examples start … stop; their values lie in one array, of each buffer position after position, then examples."""
     batch = stop - start
     arena = np.zeros(arena_size * batch, noise.dtype)
@@ -139,12 +141,16 @@ def _run(start, stop, noise, values, known, instructions, buffers, runs, entries
             chosen, drawn = parameters[start + b, k], x[start + b, k]
             for j in range(chosen.size):
                 chosen[j] = arena[at + j]
-            draw_one(head, chosen, noise[start + b, k], scratch, drawn)
+            draw_one(head, chosen, noise[start + b, k], floor, scratch, drawn)
             at = target[0] * batch + (inputs[k, 1] * batch + b) * target[1] + inputs[k, 2]
             for j in range(drawn.size):
                 if known[start + b, k, j]:
                     drawn[j] = values[start + b, k, j]
-                arena[at + j] = drawn[j] * scale + shift
+                if codes.shape[0] == 0:
+                    arena[at + j] = drawn[j]
+                else:
+                    for c in range(codes.shape[1]):
+                        arena[at + j * codes.shape[1] + c] = codes[np.int64(drawn[j]), c]
 
 
 @loop
@@ -301,7 +307,7 @@ def _apply(code, out, x, y):
 
 
 @run_program.compiled(above=1)
-def _(noise, values, known, program, head, width, scale, shift):
+def _(noise, values, known, program, head, width, codes, floor=0.0):
     batch, steps, m = values.shape
     dtype = noise.dtype
     x, parameters = np.empty(values.shape, dtype), np.empty((batch, steps, width), dtype)
@@ -312,5 +318,5 @@ def _(noise, values, known, program, head, width, scale, shift):
     run(_run, batch, 1, np.ascontiguousarray(noise), np.ascontiguousarray(values, dtype), np.ascontiguousarray(known),
         program.instructions, program.buffers, program.runs, program.entries, program.positions, program.steps,
         program.weights, program.tables, program.size, flat, filled, starts, program.inputs, program.outputs, head,
-        dtype.type(scale), dtype.type(shift), x, parameters)
+        np.ascontiguousarray(codes, dtype), dtype.type(floor), x, parameters)
     return x, parameters

@@ -18,7 +18,9 @@ _MODELS = {
         "bernoulli_mixture": ("bernoulli_mixture", "BernoulliMixture"),
     },
     "autoregressive": {
+        "fvsbn": ("fvsbn", "FVSBN"),
         "gated_pixel_cnn": ("gated_pixel_cnn", "GatedPixelCNN"),
+        "made": ("made", "MADE"),
         "nade": ("nade", "NADE"),
         "pixel_cnn": ("pixel_cnn", "PixelCNN"),
     },

@@ -29,6 +29,21 @@ def check_odd(name: str, value) -> int:
     return value
 
 
+def check_positive(name: str, value) -> float:
+    """`value` as a finite number above 0, or ValueError."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
+        raise ValueError(f"{name}: expected a number above 0, got {value!r}")
+    return float(value)
+
+
+def check_order(order, seed) -> None:
+    """ValueError unless `order` is the name of an order of variables, and `seed` can draw a random one."""
+    if order not in ("natural", "random"):
+        raise ValueError(f"order: expected natural or random, got {order!r}")
+    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+        raise ValueError(f"order_seed: expected an integer of at least 0, got {seed!r}")
+
+
 def check_activation(name: str, value: str) -> str:
     """`value` if it names an activation function, or ValueError."""
     if value not in ACTIVATIONS:

@@ -57,8 +57,8 @@ def compile_program(network, shape, steps, outputs, dtype, batch=1):
     for step, position, channel, width in outputs:
         latest = result.steps[position, channel:channel + width].max()
         if latest >= step:
-            raise ValueError(f"network: the output that step {step} needs depends on what is drawn at step {latest}: it "
-                             "is not autoregressive in this order")
+            raise ValueError(f"network: the output that step {step} needs depends on what is drawn at step {latest}: "
+                             "it is not autoregressive in this order")
     return trace.program(steps, result, outputs)
 
 
@@ -207,7 +207,8 @@ class _Trace:
         for v in values:
             part = np.ascontiguousarray(steps[:, at:at + v.channels])
             table = self.table(np.arange(v.channels))
-            self.instructions.append((codes.GATHER, whole.buffer, at, v.buffer, v.at, v.buffer, v.at, 0, table, 0, 0, 0))
+            source = v.buffer, v.at
+            self.instructions.append((codes.GATHER, whole.buffer, at, *source, *source, 0, table, 0, 0, 0))
             self.results.append(_Value(whole.buffer, at, first.space, part))
             self.reach.append(None)
             at += v.channels
@@ -221,13 +222,13 @@ class _Trace:
                 first, last = (0, 0) if self.reach[i] is None else self.reach[i](low, high)
                 when = value.steps[:, low]
                 order = np.argsort(when, kind="stable")
-                bounds = np.flatnonzero(np.diff(when[order], prepend=NEVER - 2, append=np.iinfo(np.int64).max))
+                when = when[order]
+                starts = np.concatenate([[0], np.flatnonzero(when[1:] > when[:-1]) + 1])
+                rows = np.empty((len(starts), 4), np.int64)
                 # what depends on the values of step k is computed before step k + 1
-                starts, stops = bounds[:-1], bounds[1:]
-                row = np.empty((len(starts), 4), np.int64)
-                row[:, 0], row[:, 1], row[:, 2], row[:, 3] = when[order[starts]] + 1, len(runs), starts, stops
-                row[:, 2:] += count
-                entries.append(row)
+                rows[:, 0], rows[:, 1], rows[:, 2] = when[starts] + 1, len(runs), starts + count
+                rows[:-1, 3], rows[-1, 3] = rows[1:, 2], len(order) + count
+                entries.append(rows)
                 positions.append(order)
                 runs.append((i, low, high, first, last))
                 count += len(order)
@@ -283,8 +284,10 @@ def _known(steps, sources, w):
     """When each output of a product is known, and which inputs a range of outputs depends on."""
     padded = np.concatenate([steps, np.full((1, steps.shape[1]), NEVER)])  # row -1: outside
     live = w != 0
-    groups, when = _ranges(steps), np.full((len(sources), w.shape[2]), NEVER)
-    for low, high in groups:
+    when = np.full((len(sources), w.shape[2]), NEVER)
+    if len(steps) == len(sources) == w.shape[0] == 1:  # a matrix, where each input may be known at a step of its own
+        when[0] = np.where(live[0], steps[0][:, None], NEVER).max(axis=0)
+    for low, high in _ranges(steps) if w.shape[0] * len(sources) > 1 else ():
         column = padded[:, low]
         used = live[:, low:high].any(axis=1)  # (taps, outputs)
         patterns, which = np.unique(used, axis=1, return_inverse=True)

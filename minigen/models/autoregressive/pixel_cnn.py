@@ -34,7 +34,7 @@ class Config:
         for name in ("first_size", "size"):
             check_odd(name, getattr(self, name))
         if self.channels % 2:
-            raise ValueError(f"channels: expected an even number, since blocks narrow to half of it, got {self.channels}")
+            raise ValueError(f"channels: expected an even number, of which blocks use half, got {self.channels}")
 
 
 class Block(Module):

@@ -86,8 +86,9 @@ class PixelModel(Autoregressive):
         if values is None:
             values, observed = np.zeros((n, count)), np.zeros((n, count), bool)
         noise = rng.random((n, count, 1), dtype)
-        x, logits = run_program(noise, values.reshape(n, count, 1).astype(dtype), observed.reshape(n, count, 1), program,
-                                CATEGORICAL, self.outputs, 2 / (self.levels - 1), -1.0)
+        values, observed = values.reshape(n, count, 1).astype(dtype), observed.reshape(n, count, 1)
+        x, logits = run_program(noise, values, observed, program, CATEGORICAL, self.outputs,
+                                self._scaled(np.arange(self.levels)[:, None]))
         kind = np.uint8 if self.levels <= 256 else np.int64
         return x.astype(kind).reshape(n, *self.spec.shape), logits.reshape(n, *self.spec.shape, self.outputs)
 

@@ -1,0 +1,40 @@
+"""Mixtures as conditionals of continuous variables: their parameters in a network's output, and their density."""
+
+import math
+
+import numpy as np
+
+from ... import ops
+from ...kernels.heads import LAPLACE_MIXTURE, NORMAL_MIXTURE
+
+HEADS = {"normal": NORMAL_MIXTURE, "laplace": LAPLACE_MIXTURE}
+HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
+
+
+def floored(parameters, floor):
+    """Mixture parameters (logits, locations, log scales on the last axis) whose scales are at least `floor`.
+
+    The log scale that a network says is bent to log(floor + exp(·)): columns with ties would otherwise be worth an
+    unbounded likelihood.
+    """
+    logits, loc, log_scale = ops.split(parameters, 3, axis=-1)
+    return ops.concatenate([logits, loc, ops.log(ops.exp(log_scale) + floor)], axis=-1)
+
+
+def mixture_log_prob(x, parameters, family):
+    """log Σ_c π_c p_c(x) of each x; parameters of shape `(*x.shape, 3·components)`, family "normal" or "laplace".
+
+    p_c is N(x; loc, scale²) or exp(-|x - loc| / scale) / (2 scale).
+    """
+    logits, loc, log_scale = ops.split(parameters, 3, axis=-1)
+    z = (x[..., None] - loc) * ops.exp(-log_scale)
+    kernel = -0.5 * ops.square(z) - HALF_LOG_2PI if family == "normal" else -ops.abs(z) - math.log(2)
+    return ops.logsumexp(ops.log_softmax(logits, -1) + kernel - log_scale, axis=-1)
+
+
+def mixture_noise(rng, shape, family, dtype):
+    """What the heads draw a value from: a uniform number for the component, and one for the value within it."""
+    noise = np.empty((*shape, 2), dtype)
+    noise[..., 0] = rng.random(shape, dtype)
+    noise[..., 1] = rng.standard_normal(shape, dtype) if family == "normal" else rng.random(shape, dtype)
+    return noise
