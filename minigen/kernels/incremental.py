@@ -37,8 +37,8 @@ class Program:
     its weight, as (taps, inputs, outputs) and as (taps, outputs, inputs); `tables` holds for each MATMUL the input
     positions (position, tap), -1 where there is none, and for each GATHER the input channel of each output
     channel. `constants` (buffer, array (1 or batch, positions, channels)) are there from the start. `inputs` and
-    `outputs` (n, 3) say for each step which buffer, position and channel its values go to, and its parameters come from; `size` is
-    how many numbers an example takes.
+    `outputs` (n, 3) say for each step which buffer, position and channel its values go to, and its parameters come
+    from; `size` is how many numbers an example takes.
     """
 
     instructions: np.ndarray

@@ -8,7 +8,8 @@ sees inputs 1 … d - 1:
 
 with A the direct connections, if there are any. Outputs are Bernoulli logits, softmax logits, or mixtures of normal
 distributions. With several masks the same weights serve several orders and degrees: training takes one of them at each
-step, and the density is the mean of theirs. Likelihoods are averaged, which is a mixture of models; the mean of logits is no density.
+step, and the density is the mean of theirs. Likelihoods are averaged, which is a mixture of models; the mean of logits
+is no density.
 
 Germain, Gregor, Murray and Larochelle, "MADE: Masked Autoencoder for Distribution Estimation", 2015 (equations 8 to 12;
 several masks: section 4.2).
@@ -136,8 +137,8 @@ class MADE(VectorModel):
 
     def _check_given(self, n, given):
         if given is not None and self.config.masks > 1:
-            raise ValueError("given: a model with several masks has several orders, and its density given some variables "
-                             "is that of none of them; train it with masks=1")
+            raise ValueError("given: a model with several masks has several orders, and its density given some "
+                             "variables is that of none of them; train it with masks=1")
         return super()._check_given(n, given)
 
     def _draw(self, n, rng, condition, values, observed):
