@@ -100,6 +100,16 @@ def test_missing_second_column_has_a_closed_form():
     assert len(values) > 3 and model.history[-1]["converged"] and np.diff(values).min() > -1e-12
 
 
+def test_one_iteration_from_anywhere_completes_what_misses_nothing():
+    model = gaussian()
+    model.loc.assign([5.0, -3.0, 1.0])
+    statistics, value = model.e_step((X, np.ones(X.shape, bool)))
+    assert value == pytest.approx(multivariate_normal([5.0, -3.0, 1.0], np.eye(3)).logpdf(X).mean())
+    model.m_step(statistics)
+    np.testing.assert_allclose(model.loc.data, X.mean(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(model.covariance.data, np.cov(X.T, ddof=0), rtol=1e-10)
+
+
 @given(st.integers(1, 6), st.integers(0, 2**32 - 1), st.sampled_from(["full", "diagonal", "spherical"]))
 @settings(max_examples=40)
 def test_missing_values_are_marginalised(d, seed, covariance):
