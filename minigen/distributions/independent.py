@@ -21,6 +21,7 @@ class Independent(Distribution):
             raise ValueError(f"event_ndim: expected 0 … {len(base.batch_shape)}, as base has batch_shape "
                              f"{base.batch_shape}, got {event_ndim}")
         self.base, self.reinterpreted, self.dtype = base, event_ndim, base.dtype
+        self.discrete = base.discrete
         self._set_shape(base.batch_shape + base.event_shape, event_ndim + base.event_ndim)
 
     def _log_prob(self, x):

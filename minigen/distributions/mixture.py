@@ -38,7 +38,7 @@ class Mixture(Distribution):
                              f"{shape}") from None
         self.logits, self.components = logits, components
         self._set_shape(own + components.event_shape, components.event_ndim)
-        self.dtype = np.result_type(logits.dtype, components.dtype)
+        self.dtype, self.discrete = np.result_type(logits.dtype, components.dtype), components.discrete
 
     @property
     def n_components(self) -> int:
