@@ -1,5 +1,6 @@
 """Probability distributions: log-densities in nats, samples, entropies and divergences, all differentiable."""
 
+from . import finite as finite
 from .bernoulli import Bernoulli
 from .binomial import Binomial
 from .categorical import Categorical

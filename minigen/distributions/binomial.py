@@ -7,11 +7,9 @@ import numpy as np
 from .. import ops
 from ..arrays import array_module, as_generator, to_numpy
 from ..autograd.tensor import raw
-from .bernoulli import Bernoulli, kl_bernoulli
 from .counts import inverse, log_factorial, window
 from .distribution import Distribution
-from .kl import register_kl
-from .shapes import common_shape, full, outside, parameter, sum_last
+from .shapes import common_shape, full, outside, parameter
 
 
 class Binomial(Distribution):
@@ -112,16 +110,3 @@ class Binomial(Distribution):
 
     def _times_count(self, value):
         return full(self.total_count.astype(self.dtype) * value, self.batch_shape + self.event_shape, self.dtype)
-
-
-@register_kl(Binomial, Binomial)
-def kl_binomial(p, q):
-    """Σ n KL(Bernoulli‖Bernoulli), of equal total_count n only."""
-    if array_module(p.total_count) is np and not _equal(p.total_count, q.total_count):
-        raise NotImplementedError("kl_divergence: no closed form for binomial distributions of different total_count")
-    each = kl_bernoulli(Bernoulli(p.logits), Bernoulli(q.logits))
-    return sum_last(p.total_count.astype(p.dtype) * each, p.event_ndim)
-
-
-def _equal(a, b):
-    return (a == b).all()
