@@ -74,6 +74,8 @@ def example(name: str, elements: int, random, dtype: str):
         return _masked(name, max(1, elements // WIDTH), normal)
     if name in _CONVOLUTIONS:
         return _convolution(name, max(1, elements // 28 // 28 // 32), normal)
+    if name in _MIXTURES:
+        return _mixture(name, rows, normal, bits)
     if name in _CHAINS:
         return _chain(name, max(1, elements // 512), normal), 0
     if name in _ROWS:
@@ -112,6 +114,7 @@ _FLAT = {  # of parameters, gradients, another such array and a generator of int
 _CONVOLUTIONS = ("conv", "conv_transpose", "conv_vjp", "conv_weight")
 _MASKED = ("masked_matmul", "masked_weight")
 _CHAINS = ("hmm_filter", "hmm_smooth", "hmm_viterbi")
+_MIXTURES = ("bernoulli_mixture_moments", "normal_mixture_log_joint", "normal_mixture_moments")
 
 
 def _indices(g):
@@ -144,6 +147,15 @@ def _chain(name, sequences, normal):
     if name == "hmm_smooth":
         return [emission, kernels.hmm_filter(emission, initial, transition)[0], transition]
     return [emission, initial, transition]
+
+
+def _mixture(name, rows, normal, bits):
+    """Ten components of products of Bernoullis, or of normals in 16 dimensions."""
+    if name == "bernoulli_mixture_moments":
+        return [bits, normal(10, WIDTH), normal(10), None, None], 4 * rows * 10 * WIDTH
+    x = normal(rows * WIDTH // 16, 16)
+    flops = 2 * len(x) * 10 * 16**2 * (2 if name == "normal_mixture_moments" else 1)
+    return [x, normal(10, 16, 16), normal(10, 16), normal(10)], flops
 
 
 def _difference(kernel, args):
