@@ -12,7 +12,7 @@ _LEVELS_HINT = f"0 to {MAX_LEVELS - 1} in discrete data (kind='continuous' takes
 
 
 def parse_kind(kind):
-    """None, one of the kinds, or a tuple with one for each column, of which "a,b,c" is the text form; else ValueError."""
+    """None, one of the kinds, or a tuple with one for each column, in text "a,b,c"; ValueError for anything else."""
     if isinstance(kind, str) and "," in kind:
         kind = tuple(word.strip() for word in kind.split(","))
     kind = tuple(kind) if isinstance(kind, list) else kind

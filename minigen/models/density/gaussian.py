@@ -70,8 +70,9 @@ class Gaussian(ClosedForm):
     def __init__(self, spec, config=None, *, rng=0):
         kinds = spec.kind if isinstance(spec.kind, tuple) else (spec.kind,)
         if set(kinds) != {"continuous"} or spec.condition is not None:
-            raise ValueError(f"gaussian: expected continuous data without a condition, got {spec.kind} "
-                             f"{'with' if spec.condition else 'without'} one; kind='continuous' takes numbers as such")
+            what = f"{spec.kind} data" if spec.condition is None else "a condition"
+            raise ValueError(f"gaussian: expected continuous data without a condition, got {what} (the kind continuous "
+                             "may be asked for, then integers are taken as real numbers)")
         self.spec, self.config = spec, Config() if config is None else config
         self.full = self.config.covariance == "full"
         self.loc = Buffer(np.zeros(spec.dimensions))
@@ -101,8 +102,9 @@ class Gaussian(ClosedForm):
     def fit_steps(self, data, rng=0, *, observed=None, labels=None):
         """Fit to `data` `(n, *spec.shape)`, at once or, a full covariance with missing values, by EM.
 
-        Yields metrics with `log_likelihood` in nats per example. Raises ValueError for data without rows, a column
-        that is observed nowhere, and with `floor=0` a singular covariance.
+        Yields metrics with `log_likelihood` in nats per example and `at_floor`, in how many directions the floor set
+        the variance. Raises ValueError for data without rows, a column that is observed nowhere, and with `floor=0` a
+        singular covariance.
         """
         rows, mask = as_rows(data, self.spec, observed)
         rows = rows.astype(np.float64)
@@ -121,9 +123,11 @@ class Gaussian(ClosedForm):
             covariance = squares.sum(axis=0) / weight.sum(axis=0)
         self._take(loc, np.diag(covariance) if self.full and covariance.ndim == 1 else covariance)
         if self.full and mask is not None:
-            yield from em_steps(self, (rows, mask), self.config.max_iterations, self.config.tolerance)
+            for metrics in em_steps(self, (rows, mask), self.config.max_iterations, self.config.tolerance):
+                yield {**metrics, "at_floor": self._at_floor()}
         else:
-            yield {"iteration": 0, "log_likelihood": self.score(data, observed), "converged": True}
+            value = self.score(data, observed)
+            yield {"iteration": 0, "log_likelihood": value, "converged": True, "at_floor": self._at_floor()}
 
     def e_step(self, data):
         """Sums over the examples of E[x - μ | x_o] and E[(x - μ)(x - μ)ᵀ | x_o] with their number; log-likelihood."""
@@ -204,6 +208,10 @@ class Gaussian(ClosedForm):
         rows = rows.copy()
         rows[:, ~seen] = centre[:, ~seen] + (rows[:, seen] - centre[:, seen]) @ slopes.T
         return rows
+
+    def _at_floor(self):
+        variances = np.linalg.eigvalsh(self.covariance.data) if self.full else self.covariance.data
+        return int((variances < self.config.floor * (1 + 1e-3)).sum())
 
     def _take(self, loc, covariance):
         if not (np.isfinite(loc).all() and np.isfinite(covariance).all()):

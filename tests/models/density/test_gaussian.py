@@ -34,7 +34,8 @@ def test_full_is_the_sample_mean_and_covariance():
     expected = multivariate_normal(X.mean(axis=0), np.cov(X.T, ddof=0)).logpdf(X)
     np.testing.assert_allclose(model.log_prob(X), expected, rtol=1e-12)
     assert model.log_prob(X).dtype == np.float64 and model.score_samples(X.astype("f4")).dtype == np.float64
-    assert model.history == [{"iteration": 0, "log_likelihood": pytest.approx(expected.mean()), "converged": True}]
+    value = pytest.approx(expected.mean())
+    assert model.history == [{"iteration": 0, "log_likelihood": value, "converged": True, "at_floor": 0}]
     assert model.parameter_count == 9
     assert model.bic(X) == pytest.approx(9 * math.log(60) - 2 * expected.sum())
     assert model.entropy() == pytest.approx(multivariate_normal(cov=np.cov(X.T, ddof=0)).entropy())
@@ -188,7 +189,7 @@ def test_the_floor_raises_what_is_singular_and_nothing_else():
     eigenvalues = np.linalg.eigvalsh(model.covariance.data)
     expected = np.linalg.eigvalsh(np.cov(x.T, ddof=0))
     np.testing.assert_allclose(eigenvalues, np.maximum(expected, 1e-4), rtol=1e-6)
-    assert np.isfinite(model.log_prob(x)).all()
+    assert np.isfinite(model.log_prob(x)).all() and model.history[-1]["at_floor"] == 2
     few = gaussian((3,), floor=1e-3).fit(X[:2])
     assert np.linalg.eigvalsh(few.covariance.data)[:2] == pytest.approx(1e-3)
     assert np.isfinite(gaussian().fit(np.zeros((1, 3))).log_prob(np.ones((4, 3)))).all()
