@@ -22,8 +22,9 @@ class MultivariateNormal(Distribution):
         log p(x) = -½ |z|² - Σ log L_ii - ½ d log 2π,   L z = x - loc
 
     (Bishop, Pattern Recognition and Machine Learning, section 2.3.) An empty vector, d = 0, has log p = 0. Raises
-    ValueError for a matrix that is not symmetric or not positive definite to working precision, and for shapes that do
-    not fit. A diagonal Σ is `Normal(loc, scale, event_ndim=1)`.
+    ValueError for a covariance or precision that is not finite, symmetric and positive definite to working precision, a
+    factor that is not as said, and shapes that do not fit (values on a GPU are not looked at, since that would wait for
+    it). A diagonal Σ is `Normal(loc, scale, event_ndim=1)`.
     """
 
     def __init__(self, loc, covariance=None, *, scale_tril=None, precision=None):
@@ -210,7 +211,7 @@ def _checked_shapes(loc, name, matrix) -> int:
 
 
 def _factor(name, matrix):
-    """The Cholesky factor; ValueError if the matrix is not symmetric or not safely positive definite.
+    """The Cholesky factor; ValueError if the matrix is not finite, symmetric and safely positive definite.
 
     L_ii² is what is left of element i's variance when the elements before it are known: where rounding errors alone
     would leave as much, the matrix is taken as singular.
@@ -220,7 +221,10 @@ def _factor(name, matrix):
         return ops.cholesky(matrix)
     precision = np.finfo(values.dtype).eps
     variance = np.diagonal(values, axis1=-2, axis2=-1)
-    size = np.sqrt(np.abs(variance[..., :, None] * variance[..., None, :]))
+    if not np.isfinite(values).all():
+        raise ValueError(f"{name}: expected finite numbers, got {values[~np.isfinite(values)][0]}")
+    size = np.sqrt(np.abs(variance))
+    size = size[..., :, None] * size[..., None, :]
     if (np.abs(values - np.swapaxes(values, -1, -2)) > precision**0.5 * size).any():
         raise ValueError(f"{name}: expected symmetric matrices, got one that differs from its transpose by "
                          f"{np.abs(values - np.swapaxes(values, -1, -2)).max():.3g}")
@@ -229,9 +233,8 @@ def _factor(name, matrix):
     except np.linalg.LinAlgError:
         lower = None
     if lower is None or (_diagonal(raw(lower)) ** 2 <= variance * (precision * values.shape[-1])).any():
-        found = np.linalg.eigvalsh(values)[..., 0].min() if np.isfinite(values).all() else math.nan
         raise ValueError(f"{name}: expected positive definite matrices, got one that is singular to working precision "
-                         f"or indefinite: smallest eigenvalue {found:.3g}")
+                         f"or indefinite: smallest eigenvalue {np.linalg.eigvalsh(values)[..., 0].min():.3g}")
     return lower
 
 
