@@ -7,7 +7,7 @@ import numpy as np
 from .. import ops
 from ..arrays import array_module, as_generator, to_numpy
 from ..autograd.tensor import raw
-from .counts import inverse, log_factorial, window
+from .counts import inverse, stirling_error, window
 from .distribution import Distribution
 from .shapes import common_shape, full, outside, parameter
 
@@ -16,10 +16,10 @@ class Binomial(Distribution):
     """The number of ones among `total_count` Bernoulli variables with p = sigmoid(logits): 0 … total_count.
 
     log p(x) = log C(n, x) + x log p + (n - x) log(1 - p), summed over the event, n = total_count. Computed as
-    x (log p - log(x/n)) + (n - x)(log(1 - p) - log(1 - x/n)) and a constant, so that large terms do not cancel;
-    infinite logits are certainties. Samples are int64. `total_count` is an integer or an array of them that broadcasts
-    with logits; it is data and not differentiated. Raises TypeError or ValueError for counts that are not integers
-    from 0 up.
+    x (log p - log(x/n)) + (n - x)(log(1 - p) - log(1 - x/n)) + s(n) - s(x) - s(n - x), with s what Stirling's formula
+    leaves of the logarithm of a factorial, so that large terms do not cancel; infinite logits are certainties.
+    Samples are int64. `total_count` is an integer or an array of them that broadcasts with logits; it is data and not
+    differentiated. Raises TypeError or ValueError for counts that are not integers from 0 up.
     """
 
     discrete = True
@@ -45,11 +45,11 @@ class Binomial(Distribution):
     def _each(self, x, n, logits):
         """log p of each element, for integers x from 0 to n, in float64."""
         xp = array_module(raw(logits))
-        terms, constant = 0, log_factorial(n)
+        terms, constant = 0, stirling_error(n)
         for count, log_p in ((x, ops.log_sigmoid(logits)), (n - x, ops.log_sigmoid(-logits))):
             some = count > 0
             log_share = xp.log(xp.where(some, count, 1) / xp.where(some, n, 1))
-            constant = constant + count * log_share - log_factorial(count)
+            constant = constant - stirling_error(count)
             terms = terms + count.astype(self.dtype) * (ops.where(some, log_p, 0) - log_share.astype(self.dtype))
         return terms + constant.astype(self.dtype)
 

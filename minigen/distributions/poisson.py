@@ -7,7 +7,7 @@ import numpy as np
 from .. import ops
 from ..arrays import array_module, as_generator, to_numpy
 from ..autograd.tensor import raw
-from .counts import inverse, log_factorial, reach, window
+from .counts import inverse, reach, stirling_error, window
 from .distribution import Distribution
 from .kl import register_kl
 from .shapes import outside, parameter
@@ -18,9 +18,9 @@ LARGE = 1e4  # from this rate on the entropy's asymptotic series is exact to rou
 class Poisson(Distribution):
     """The integers 0, 1, … with log p(x) = x log rate - rate - log x!, summed over the event.
 
-    Computed as x (log1p(r) - r) + (x log x - x - log x!) with r = rate/x - 1, whose last bracket is a constant, so
-    that large terms do not cancel; `rate` 0 is a certain 0. Samples are int64. Raises ValueError for a negative or
-    infinite rate (values on a GPU are not looked at, since that would wait for it).
+    Computed as x (log(1 + r) - r) - (log x! - x log x + x) with r = rate/x - 1, so that large terms do not cancel;
+    `rate` 0 is a certain 0. Samples are int64. Raises ValueError for a negative or infinite rate (values on a GPU are
+    not looked at, since that would wait for it).
     """
 
     discrete = True
@@ -39,12 +39,10 @@ class Poisson(Distribution):
         """log p of each element, for floating integers x from 0 up."""
         xp = array_module(raw(self.rate))
         zero = x == 0
-        n = xp.where(zero, 1, x)
-        constant = xp.asarray(n * xp.log(n) - n - log_factorial(n)).astype(self.dtype)
-        n = n.astype(self.dtype)
+        n = xp.where(zero, 1, x).astype(self.dtype)
         certain = raw(self.rate) == 0
         r = ops.where(zero | certain, 0, (self.rate - n) / n)
-        positive = ops.where(certain, -math.inf, n * (ops.log1p(r) - r) + constant)
+        positive = ops.where(certain, -math.inf, n * (ops.log1p(r) - r) - stirling_error(x).astype(self.dtype))
         return ops.where(zero, -self.rate, positive)
 
     def _log_prob(self, x):
