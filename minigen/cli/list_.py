@@ -1,6 +1,7 @@
-"""List the models, by family, and the data sets."""
+"""List the models, by family, the data sets, and the sources whose density is known."""
 
 import json
+import sys
 
 
 def add_arguments(parser):
@@ -10,15 +11,31 @@ def add_arguments(parser):
 
 def run(args):
     """Print what can be trained, and on what."""
-    from .. import data, models
+    from .. import data, known, models
 
-    families, sets = models.available(), list(data.available())
+    about = lambda key: first_sentence(sys.modules[models.model_class(key).__module__])  # noqa: E731
+    families = {family: {key: about(key) for key in keys} for family, keys in models.available().items()}
+    sets = list(data.available())
+    sources = {name: first_sentence(known.source_class(name)) for name in known.available()}
     if args.json:
-        print(json.dumps({"models": families, "data": sets}))
+        print(json.dumps({"models": families, "data": sets, "known": sources}))
         return
     print("models")
+    width = max(len(key) for keys in families.values() for key in keys)
     for family, keys in families.items():
-        print(f"  {family}: {', '.join(keys)}")
+        print(f"  {family}")
+        for key, words in keys.items():
+            print(f"    {key.ljust(width)}  {words}")
     print("data (or the path of an .npz, .npy, .csv, .txt or IDX file)")
     for name in sets:
         print(f"  {name}")
+    print("data whose density is known")
+    width = max(map(len, sources))
+    for name, words in sources.items():
+        print(f"  known:{name.ljust(width)}  {words}")
+
+
+def first_sentence(described):
+    """What a module or a class says of itself first."""
+    words = " ".join((described.__doc__ or "").split("\n\n")[0].split())
+    return words.split(". ")[0].removesuffix(".")

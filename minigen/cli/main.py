@@ -44,7 +44,7 @@ def main(argv=None):
         # whoever read our output has gone; keep Python from complaining when it flushes at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
-    except (ValueError, TypeError, OSError, MemoryError, ArithmeticError) as error:
+    except (ValueError, TypeError, OSError, MemoryError, ArithmeticError, NotImplementedError) as error:
         if debug:
             raise
         complain(explain(error))

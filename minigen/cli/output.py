@@ -1,21 +1,39 @@
 """Tables on the standard output."""
 
+import math
 
-def print_figures(figures, title):
-    """Print held-out figures: name, mean and standard error in nats per example and in bits per dimension."""
+
+def print_figures(figures, gap, title):
+    """Print held-out figures: name, mean and standard error, in nats per example and in bits per dimension where it is
+    a likelihood of the data; and the Gap to a known truth, if there is one."""
     if not figures:
         return
-    rows = [("", "nats per example", "bits per dimension")]
+    likelihoods = [figure for figure in figures.values() if "bits_per_dimension" in figure]
+    rows = [("", "nats per example", *["bits per dimension"][: len(likelihoods)])]
     for name, figure in figures.items():
         label = f"{name} (k = {figure['samples']})" if "samples" in figure else name
-        rows.append((
-            label,
-            with_error(figure["value"], figure["standard_error"], 2),
-            with_error(figure["bits_per_dimension"], figure["bits_standard_error"], 4),
-        ))
+        digits = 2 if figure["unit"] == "nats per example" else 4
+        cells = [with_error(figure["value"], figure["standard_error"], digits)]
+        if "bits_per_dimension" in figure:
+            cells.append(with_error(figure["bits_per_dimension"], figure["bits_standard_error"], 4))
+        elif likelihoods:
+            cells.append("")
+        rows.append((label, *cells))
     count = next(iter(figures.values()))["n"]
     print(f"{title}, {count} examples, mean ± standard error")
     print_table(rows)
+    for name, figure in figures.items():
+        if "impossible" in figure:
+            print(f"{name}: {figure['impossible']} of {figure['n']} examples have probability 0")
+    if gap is not None:
+        print(gap)
+
+
+def to_json(value):
+    """Nested dicts with null in place of numbers that JSON does not have."""
+    if isinstance(value, dict):
+        return {key: to_json(entry) for key, entry in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def with_error(value, error, digits):

@@ -15,7 +15,8 @@ FLAGS = ("epochs", "seed", "device", "dtype", "threads", "checkpoint_every")  # 
 def add_arguments(parser):
     """Declare the arguments of `minigen train`."""
     parser.add_argument("model", metavar="MODEL", nargs="?", help="a model that `minigen list` names")
-    parser.add_argument("--data", metavar="NAME|PATH", help="a data set or a file (default: digits)")
+    parser.add_argument("--data", metavar="NAME|PATH", help="a data set, a file or known:NAME (default: digits)")
+    add_data_options(parser)
     parser.add_argument(
         "--set", metavar="KEY=VALUE", action="append", default=[], help="a setting of the model or its training"
     )
@@ -31,12 +32,16 @@ def add_arguments(parser):
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
 
 
+def add_data_options(parser):
+    """Declare how `--data` is to be read."""
+    parser.add_argument("--kind", metavar="KIND", help="binary, discrete or continuous; or one for each column: a,b,c")
+    parser.add_argument("--labels", metavar="COLUMN", help="the column of a table that holds labels, not data")
+
+
 def run(args):
     """Train, then print held-out figures and where the run folder is."""
-    from .. import data, models, training
+    from .. import models, training
     from ..arrays import check_device
-    from ..evaluation import evaluate
-    from ..training.progress import bar
 
     if args.model is None and not args.resume:
         raise ValueError("expected a MODEL; `minigen list` names them")
@@ -44,31 +49,55 @@ def run(args):
         path = _old_run(args)
         old = training.Run.open(path)
         stored = old.config
-        key = stored["model"] if args.model is None else args.model
-        source = old.source if args.data is None else args.data
+        key, source = stored["model"] if args.model is None else args.model, old.source
     else:
-        stored = {"model_config": {}, "train": {}}
-        key, source = args.model, "digits" if args.data is None else args.data
-    model_fields, train_fields = _given(args, models.model_class(key))
-    config = training.train_config(models.model_class(key), **{**stored["train"], **train_fields})
+        stored, source = {"model_config": {}, "train": {}}, None
+        key = args.model
+    model_class = models.model_class(key)
+    model_fields, train_fields = _given(args, model_class)
+    config = training.train_config(model_class, **{**stored["train"], **train_fields})
     check_device(config.device)
-    if not source:
-        raise ValueError("--data: expected a name or a path, got ''")
-    if source not in data.available() and Path(source).exists():
-        source = str(Path(source).resolve())
-    dataset = data.load(source, seed=config.seed)
+    source = data_source(args, source)
+    dataset = training.load_source(source, config.seed, model_class)
     if not args.resume:
         path = _new_run(args, key, dataset.name)
+        stored["model_config"] = getattr(model_class, "data_settings", lambda dataset: {})(dataset)
     model = models.create(key, dataset.spec, rng=config.seed, **{**stored["model_config"], **model_fields})
     try:
         training.fit(model, dataset, path, resume=args.resume, quiet=args.quiet, source=source, **config.to_json())
     except training.Interrupted as stop:
         message = f"{stop}; resume with: minigen train {key} --out {shlex.quote(str(path))} --resume"
         raise training.Interrupted(message, stop.run, stop.step) from None
-    progress = bar("evaluating", args.quiet)
-    figures = evaluate(training.load(path), dataset, "test", config.seed, config.bound_samples, progress)
-    print_figures(figures, f"{dataset.name}, test split")
+    figures = held_out(training.load(path), dataset, source, config.seed, config.bound_samples, args.quiet)
+    print_figures(*figures, f"{dataset.name}, test split")
     print(f"run folder: {path}")
+
+
+def data_source(args, stored=None):
+    """The DataSource that the command line names, what it does not say taken from the run's own."""
+    from ..training import DataSource
+
+    if args.data == "":
+        raise ValueError("--data: expected a name or a path, got ''")
+    stored = DataSource("digits") if stored is None else stored
+    known = args.data is not None and args.data.startswith("known:")  # has kind and labels of its own
+    kind = stored.kind if args.kind is None and not known else args.kind
+    labels = stored.labels if args.labels is None and not known else args.labels
+    return DataSource(stored.name if args.data is None else args.data, kind, labels).resolved()
+
+
+def held_out(model, dataset, source, seed, samples, quiet):
+    """The figures of the test split, and the Gap to the truth where the source's density is known (else None)."""
+    from .. import training
+    from ..evaluation import evaluate, gap_to_truth
+    from ..protocols import ExplicitDensity, LatentVariable
+    from ..training.progress import bar
+
+    figures, gap = evaluate(model, dataset, "test", seed, samples, bar("evaluating", quiet)), None
+    truth = training.load_truth(source)
+    if truth is not None and isinstance(model, ExplicitDensity | LatentVariable):
+        gap = gap_to_truth(truth, model, rng=seed, x=dataset.test, k=samples)
+    return figures, gap
 
 
 def _given(args, model_class):

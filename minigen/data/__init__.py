@@ -4,7 +4,7 @@ from . import binarize
 from .codec import CharacterCodec
 from .dataset import Dataset, from_arrays
 from .digits import digits
-from .errors import DataError
+from .errors import DataError, MissingValues
 from .idx import read_idx
 from .loader import Loader
 from .loading import available, load
@@ -20,6 +20,7 @@ __all__ = [
     "DataError",
     "Dataset",
     "Loader",
+    "MissingValues",
     "Standardizer",
     "available",
     "binarize",

@@ -16,6 +16,10 @@ class DataError(ValueError):
     """A data file, or an array from one, that is not what a reader needs; the message names file and place."""
 
 
+class MissingValues(DataError):
+    """Values are missing (NaN, an empty cell) where they were not asked for by `missing=True`."""
+
+
 def allowance(file_size: int) -> int:
     """How many bytes a compressed file of `file_size` bytes may unpack to."""
     return min(MAX_BYTES, FREE_BYTES + MAX_RATIO * file_size)

@@ -9,9 +9,11 @@ from .dataset import Dataset, from_arrays
 from .digits import digits
 from .errors import DataError
 from .idx import read_idx
+from .kinds import parse_kind
+from .label_column import take_labels
 from .mnist import mnist
 from .npz import read_npy, read_npz
-from .table import read_csv
+from .table import read_table
 from .text import read_text, text_windows
 
 BUILT_IN = ("digits", "digits:gray", "mnist", "mnist:threshold", "mnist:fixed", "mnist:dynamic")
@@ -36,20 +38,25 @@ def available() -> list[str]:
     return [*BUILT_IN, *sorted(set(_named_files()) - set(BUILT_IN))]
 
 
-def load(name, seed: int = 0, kind: str | None = None, length: int = 64) -> Dataset:
+def load(name, seed: int = 0, kind=None, length: int = 64, *, missing=False, labels=None) -> Dataset:
     """The data set of a name in `available()`, or in the file or folder at a path.
 
     Files: .npz (arrays `train`, `valid` or `validation`, `test`; or `x`), .npy, .csv and .tsv (numbers, with
     or without a line of names), IDX (plain or .gz; images get a channel axis), .txt (windows of `length`
     characters with a codec); a folder is taken for MNIST's. Splits that a file does not have are cut by
     `seed`, a fifth for testing and a tenth of the rest for validation; text is cut in order. `kind` overrides
-    what the values suggest, as in `from_arrays`. Raises DataError for a file that is missing or malformed, and
-    ValueError for an unknown name, with the nearest one that there is.
+    what the values suggest, as in `from_arrays`: for a table also one kind for each column, as a tuple or "a,b,c".
+    With `missing`, NaN and empty cells are missing values, `Dataset.observed` says where. `labels` is the column of a
+    table, by its name or its number from 0, that holds integer labels and is no part of the examples. Raises
+    DataError for a file that is missing or malformed, MissingValues for values that are missing without `missing`,
+    and ValueError for an unknown name, with the nearest one that there is.
     """
     if not isinstance(name, (str, os.PathLike)):
         raise TypeError(f"data: expected a name or a path, got {name!r}")
     seed, length = check_integer("seed", seed, 0), check_integer("length", length, 1)
+    kind = parse_kind(kind)
     if str(name) in BUILT_IN:
+        _refuse_labels(name, labels)
         return _built_in(str(name), seed, kind)
     path = Path(name)
     if not _is(path, Path.is_file):
@@ -57,12 +64,13 @@ def load(name, seed: int = 0, kind: str | None = None, length: int = 64) -> Data
         if str(name) in named:
             path = named[str(name)]
         elif _is(path, Path.is_dir):
+            _refuse_labels(name, labels)
             return mnist(path, seed=seed, kind=kind)
         elif path.suffix.lower() in SUFFIXES or len(path.parts) != 1:
             raise DataError(f"{name}: no such file")
         else:
             raise ValueError(f"data: no file or data set {str(name)!r}{nearest(name, [*BUILT_IN, *named])}")
-    return _from_file(path, seed, kind, length)
+    return _from_file(path, seed, kind, length, missing, labels)
 
 
 def _built_in(name, seed, kind):
@@ -81,29 +89,34 @@ def _built_in(name, seed, kind):
     )
 
 
-def _from_file(path, seed, kind, length):
-    suffix = path.suffix.lower()
-    if suffix == ".npz":
-        return _from_npz(read_npz(path), path, seed, kind)
-    elif suffix == ".npy":
-        x = read_npy(path)
-    elif suffix in (".csv", ".tsv"):
-        x = read_csv(path)[0]
-    elif suffix == ".txt":
+def _from_file(path, seed, kind, length, missing, labels):
+    suffix, names, observed, classes = path.suffix.lower(), None, None, None
+    if suffix == ".txt":
+        _refuse_labels(path, labels)
         if kind not in (None, "discrete"):
             raise ValueError(f"kind: characters are discrete data, got {kind!r}")
         windows, codec = text_windows(read_text(path), length, path)
         spec = DataSpec((length, 1), "discrete", max(2, codec.levels))
         return Dataset(path.stem, spec, **windows, codec=codec)
+    if suffix == ".npz":
+        arrays, classes = _pick_arrays(read_npz(path), path)
+    elif suffix == ".npy":
+        arrays = {"x": read_npy(path)}
+    elif suffix in (".csv", ".tsv"):
+        values, names, mask = read_table(path, missing)
+        arrays, observed = {"x": values}, {"x": mask}
     elif suffix in (".gz", ".idx") or "idx" in path.name:
         x = read_idx(path)
-        x = x[..., None] if x.ndim == 3 else x
+        arrays = {"x": x[..., None] if x.ndim == 3 else x}
     else:
         raise DataError(f"{path}: expected a file that ends in {', '.join(SUFFIXES)}, got {suffix or 'no ending'!r}")
-    return from_arrays(path.stem, {"x": x}, kind, seed, source=path)
+    if labels is not None:
+        arrays, observed, classes = take_labels(arrays, observed, names, labels, missing, path)
+    return from_arrays(path.stem, arrays, kind, seed, classes, source=path, missing=missing, observed=observed)
 
 
-def _from_npz(file, path, seed, kind):
+def _pick_arrays(file, path):
+    """The examples and the labels in an .npz file, each by split."""
     arrays, labels = _pick(file, ARRAYS), _pick(file, LABELS)
     if not arrays and len(file) == 1:
         arrays = {"x": next(iter(file.values()))}
@@ -114,8 +127,12 @@ def _from_npz(file, path, seed, kind):
     else:
         found = ", ".join(sorted(file)[:20])
         raise DataError(f"{path}: expected arrays train, validation and test, or x; got {found}")
-    labels = {split: y for split, y in labels.items() if split in arrays}
-    return from_arrays(path.stem, arrays, kind, seed, labels, source=path)
+    return arrays, {split: y for split, y in labels.items() if split in arrays}
+
+
+def _refuse_labels(name, labels):
+    if labels is not None:
+        raise ValueError(f"labels: {name} is no table with a column {labels!r}")
 
 
 def _pick(file, names):

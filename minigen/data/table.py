@@ -3,14 +3,23 @@
 import csv
 import io
 import itertools
+from typing import NamedTuple
 
 import numpy as np
 
-from .errors import DataError, opened
+from .errors import DataError, MissingValues, opened
 
 _CHUNK = 2**20
 # A parsed table takes up to four times the text.
 MAX_TEXT = 2**30
+
+
+class Table(NamedTuple):
+    """Numbers `(rows, columns)`, 0 where missing; names of the columns or None; what is observed, None if all is."""
+
+    values: np.ndarray
+    names: list[str] | None
+    observed: np.ndarray | None
 
 
 def read_csv(path) -> tuple[np.ndarray, list[str] | None]:
@@ -18,9 +27,15 @@ def read_csv(path) -> tuple[np.ndarray, list[str] | None]:
 
     The first line is names if no cell in it is a number. The delimiter is what the first line has most of.
     Cells may be quoted; empty lines are skipped. The result is int64 if no number has a point or an exponent,
-    else float64. Raises DataError that names the line and the column for a cell that is no number, a row of
-    another length, a file without rows, or one that is not UTF-8 text.
+    else float64. Raises DataError that names the line and the column for a cell that is no number (MissingValues for
+    an empty one), a row of another length, a file without rows, or one that is not UTF-8 text.
     """
+    table = read_table(path)
+    return table.values, table.names
+
+
+def read_table(path, missing=False) -> Table:
+    """A Table, as `read_csv` reads it; with `missing`, empty cells and NaN are missing values."""
     with opened(path) as (file, size):
         if size > MAX_TEXT:
             raise DataError(f"{path}: expected a table of at most {MAX_TEXT} bytes, got {size}")
@@ -33,16 +48,19 @@ def read_csv(path) -> tuple[np.ndarray, list[str] | None]:
             skipped -= names is None
             integers = _has_integers_only(file, first if names is None else "")
             file.seek(0)
-            values = _parse(file, delimiter, skipped, path)
+            values = _parse(file, delimiter, skipped, path, missing)
         except UnicodeDecodeError as error:
             raise DataError(f"{path}: expected UTF-8 text: {error.reason} at byte {error.start}") from error
         except csv.Error as error:
             raise DataError(f"{path}: line {skipped}: {error}") from error
     if names is not None and len(names) != values.shape[1]:
         raise DataError(f"{path}: {len(names)} names in the first line, but {values.shape[1]} columns below")
+    observed = ~np.isnan(values) if missing else None
+    if observed is not None:
+        values = np.where(observed, values, 0.0)
     if integers and np.abs(values).max() < 2**53:
         values = values.astype(np.int64)
-    return values, names
+    return Table(values, names, None if observed is None or observed.all() else observed)
 
 
 def _first_line(file):
@@ -60,7 +78,7 @@ def _has_integers_only(file, first):
     return not any(mark in chunk for chunk in chunks for mark in marks)
 
 
-def _parse(file, delimiter, skipped, path):
+def _parse(file, delimiter, skipped, path, missing):
     # The wrapper must not close the file when it goes.
     text = io.TextIOWrapper(file, encoding="utf-8-sig")
     options = {"delimiter": delimiter, "comments": None, "quotechar": '"', "ndmin": 2, "skiprows": skipped}
@@ -68,18 +86,28 @@ def _parse(file, delimiter, skipped, path):
         if not any(line.strip() for number, line in enumerate(text) if number >= skipped):
             raise DataError(f"{path}: names, but no rows")
         text.seek(0)
-        return np.loadtxt(text, dtype=np.float64, **options)
+        try:
+            return np.loadtxt(text, dtype=np.float64, **options)
+        except ValueError:
+            if not missing:
+                raise
+            text.seek(0)  # again, with a function for each cell, which is slow
+            return np.loadtxt(text, dtype=np.float64, converters=_number_or_nan, **options)
     except (UnicodeDecodeError, DataError):
         raise
     except ValueError as error:
         text.seek(0)
-        _locate(text, delimiter, skipped, path)
+        _locate(text, delimiter, skipped, path, missing)
         raise DataError(f"{path}: not a table of numbers: {error}") from error
     finally:
         text.detach()
 
 
-def _locate(lines, delimiter, skipped, path):
+def _number_or_nan(cell):
+    return float(cell) if cell.strip() else float("nan")
+
+
+def _locate(lines, delimiter, skipped, path, missing):
     """Raise DataError for the first cell or row that is at fault."""
     width = None
     for number, line in enumerate(lines, 1):
@@ -90,9 +118,12 @@ def _locate(lines, delimiter, skipped, path):
         if len(cells) != width:
             raise DataError(f"{path}: line {number}: expected {width} columns as in the rows before, got {len(cells)}")
         for column, cell in enumerate(cells, 1):
-            if not _is_number(cell):
-                what = f"{cell[:40]!r}" if cell.strip() else "an empty cell"
-                raise DataError(f"{path}: line {number}, column {column}: expected a number, got {what}")
+            where = f"{path}: line {number}, column {column}: expected a number, got"
+            if not cell.strip():
+                if not missing:
+                    raise MissingValues(f"{where} an empty cell")
+            elif not _is_number(cell):
+                raise DataError(f"{where} {cell[:40]!r}")
 
 
 def _cells(line, delimiter):

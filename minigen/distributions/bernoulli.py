@@ -1,5 +1,7 @@
 """The Bernoulli distribution, from logits."""
 
+import math
+
 import numpy as np
 
 from .. import ops
@@ -14,6 +16,8 @@ class Bernoulli(Distribution):
 
     log p(x) = Σ x·logits - log(1 + exp(logits)) over the event. Samples have the logits' dtype.
     """
+
+    discrete = True
 
     def __init__(self, logits, *, event_ndim: int = 0):
         logits = parameter("logits", logits)
@@ -49,6 +53,20 @@ class Bernoulli(Distribution):
 
     def _sample(self, rng, shape):
         return as_generator(rng).bernoulli(ops.sigmoid(raw(self.logits)), shape, self.dtype)
+
+    def cdf(self, x):
+        """p(X ≤ x) of each element: 0 below 0, p(0) below 1, and 1 from there on."""
+        x = raw(self._value(x))
+        xp = array_module(x, raw(self.logits))
+        x = xp.asarray(x)
+        known = xp.where(x == x, x >= 1, math.nan).astype(self.dtype)
+        return ops.where((x >= 0) & (x < 1), ops.sigmoid(-self.logits), known)
+
+    def icdf(self, p):
+        """The smallest x with p(X ≤ x) ≥ p, of each element; NaN for p outside [0, 1]. No gradient."""
+        p, never = raw(self._value(p)), ops.sigmoid(-raw(self.logits))
+        xp = array_module(p, never)
+        return xp.where(xp.asarray((p >= 0) & (p <= 1)), p > never, math.nan).astype(self.dtype)
 
     def entropy(self):
         """Σ log(1 + exp(-|l|)) + |l|·sigmoid(-|l|) over the event."""

@@ -17,6 +17,8 @@ class Categorical(Distribution):
     `logits` of shape `(*batch_shape, *event_shape, K)`; a logit of -inf excludes its integer. Samples are int64.
     """
 
+    discrete = True
+
     def __init__(self, logits, *, event_ndim: int = 0):
         logits = parameter("logits", logits)
         if isinstance(logits, float) or logits.ndim == 0 or logits.shape[-1] == 0:
@@ -61,6 +63,25 @@ class Categorical(Distribution):
         else:
             drawn = (cumulative <= (u * cumulative[..., -1])[..., None]).sum(axis=-1)
         return drawn.astype("int64")
+
+    def cdf(self, x):
+        """p(X ≤ x) of each element: the running sum of the probabilities."""
+        x = raw(self._value(x))
+        xp = array_module(x, raw(self.logits))
+        level = xp.floor(xp.asarray(x, self.dtype))
+        up_to = xp.arange(self.levels) <= level[..., None]
+        below = (self.probs * up_to).sum(axis=-1)
+        return ops.where(level < self.levels - 1, below, xp.where(level == level, 1, math.nan).astype(self.dtype))
+
+    def icdf(self, p):
+        """The smallest x with p(X ≤ x) ≥ p, of each element; NaN for p outside [0, 1]. No gradient."""
+        p = raw(self._value(p))
+        xp = array_module(p, raw(self.logits))
+        p = xp.asarray(p, "float64")
+        running = ops.softmax(raw(self.logits).astype("float64"), -1).cumsum(axis=-1)
+        # what is ≥ p by the last probable level, whatever the sum was rounded to
+        level = (running < xp.minimum(p[..., None], running[..., -1:])).sum(axis=-1)
+        return xp.where((p >= 0) & (p <= 1), level, math.nan).astype(self.dtype)
 
     def entropy(self):
         """-Σ p log p over the values, summed over the event."""

@@ -22,6 +22,7 @@ class Distribution:
 
     batch_shape: tuple[int, ...]
     event_shape: tuple[int, ...]
+    discrete = False  # whether p(x) is a probability, which sums to 1 over countably many values, or else a density
 
     def log_prob(self, x):
         """log p(x) in nats: x of shape `(..., *batch_shape, *event_shape)` or broadcasting to that but for its event.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .. import kernels  # noqa: F401  their import fills the registry
+from .. import kernels  # their import fills the registry
 from ..arrays import Generator, check_device, to_device, to_numpy
 from ..kernels.convolution import windows
 from ..kernels.dispatch import reference_kernels, registry
@@ -74,6 +74,10 @@ def example(name: str, elements: int, random, dtype: str):
         return _masked(name, max(1, elements // WIDTH), normal)
     if name in _CONVOLUTIONS:
         return _convolution(name, max(1, elements // 28 // 28 // 32), normal)
+    if name in _MIXTURES:
+        return _mixture(name, rows, normal, bits)
+    if name in _CHAINS:
+        return _chain(name, max(1, elements // 512), normal), 0
     if name in _ROWS:
         return _ROWS[name](x, g, bits, normal), 0
     if name in _FLAT:
@@ -109,6 +113,8 @@ _FLAT = {  # of parameters, gradients, another such array and a generator of int
 }
 _CONVOLUTIONS = ("conv", "conv_transpose", "conv_vjp", "conv_weight")
 _MASKED = ("masked_matmul", "masked_weight")
+_CHAINS = ("hmm_filter", "hmm_smooth", "hmm_viterbi")
+_MIXTURES = ("bernoulli_mixture_moments", "normal_mixture_log_joint", "normal_mixture_moments")
 
 
 def _indices(g):
@@ -132,6 +138,24 @@ def _masked(name, rows, normal):
     mask = np.triu(np.ones((WIDTH, WIDTH), bool))
     x, other = normal(rows, WIDTH), normal(*((WIDTH, WIDTH) if name == "masked_matmul" else (rows, WIDTH)))
     return [x, other, Blocks(mask)], 2 * rows * int(mask.sum())
+
+
+def _chain(name, sequences, normal):
+    """64 steps of a hidden Markov chain with 8 states."""
+    emission, initial, transition = normal(sequences, 64, 8), normal(8), kernels.log_softmax(normal(8, 8))
+    initial = kernels.log_softmax(initial)
+    if name == "hmm_smooth":
+        return [emission, kernels.hmm_filter(emission, initial, transition)[0], transition]
+    return [emission, initial, transition]
+
+
+def _mixture(name, rows, normal, bits):
+    """Ten components of products of Bernoullis, or of normals in 16 dimensions."""
+    if name == "bernoulli_mixture_moments":
+        return [bits, normal(10, WIDTH), normal(10), None, None], 4 * rows * 10 * WIDTH
+    x = normal(rows * WIDTH // 16, 16)
+    flops = 2 * len(x) * 10 * 16**2 * (2 if name == "normal_mixture_moments" else 1)
+    return [x, normal(10, 16, 16), normal(10, 16), normal(10)], flops
 
 
 def _difference(kernel, args):

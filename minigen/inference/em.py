@@ -13,7 +13,7 @@ Dempster, Laird and Rubin, "Maximum Likelihood from Incomplete Data via the EM A
 
 import math
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from typing import Protocol
 
 
 class EMError(ArithmeticError):
@@ -23,11 +23,11 @@ class EMError(ArithmeticError):
 class ExpectationMaximisation(Protocol):
     """What a model offers to be fitted by EM."""
 
-    def e_step(self, data) -> tuple[Any, float]:
-        """`(statistics, log_likelihood)` at the current parameters.
+    def e_step(self, data) -> tuple:
+        """`(statistics, log_likelihood)` at the current parameters, or `(statistics, log_likelihood, log_prior)`.
 
-        The statistics are what the M-step needs of the posterior p(z | x); the log-likelihood is in nats per example
-        (plus the log-prior over the number of examples, where there is one).
+        The statistics are what the M-step needs of the posterior p(z | x); the log-likelihood is in nats per example,
+        and so is log p(θ), divided by the number of examples, of a model that has a prior.
         """
 
     def m_step(self, statistics) -> None:
@@ -43,37 +43,45 @@ class ExpectationMaximisation(Protocol):
 def em_steps(model, data, max_iterations: int = 200, tolerance: float = 1e-6, rounding: float = 1e-9) -> Iterator[dict]:
     """Run EM from the model's present parameters, yielding metrics after each E-step.
 
-    Stops when the log-likelihood has risen by less than `tolerance` nats per example, or after `max_iterations`
-    M-steps. Each dict has `iteration` (M-steps so far), `log_likelihood` (nats per example, of the parameters that the
-    model has at that moment), `rise` and `converged`. Raises EMError when the log-likelihood falls by more than
-    `rounding`·(1 + |log-likelihood|), or is NaN.
+    The objective is the log-likelihood, or with a prior log-likelihood + log-prior, in nats per example. EM stops when
+    it has risen by less than `tolerance`, or after `max_iterations` M-steps. Each dict has `iteration` (M-steps so
+    far), `log_likelihood` (nats per example, of the parameters that the model has at that moment), with a prior
+    `log_prior`, then `rise` (of the objective, infinite at first) and `converged`. Raises EMError when the objective
+    falls by more than `rounding`·(1 + |objective|), or is NaN.
     """
     previous = -math.inf
     for iteration in range(max_iterations + 1):
-        statistics, value = model.e_step(data)
-        rise = value - previous
-        if math.isnan(value) or rise < -rounding * (1 + abs(previous)):
-            raise EMError(f"EM: the log-likelihood went from {previous!r} to {value!r} in iteration {iteration}; "
-                          "it must never fall")
+        statistics, value, *prior = model.e_step(data)
+        objective = value + sum(prior)
+        rise = objective - previous
+        if math.isnan(objective) or rise < -rounding * (1 + abs(previous)):
+            raise EMError(f"EM: the log-likelihood{' with its prior' if prior else ''} went from {previous!r} to "
+                          f"{objective!r} in iteration {iteration}; it must never fall")
         converged = rise < tolerance
-        yield {"iteration": iteration, "log_likelihood": value, "rise": rise, "converged": converged}
+        terms = {"log_likelihood": value, **({"log_prior": prior[0]} if prior else {})}
+        yield {"iteration": iteration, **terms, "rise": rise, "converged": converged}
         if converged or iteration == max_iterations:
             return
         model.m_step(statistics)
-        previous = value
+        previous = objective
 
 
 def em_restarts(model, data, initialise: Callable, rng, restarts: int = 1, **options) -> Iterator[dict]:
-    """Run EM from `restarts` starting points and keep the parameters with the highest log-likelihood.
+    """Run EM from `restarts` starting points and keep the parameters with the highest objective.
 
     `initialise(rng)` gives the model a starting point. Metrics are those of `em_steps`, which takes `options`, with
-    `restart` (from 0); the model has the best parameters when the iterator is exhausted.
+    `restart` (from 0). After several runs the last metrics of the best one are yielded once more, and `kept` is true
+    in them: the last metrics always describe the parameters that the model has in the end.
     """
-    best, kept = -math.inf, None
+    best, kept, winner = -math.inf, None, None
     for restart in range(restarts):
         initialise(rng.fold_in(restart))
         for metrics in em_steps(model, data, **options):
-            yield {"restart": restart, **metrics}
-        if kept is None or metrics["log_likelihood"] > best:
-            best, kept = metrics["log_likelihood"], model.state_dict()
+            metrics = {"restart": restart, **metrics}
+            yield metrics
+        objective = metrics["log_likelihood"] + metrics.get("log_prior", 0.0)
+        if kept is None or objective > best:
+            best, kept, winner = objective, model.state_dict(), metrics
     model.load_state_dict(kept)
+    if restarts > 1:
+        yield {**winner, "kept": True}

@@ -3,9 +3,11 @@
 from . import philox as philox
 from .activations import gate, gate_vjp, sigmoid, sigmoid_vjp, softplus, softplus_vjp, tanh, tanh_vjp
 from .bernoulli import bernoulli_log_prob, bernoulli_log_prob_vjp
+from .bernoulli_mixture import bernoulli_mixture_moments
 from .categorical import categorical_log_prob, categorical_log_prob_vjp
 from .convolution import conv, conv_transpose, conv_vjp, conv_weight
 from .gelu import gelu, gelu_vjp, silu, silu_vjp
+from .hidden_markov import hmm_filter, hmm_smooth, hmm_viterbi
 from .layer_norm import layer_norm, layer_norm_vjp
 from .masked import masked_matmul, masked_weight
 from .nade import nade_draw, nade_logits, nade_logits_vjp
@@ -17,6 +19,7 @@ from .normal import (
     reparameterize,
     reparameterize_vjp,
 )
+from .normal_mixture import normal_mixture_log_joint, normal_mixture_moments
 from .rectifiers import elu, elu_vjp, leaky_relu, leaky_relu_vjp, relu, relu_vjp
 from .reductions import log_softmax, log_softmax_vjp, logsumexp, softmax, softmax_vjp
 from .scatter import scatter
@@ -24,12 +27,13 @@ from .special import erf, lgamma, polygamma
 from .updates import adam_update, average_update, global_norm, rmsprop_update, sgd_update
 
 __all__ = [
-    "adam_update", "average_update", "bernoulli_log_prob", "bernoulli_log_prob_vjp", "categorical_log_prob",
-    "categorical_log_prob_vjp", "conv", "conv_transpose", "conv_vjp", "conv_weight", "elu", "elu_vjp", "erf",
-    "gate", "gate_vjp", "gelu", "gelu_vjp", "global_norm", "layer_norm", "layer_norm_vjp", "leaky_relu",
-    "leaky_relu_vjp", "lgamma", "log_softmax", "log_softmax_vjp", "logsumexp", "masked_matmul", "masked_weight",
-    "nade_draw", "nade_logits", "nade_logits_vjp", "normal_kl", "normal_kl_vjp", "normal_log_prob",
-    "normal_log_prob_vjp", "polygamma", "relu", "relu_vjp", "reparameterize", "reparameterize_vjp",
+    "adam_update", "average_update", "bernoulli_log_prob", "bernoulli_log_prob_vjp", "bernoulli_mixture_moments",
+    "categorical_log_prob", "categorical_log_prob_vjp", "conv", "conv_transpose", "conv_vjp", "conv_weight", "elu",
+    "elu_vjp", "erf", "gate", "gate_vjp", "gelu", "gelu_vjp", "global_norm", "hmm_filter", "hmm_smooth",
+    "hmm_viterbi", "layer_norm", "layer_norm_vjp", "leaky_relu", "leaky_relu_vjp", "lgamma", "log_softmax",
+    "log_softmax_vjp", "logsumexp", "masked_matmul", "masked_weight", "nade_draw", "nade_logits", "nade_logits_vjp",
+    "normal_kl", "normal_kl_vjp", "normal_log_prob", "normal_log_prob_vjp", "normal_mixture_log_joint",
+    "normal_mixture_moments", "polygamma", "relu", "relu_vjp", "reparameterize", "reparameterize_vjp",
     "rmsprop_update", "scatter", "sgd_update", "sigmoid", "sigmoid_vjp", "silu", "silu_vjp", "softmax",
     "softmax_vjp", "softplus", "softplus_vjp", "tanh", "tanh_vjp",
 ]

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..arrays.blas import one_blas_thread
 from ..arrays.pool import run
 
 # Elements that one thread works through in about the time that it takes to wake another up, times two.
@@ -52,3 +53,23 @@ def by_rows(loop, width: int, count: int, *args) -> None:
 def repeats(small, large) -> bool:
     """Whether `small` has the shape of `large` but for leading axes that it lacks: row r of it is r modulo its rows."""
     return small.ndim > 0 and small.shape == large.shape[large.ndim - small.ndim :]
+
+
+def in_chunks(piece, count: int, n: int) -> None:
+    """Run `piece(i, start, stop)` for n rows cut into `count` chunks, on several threads if there are several chunks.
+
+    Sums that each chunk makes for itself do not depend on the number of threads. Matrix products in a piece then use
+    its thread alone; with one chunk they may have threads of their own.
+    """
+    def pieces(first, last):
+        for i in range(first, last):
+            piece(i, n * i // count, n * (i + 1) // count)
+
+    if count == 1:
+        pieces(0, 1)
+        return
+    with one_blas_thread() as alone:
+        if alone:
+            run(pieces, count, 1)
+        else:
+            pieces(0, count)

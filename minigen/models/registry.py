@@ -46,6 +46,16 @@ def model_class(key: str):
     raise ValueError(f"model: unknown key {key!r}{nearest(key, keys)}")
 
 
+def key_of(model) -> str | None:
+    """The registry key of a model, or None if its class is not registered; imports nothing."""
+    place = type(model).__module__, type(model).__qualname__
+    for family, members in _MODELS.items():
+        for key, (module, name) in members.items():
+            if place == (f"{__package__}.{family}.{module}", name):
+                return key
+    return None
+
+
 def create(key: str, spec: DataSpec, *, rng=0, **config):
     """A model with freshly drawn parameters for data like `spec`.
 

@@ -8,10 +8,12 @@ from .metrics import RunError
 from .report import draw, draw_samples, write_samples
 from .run import Run
 from .signals import Interrupted
+from .source import DataSource, load_source, load_truth
 from .state import TrainingDiverged
 from .step import make_step
 
 __all__ = [
-    "CheckpointError", "Fitted", "Interrupted", "Run", "RunError", "TrainConfig", "TrainingDiverged", "draw",
-    "draw_samples", "fit", "load", "make_step", "read_checkpoint", "train_config", "write_checkpoint", "write_samples",
+    "CheckpointError", "DataSource", "Fitted", "Interrupted", "Run", "RunError", "TrainConfig", "TrainingDiverged",
+    "draw", "draw_samples", "fit", "load", "load_source", "load_truth", "make_step", "read_checkpoint", "train_config",
+    "write_checkpoint", "write_samples",
 ]

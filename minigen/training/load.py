@@ -1,7 +1,7 @@
 """From a run folder back to a trained model."""
 
 from .. import models
-from ..protocols import DataSpec
+from ..protocols import DataSpec, FittedInClosedForm
 from .checkpoint import CheckpointError
 from .metrics import RunError
 from .run import Run
@@ -11,15 +11,19 @@ def load(run, checkpoint="best"):
     """The trained model in a run folder, on the CPU: with its best parameters by validation if it has such.
 
     `run` is the folder's path; `checkpoint="latest"` asks for the last parameters instead (averaged ones if the
-    run averages). The model has `.spec` and `.config`. Raises RunError if the folder is no run, CheckpointError if
-    its checkpoint is damaged or belongs to another model, ValueError for another `checkpoint`.
+    run averages). The model has `.spec` and `.config`. Raises RunError if the folder is no run or its model's fit in
+    closed form was not completed, CheckpointError if its checkpoint is damaged or belongs to another model, ValueError
+    for another `checkpoint`.
     """
     if checkpoint not in ("best", "latest"):
         raise ValueError(f"checkpoint: expected best or latest, got {checkpoint!r}")
     folder = run if isinstance(run, Run) else Run.open(run)
     path = folder.best_path if checkpoint == "best" and folder.best_path.exists() else folder.latest_path()
-    parameters = load_parameters(folder, path)
-    model = create(folder)
+    arrays, header = folder.read(path)
+    model, parameters = create(folder), _parameters(arrays)
+    if is_closed_form(model) and not is_fitted(header):
+        raise RunError(f"{folder.path}: the fit was stopped before it was complete; --resume (or training.fit with "
+                       "resume=True) fits again")
     try:
         model.load_state_dict(parameters)
     except ValueError as error:
@@ -33,7 +37,8 @@ def create(folder):
     try:
         settings = {name: tuple(v) if isinstance(v, list) else v for name, v in config["model_config"].items()}
         model = models.create(config["model"], DataSpec.from_json(config["spec"]), rng=0, **settings)
-        model.to(dtype=folder.train.dtype)
+        if not is_closed_form(model):
+            model.to(dtype=folder.train.dtype)
     except (ValueError, TypeError, MemoryError) as error:
         raise RunError(f"{folder.path / 'config.json'} describes no model: {error}") from error
     return model
@@ -41,9 +46,22 @@ def create(folder):
 
 def load_parameters(folder, path):
     """The state_dict in a checkpoint of the run: the averaged one if there is such, else the model's own."""
-    arrays, _ = folder.read(path)
+    return _parameters(folder.read(path)[0])
+
+
+def _parameters(arrays):
     groups = {"average": {}, "model": {}}
     for name, array in arrays.items():
         group, _, rest = name.partition("/")
         groups.setdefault(group, {})[rest] = array
     return groups["average"] or groups["model"]
+
+
+def is_closed_form(model) -> bool:
+    """Whether a model is fitted by its `fit_steps`, not by descending its objectives."""
+    return isinstance(model, FittedInClosedForm) and not getattr(model, "by_gradient", False)
+
+
+def is_fitted(header) -> bool:
+    """Whether the checkpoint with this header has the fitted model."""
+    return header.get("step") != 0

@@ -1,17 +1,21 @@
-"""The training loop: the same for every model that descends objectives."""
+"""Training: the loop is the same for every model that descends objectives; others fit themselves."""
 
 import dataclasses
 import time
 from pathlib import Path
 
-from ..arrays import check_device, set_threads, to_device
+from ..arrays import Generator, check_device, set_threads
 from ..data import Dataset, from_arrays
+from .batches import on_device
+from .closed_form import fit_closed_form
 from .config import train_config
+from .load import is_closed_form
 from .metrics import open_metrics, read_metrics
 from .progress import Progress
 from .report import draw
 from .run import Run, check_same, describe
 from .signals import Interrupted, stop_requests
+from .source import check_data
 from .state import PICTURES, State
 
 INTERVAL = 30.0  # seconds between two checkpoints when the settings name no number of steps
@@ -19,8 +23,8 @@ INTERVAL = 30.0  # seconds between two checkpoints when the settings name no num
 
 @dataclasses.dataclass(frozen=True)
 class Fitted:
-    """What `fit` returns: the model, one dict of metrics for each epoch, the best epoch and the run
-    folder."""
+    """What `fit` returns: the model, one dict of metrics for each epoch (or pass of a fit in closed form), the best
+    epoch by validation (None where there are no epochs) and the run folder."""
 
     model: object
     metrics: list
@@ -31,18 +35,29 @@ class Fitted:
 def fit(model, data, run=None, *, resume=False, quiet=True, source=None, **settings):
     """Train `model` on `data` and return a `Fitted`; the model ends with its best parameters by validation.
 
-    `data` is a `data.Dataset`, or an array of training examples `(n, *spec.shape)`. `run` is the path of a
+    A model with `fit_steps` is fitted by these, on all training examples at once with their labels and missing values,
+    and its metrics are one dict for each pass; other models descend their objectives, epoch by epoch. `data` is a
+    `data.Dataset`, or an array of training examples `(n, *spec.shape)`. `run` is the path of a
     run folder to make or, with `resume=True`, to continue as if it had never stopped; None keeps nothing on
     the disk. `settings` are the fields of TrainConfig; a model class's `training` dict gives its own
-    defaults. `source` is the name by which `data.load` finds the data again, by default the data set's name.
+    defaults. `source` is the DataSource or the name by which the data are found again, by default the data set's
+    name.
     With `quiet=False` a progress bar is drawn on the standard error stream.
 
     Raises ValueError or TypeError for settings and data that do not fit, RunError for the run folder,
     CheckpointError for a checkpoint that is damaged or another run's, TrainingDiverged when a NaN or infinity
     appears, and Interrupted (a KeyboardInterrupt) when asked to stop, after saving a checkpoint.
     """
-    config = prepare(model, train_config(model, **settings))
-    data = as_dataset(data, model.spec, config.seed)
+    config = train_config(model, **settings)
+    data = as_dataset(data, model, config.seed)
+    if is_closed_form(model):
+        if resume and run is None:
+            raise ValueError("resume: expected the path of a run, got None")
+        rows, folder = fit_closed_form(model, data, config, run, resume, quiet, source)
+        if folder is not None:
+            draw(model, data, folder, Generator(config.seed).fold_in(PICTURES))
+        return Fitted(model, rows, None, None if folder is None else folder.path)
+    config = prepare(model, config)
     state = State(model, data, config)
     if run is None:
         if resume:
@@ -96,7 +111,7 @@ def _train(state, folder, metrics, quiet):
     with stop_requests() as stop, Progress(total, state.steps, quiet) as progress:
         while state.epoch < config.epochs and not state.stopped_early:
             for batch in state.loader:
-                figures = state.update(to_device(batch, config.device))
+                figures = state.update(on_device(batch, config.device))
                 progress.update(state.epoch + 1, figures["loss"], figures["learning_rate"], state.last_score)
                 if state.within_epoch:  # else the epoch's validation comes first
                     save_if_due(stop)
@@ -123,16 +138,18 @@ def prepare(model, config):
     return dataclasses.replace(config, dtype=kinds[0]) if config.dtype is None and kinds else config
 
 
-def as_dataset(data, spec, seed=0):
-    """`data` as a Dataset that a model with this spec can be trained on; an array is split by `seed`.
+def as_dataset(data, model, seed=0):
+    """`data` as a Dataset that `model` can be trained on; an array is split by `seed`.
 
-    Raises ValueError if it does not fit the spec.
+    NaN in an array are missing values if the model takes them. Raises ValueError for data that do not fit the model.
     """
+    spec = model.spec
     if not isinstance(data, Dataset):
-        split = from_arrays("data", {"x": data}, spec.kind, seed)
+        split = from_arrays("data", {"x": data}, spec.kind, seed, missing=getattr(model, "takes_missing", False))
         if split.spec.shape != spec.shape:
             raise ValueError(f"data: the model is for examples of shape {spec.shape}, got {split.spec.shape}")
-        return Dataset("data", spec, split.train, split.validation, split.test)
+        data = dataclasses.replace(split, spec=spec)
     if data.spec != spec:
         raise ValueError(f"data {data.name!r}: the model is for {spec}, the data are {data.spec}")
+    check_data(model, data)
     return data

@@ -45,3 +45,32 @@ class Progress:
     def __exit__(self, *error):
         if self.bar is not None:
             self.bar.close()
+
+
+class Passes:
+    """A count of the passes over the data that a fit has made, with the log-likelihood after the latest."""
+
+    def __init__(self, quiet=False):
+        self.bar = None
+        if not quiet:
+            from tqdm import tqdm
+
+            interval = 0.1 if sys.stderr.isatty() else 30.0
+            self.bar = tqdm(unit="pass", file=sys.stderr, dynamic_ncols=True, mininterval=interval,
+                            maxinterval=interval, miniters=1)
+
+    def update(self, metrics):
+        """One pass further."""
+        if self.bar is None:
+            return
+        names = [name for name in ("restart", "log_likelihood", "log_posterior") if name in metrics]
+        figures = [f"{name.replace('_', ' ')} {metrics[name]:.6g}" for name in names]
+        self.bar.set_postfix_str(" ".join(figures), refresh=False)
+        self.bar.update()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        if self.bar is not None:
+            self.bar.close()

@@ -15,30 +15,49 @@ from .metrics import RunError, read_metrics
 
 SUFFIXES = (".npz", ".npy", ".png")
 GRID, PAIRS = 64, 24  # images in samples.png and in reconstructions.png
+POINTS = 5000  # points in samples.png
 DIMENSIONS, VALUES = 10, np.linspace(-2.5, 2.5, 11)  # rows and columns of traversal.png
 BATCH = 1024  # samples drawn at once
 
 
 def draw(model, data, folder, rng):
-    """Draw the learning curves of a run and, where an example is an image, what its model makes.
+    """Draw the curves of a run and, where examples are images or points in the plane, what its model makes.
 
-    Writes `curves.png`, `samples.png` and, for latent-variable models, `reconstructions.png` and `traversal.png`
-    into the run's folder. Raises RunError if a picture cannot be written.
+    Writes `curves.png`, `samples.png` and, for latent-variable models of images, `reconstructions.png` and
+    `traversal.png` into the run's folder. A model with a method `report_pictures(dataset, folder)` draws more there.
+    Raises RunError if a picture cannot be written.
     """
     rng, spec = as_generator(rng), model.spec
     try:
-        curves = _curves(read_metrics(folder.metrics))
-        if curves:
-            plotting.learning_curves(curves, folder.path / "curves.png", title="Training")
-        if not is_image(spec):
-            return
-        images = to_images(draw_samples(model, GRID, rng.fold_in(0)), spec)
-        plotting.image_grid(images, folder.path / "samples.png", title="Samples")
-        if isinstance(model, LatentVariable):
+        rows = read_metrics(folder.metrics)
+        if epochs := _curves(rows):
+            plotting.learning_curves(epochs, folder.path / "curves.png", title="Training")
+        if passes := _passes(rows):
+            plotting.learning_curves(passes, folder.path / "curves.png", quantity="log-likelihood",
+                                     units="nats per example", time="iteration", title="Fit")
+        if is_image(spec) or is_planar(spec):
+            _draw_samples(model, data, folder.path, rng.fold_in(0))
+        if is_image(spec) and isinstance(model, LatentVariable):
             x = next(x for x in (data.test, data.validation, data.train) if x is not None and len(x))
             _draw_latents(model, x, folder.path)
+        if hasattr(model, "report_pictures"):
+            model.report_pictures(data, folder.path)
     except OSError as error:
         raise RunError(f"cannot write the pictures of {folder.path}: {reason(error)}") from error
+
+
+def _draw_samples(model, data, folder, rng):
+    spec = model.spec
+    x = data.train if data.observed is None else data.train[data.observed["train"].reshape(len(data.train), -1).all(1)]
+    try:
+        samples = draw_samples(model, GRID if is_image(spec) else max(1, min(POINTS, len(x))), rng)
+    except NotImplementedError:  # a classifier has no samples
+        return
+    if is_image(spec):
+        plotting.image_grid(to_images(samples, spec), folder / "samples.png", title="Samples")
+    else:
+        clouds = {"training data": x[:POINTS].reshape(-1, 2), "samples": samples.reshape(-1, 2)}
+        plotting.scatter({name: points for name, points in clouds.items() if len(points)}, folder / "samples.png")
 
 
 def draw_samples(model, n, rng):
@@ -80,6 +99,12 @@ def is_image(spec):
     if len(spec.shape) == 1:
         return spec.dimensions >= 64 and math.isqrt(spec.dimensions) ** 2 == spec.dimensions
     return len(spec.shape) == 3 and spec.shape[2] in (1, 3)
+
+
+def is_planar(spec):
+    """Whether an example is a point in the plane: two continuous numbers."""
+    kinds = spec.kind if isinstance(spec.kind, tuple) else (spec.kind,)
+    return spec.dimensions == 2 and set(kinds) == {"continuous"}
 
 
 def to_images(x, spec):
@@ -131,6 +156,19 @@ def _curves(rows):
                 values = np.array([math.nan if value is None else value for value in values])
                 curves[f"{part}/{name}"] = (np.array(epochs), values)
     return curves
+
+
+def _passes(rows):
+    """The log-likelihood by iteration of a fit of several, a curve for each of its starting points."""
+    curves = {}
+    for row in rows:
+        if isinstance(row.get("iteration"), int) and row.get("log_likelihood") is not None and not row.get("kept"):
+            points = curves.setdefault(row.get("restart"), [])
+            points.append((row["iteration"], row["log_likelihood"]))
+    if not any(len(points) > 1 for points in curves.values()):
+        return {}
+    names = {restart: "train" if len(curves) == 1 else f"start {restart + 1}" for restart in curves}
+    return {names[restart]: tuple(map(np.array, zip(*points, strict=True))) for restart, points in curves.items()}
 
 
 def _plain(x):

@@ -23,6 +23,7 @@ from .checkpoint import CheckpointError, read_checkpoint, write_checkpoint
 from .config import TrainConfig
 from .files import reason, remove_leftovers, replacing, sync_folder
 from .metrics import RunError
+from .source import DataSource
 
 MAX_CONFIG = 1024 * 1024  # bytes of a config.json that will be read; a real one has about a thousand
 CONFIG = {"minigen": str, "model": str, "spec": dict, "model_config": dict, "data": dict, "train": dict}
@@ -50,11 +51,11 @@ class Run:
 
     @property
     def source(self):
-        """The name or path by which `data.load` finds the data that the run was trained on."""
-        name = self.config["data"].get("name")
-        if not isinstance(name, str):
-            raise RunError(f"{self.path / 'config.json'} names no data set")
-        return name
+        """The DataSource by which `load_source` finds the data that the run was trained on."""
+        try:
+            return DataSource.from_json(self.config["data"])
+        except (ValueError, TypeError) as error:
+            raise RunError(f"{self.path / 'config.json'} names no data set: {error}") from error
 
     @property
     def metrics(self):
@@ -190,17 +191,17 @@ def describe(model, data, source, config):
 
     Raises RunError for a model that is not in the registry, since a run folder could not bring it back.
     """
-    keys = [key for family in models.available().values() for key in family]
-    key = next((key for key in keys if models.model_class(key) is type(model)), None)
+    key = models.key_of(model)
     if key is None:
         raise RunError(f"{type(model).__name__} is not in the models' registry: it can be trained only without a run")
-    name = data.name if source is None else str(source)
+    source = data.name if source is None else source
+    source = source if isinstance(source, DataSource) else DataSource(str(source))
     return {
         "minigen": __version__,
         "model": key,
         "spec": model.spec.to_json(),
         "model_config": json.loads(json.dumps(dataclasses.asdict(model.config), allow_nan=False)),
-        "data": {"name": name, "digest": _digest(data.train)},
+        "data": {**source.to_json(), "digest": _digest(model, data)},
         "train": config.to_json(),
     }
 
@@ -242,10 +243,16 @@ def _read_config(path):
     return config
 
 
-def _digest(x):
+def _digest(model, data):
     # data that changed under the same name would make a resumed run another run
-    x = np.ascontiguousarray(x)
-    return hashlib.blake2b(x.reshape(-1).view(np.uint8), digest_size=16).hexdigest()
+    digest = hashlib.blake2b(digest_size=16)
+    parts = [data.train, (data.observed or {}).get("train")]
+    if getattr(model, "labels", None) is not None:
+        parts.append((data.labels or {}).get("train"))
+    for part in parts:
+        if part is not None:
+            digest.update(np.ascontiguousarray(part).reshape(-1).view(np.uint8))
+    return digest.hexdigest()
 
 
 def _runs_beside(path):

@@ -8,6 +8,7 @@ from ..arrays import Generator, to_numpy
 from ..data import Loader
 from ..evaluation import validation_score
 from ..optim import schedules
+from .batches import count
 from .checkpoint import CheckpointError
 from .load import load_parameters
 from .step import make_step
@@ -29,7 +30,10 @@ class State:
         self.model, self.config, self.validation = model, config, data.validation
         self.rng = Generator(config.seed)
         size = config.batch_size * config.accumulate
-        self.loader = Loader(data.train, size, self.rng.fold_in(LOADER), transform=data.transform)
+        labels = (data.labels or {}) if getattr(model, "labels", None) else {}
+        self.validation_labels = labels.get("validation")
+        examples = (data.train, labels["train"]) if "train" in labels else data.train
+        self.loader = Loader(examples, size, self.rng.fold_in(LOADER), transform=_transform(data, "train" in labels))
         self.steps_per_epoch = math.ceil(len(data.train) / size)
         self.step = make_step(model, **step_settings(config, self.steps_per_epoch))
         self.steps = 0  # updates done
@@ -78,19 +82,20 @@ class State:
             for name, value in figures.items():
                 if name == "learning_rate":
                     continue
-                total, count = self.sums.get(name, (0.0, 0))
-                self.sums[name] = (total + value * len(batch), count + len(batch))
+                total, n = self.sums.get(name, (0.0, 0))
+                self.sums[name] = (total + value * count(batch), n + count(batch))
 
     def end_epoch(self):
         """Validate, note the best, and return the epoch's line of metrics.jsonl."""
         self.collect()
-        train = {name: total / count for name, (total, count) in self.sums.items()}
+        train = {name: total / n for name, (total, n) in self.sums.items()}
         self.sums = {}
         row = {"epoch": self.epoch + 1, "step": self.steps, "learning_rate": self.learning_rate}
         row["train"] = {name: _json(train[name]) for name in sorted(train)}  # the order that a checkpoint has too
         with self.step.averaged(), np.errstate(all="ignore"):
             rng = self.rng.fold_in(VALIDATION, self.epoch)
-            for name, value in validation_score(self.model, self.validation, rng).items():
+            score = validation_score(self.model, self.validation, rng, labels=self.validation_labels)
+            for name, value in score.items():
                 if not math.isfinite(value):
                     raise TrainingDiverged(f"training diverged: {name} of the validation split is {value} after "
                                            f"epoch {self.epoch + 1}")
@@ -172,7 +177,14 @@ class State:
         self.steps, self.epoch = counters["step"], counters["epoch"]
         self.stale, self.metrics_bytes = counters["stale"], counters["metrics_bytes"]
         self.best, self.last_score = best, last_score
-        self.sums = {name: (float(total), int(count)) for name, (total, count) in groups["sums"].items()}
+        self.sums = {name: (float(total), int(n)) for name, (total, n) in groups["sums"].items()}
+
+
+def _transform(data, labelled):
+    """The data's transform, of the examples alone where batches are pairs with labels."""
+    if data.transform is None or not labelled:
+        return data.transform
+    return lambda batch, rng: (data.transform(batch[0], rng), batch[1])
 
 
 def _read(tables, xp):

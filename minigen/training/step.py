@@ -9,12 +9,14 @@ from ..arrays.memory import keep_freed_memory
 from ..autograd import AnomalyError, detect_anomaly, grad
 from ..autograd.tensor import raw
 from ..optim import ExponentialMovingAverage, ParameterBuffer, clip_scale, create, global_norm
+from .batches import count, cut, examples
 from .capture import CapturedStep
 
 
 def make_step(model, optimizer="adam", learning_rate=1e-3, *, capture=False, **settings):
     """A function `step(batch, rng) -> dict` that updates `model` once on each call.
 
+    A batch is an array of examples, or a pair of examples and labels where the model's objectives take such.
     The dict has 0-d arrays, on the model's device: `loss`, the gradient's global norm before clipping as
     `gradient_norm`, `learning_rate`, the objectives' own metrics, and `finite`. An objective whose loss or
     gradient has a NaN or infinity changes nothing, and then `finite` is false; `step.explain(batch, rng)` with the
@@ -91,7 +93,8 @@ class Step:
         for name, array in self.model.state_dict().items():
             if array.dtype.kind == "f" and not np.isfinite(array).all():
                 return f"{name} is not finite"
-        if batch.dtype.kind == "f" and not array_module(batch).isfinite(batch).all():
+        x = examples(batch)
+        if x.dtype.kind == "f" and not array_module(x).isfinite(x).all():
             return "the batch has a NaN or an infinity"
         rng = as_generator(rng)
         try:
@@ -151,15 +154,12 @@ class Step:
 
     def _gather(self, objective, part, batch, rng):
         """Loss and metrics of one objective on a batch, its gradients gathered into the buffer."""
-        pieces = [batch]
-        if self.accumulate > 1:
-            size = -(-len(batch) // self.accumulate)
-            pieces = [batch[start : start + size] for start in range(0, len(batch), size)]
+        pieces = cut(batch, self.accumulate) if self.accumulate > 1 else [batch]
         totals = {}
         for number, piece in enumerate(pieces):
             loss, figures = objective.loss(piece, rng)
             gradients = grad(loss, part.trainable())
-            share = len(piece) / len(batch)
+            share = count(piece) / count(batch)
             if len(pieces) > 1:
                 gradients = [share * gradient for gradient in gradients]
             part.gather(gradients, add=number > 0)

@@ -188,4 +188,5 @@ def test_a_transform_frees_the_training_rows():
     with pytest.raises(DataError):
         Dataset("a", spec, **{**GOOD, "test": BITS * 200}, transform=lambda batch, rng: batch)
     mixed = DataSpec((2,), ("binary", "continuous"))
-    assert Dataset("a", mixed, FLOATS[:, :2], FLOATS[:, :2], FLOATS[:, :2]).spec is mixed
+    x = np.column_stack([BITS[:, 0], FLOATS[:, 0]])
+    assert Dataset("a", mixed, x, x, x).spec is mixed

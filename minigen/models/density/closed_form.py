@@ -99,7 +99,7 @@ def as_rows(x, spec, observed=None):
         raise TypeError(f"x: expected numbers, got an array of dtype {x.dtype}")
     if x.shape[1:] != spec.shape or x.ndim == 0:
         raise ValueError(f"x: expected shape (n, {', '.join(map(str, spec.shape))}), got {x.shape}")
-    rows, mask = x.reshape(len(x), -1), None
+    rows, mask = x.reshape(len(x), spec.dimensions), None
     if observed is not None:
         mask = np.asarray(observed)
         if mask.dtype != bool or mask.shape != x.shape:

@@ -1,0 +1,66 @@
+"""Batch axes of any distribution read as part of the event."""
+
+from .distribution import Distribution
+from .kl import kl_divergence, register_kl
+from .shapes import sum_last
+
+
+class Independent(Distribution):
+    """`base` with the last `event_ndim` axes of its batch made part of the event, whose parts are independent.
+
+    log p(x) = Σ log p_base(x) over those axes; the event's shape is `base.batch_shape[-event_ndim:] +
+    base.event_shape`. Raises TypeError or ValueError for an `event_ndim` that base's batch does not have.
+    """
+
+    def __init__(self, base: Distribution, event_ndim: int):
+        if not isinstance(base, Distribution):
+            raise TypeError(f"base: expected a Distribution, got {type(base).__name__}")
+        if isinstance(event_ndim, bool) or not isinstance(event_ndim, int):
+            raise TypeError(f"event_ndim: expected an integer, got {event_ndim!r}")
+        if not 0 <= event_ndim <= len(base.batch_shape):
+            raise ValueError(f"event_ndim: expected 0 … {len(base.batch_shape)}, as base has batch_shape "
+                             f"{base.batch_shape}, got {event_ndim}")
+        self.base, self.reinterpreted, self.dtype = base, event_ndim, base.dtype
+        self.discrete = base.discrete
+        self._set_shape(base.batch_shape + base.event_shape, event_ndim + base.event_ndim)
+
+    def _log_prob(self, x):
+        return sum_last(self.base.log_prob(x), self.reinterpreted)
+
+    def _sample(self, rng, shape):
+        return self.base._sample(rng, shape)
+
+    def rsample(self, rng, n=()):
+        """Draws of base, differentiable where base's are."""
+        return self.base.rsample(rng, n)
+
+    def entropy(self):
+        """Σ of base's entropies over the axes."""
+        return sum_last(self.base.entropy(), self.reinterpreted)
+
+    def cdf(self, x):
+        """p(X ≤ x) of each element, as base gives it."""
+        return self.base.cdf(x)
+
+    def icdf(self, p):
+        """The p-quantile of each element, as base gives it."""
+        return self.base.icdf(p)
+
+    @property
+    def mean(self):
+        """Expectation of each element."""
+        return self.base.mean
+
+    @property
+    def variance(self):
+        """Variance of each element."""
+        return self.base.variance
+
+
+@register_kl(Independent, Independent)
+def kl_independent(p, q):
+    """Σ of the bases' divergences over the axes that both read as part of the event."""
+    if p.reinterpreted != q.reinterpreted:
+        raise NotImplementedError(f"kl_divergence: no closed form for Independent over {p.reinterpreted} and over "
+                                  f"{q.reinterpreted} axes")
+    return sum_last(kl_divergence(p.base, q.base), p.reinterpreted)

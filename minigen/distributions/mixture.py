@@ -1,0 +1,116 @@
+"""Mixtures of any distribution."""
+
+import math
+
+import numpy as np
+
+from .. import ops
+from ..arrays import array_module, as_generator
+from ..autograd.tensor import raw
+from .categorical import Categorical
+from .distribution import Distribution
+from .shapes import parameter
+
+BLOCK = 2**22  # how many numbers to draw at once, at most
+
+
+class Mixture(Distribution):
+    """p(x) = Σ_k w_k p_k(x): `components` is one Distribution whose last batch axis is k, w = softmax(`logits`).
+
+    `logits` has shape `(..., K)`; its other axes broadcast with components' other batch axes to `batch_shape`. A logit
+    of -inf excludes its component. Where the components of an event are independent of each other given k, the event
+    is not: the mixture is over whole events. There is no closed form for its entropy, and no `rsample`. Raises
+    TypeError or ValueError for components that are no Distribution or whose number is not that of the logits.
+    """
+
+    def __init__(self, logits, components: Distribution):
+        logits = parameter("logits", logits)
+        if not isinstance(components, Distribution):
+            raise TypeError(f"components: expected a Distribution, got {type(components).__name__}")
+        shape, batch = getattr(logits, "shape", ()), components.batch_shape
+        if not shape or not batch or shape[-1] != batch[-1] or shape[-1] == 0:
+            raise ValueError("logits: expected shape (..., K) with K, at least 1, the last axis of components' "
+                             f"batch_shape {batch}, got {shape}")
+        try:
+            own = np.broadcast_shapes(shape[:-1], batch[:-1])
+        except ValueError:
+            raise ValueError(f"logits: expected a shape that broadcasts with components' batch_shape {batch}, got "
+                             f"{shape}") from None
+        self.logits, self.components = logits, components
+        self._set_shape(own + components.event_shape, components.event_ndim)
+        self.dtype, self.discrete = np.result_type(logits.dtype, components.dtype), components.discrete
+
+    @property
+    def n_components(self) -> int:
+        """K."""
+        return self.logits.shape[-1]
+
+    @property
+    def weights(self):
+        """w, on the last axis."""
+        return ops.softmax(self.logits, -1)
+
+    def _joint(self, x):
+        """log w_k + log p_k(x), shape `(..., K)`."""
+        return ops.log_softmax(self.logits, -1) + self.components.log_prob(self._beside_components(x))
+
+    def _beside_components(self, x):
+        """x with an axis for k before its event, for the components to broadcast along."""
+        if not hasattr(x, "shape"):
+            return x
+        cut = len(x.shape) - self.event_ndim
+        return x.reshape((*x.shape[:cut], 1, *x.shape[cut:]))
+
+    def _log_prob(self, x):
+        return ops.logsumexp(self._joint(x), -1)
+
+    def responsibilities(self, x):
+        """p(k | x) = w_k p_k(x) / p(x), shape `(..., K)`; NaN where p(x) is 0."""
+        return ops.softmax(self._joint(self._value(x)), -1)
+
+    def cdf(self, x):
+        """Σ_k w_k p_k(X ≤ x) of each element, where components have a `cdf`."""
+        x = self._beside_components(self._value(x))
+        return self._average(self.components.cdf(x))
+
+    @property
+    def mean(self):
+        """Σ_k w_k mean_k."""
+        return self._full(self._average(self.components.mean))
+
+    @property
+    def variance(self):
+        """Σ_k w_k (variance_k + (mean_k - mean)²), the law of total variance."""
+        means = self.components.mean
+        spread = means - self._beside_components(self._average(means))
+        return self._full(self._average(self.components.variance + ops.square(spread)))
+
+    def _average(self, values):
+        """Σ_k w_k values_k, for values of each element of each component's event."""
+        weights = self.weights.reshape((*self.logits.shape, *(1,) * self.event_ndim))
+        return (weights * values).sum(axis=-1 - self.event_ndim)
+
+    def _full(self, value):
+        return ops.broadcast_to(value, self.batch_shape + self.event_shape)
+
+    def _sample(self, rng, shape):
+        # Each draw takes its own one of the chosen component's draws: as many of each as the commonest one needs.
+        rng, k, batch = as_generator(rng), self.n_components, self.components.batch_shape
+        chosen = Categorical(raw(self.logits))._sample(rng, shape[: len(shape) - self.event_ndim])
+        xp = array_module(chosen)
+        group = xp.arange(math.prod(batch[:-1])).reshape(batch[:-1]) * k + chosen  # batch element and component
+        group = group.reshape(-1)
+        counts = xp.bincount(group, minlength=math.prod(batch))
+        order = xp.argsort(group, kind="stable")
+        rank = xp.empty_like(order)  # how many draws before this one are of its group
+        rank[order] = xp.arange(len(group)) - (xp.cumsum(counts) - counts)[group[order]]
+        needed = int(counts.max(initial=0))
+        step = max(1, BLOCK // max(1, math.prod(batch + self.event_shape)))
+        result = None
+        for start in range(0, max(needed, 1), step):
+            drawn = self.components.sample(rng, min(step, max(needed, 1) - start))
+            drawn = drawn.reshape((len(drawn), math.prod(batch), *self.event_shape))
+            result = xp.empty((len(group), *self.event_shape), drawn.dtype) if result is None else result
+            now = xp.flatnonzero((rank >= start) & (rank < start + step))
+            result[now] = drawn[rank[now] - start, group[now]]
+        return result.reshape(shape)

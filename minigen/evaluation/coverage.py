@@ -1,0 +1,118 @@
+"""Are samples like the data, and do they show all of it? Manifolds by nearest neighbours, and modes that are known.
+
+Around each point lies a ball that reaches to its k-th nearest neighbour in its own set. With B the union of balls,
+
+    precision = share of generated points in B(real)        recall   = share of real points in B(generated)
+    density   = mean number of real balls that a generated point is in, over k
+    coverage  = share of real balls with a generated point in them.
+
+Precision and density say whether samples are realistic (density counts, so that one outlier's large ball does not
+decide, and may exceed 1); recall and coverage, whether they are various. Density and coverage look at balls
+around real points only. For m samples from the distribution of the n data themselves, if no two points are equal, the
+expected density is 1 and the expected coverage 1 - Π_{j=1…k} (n - j)/(n + m - j), about 1 - 2⁻ᵏ for m = n.
+
+Kynkäänniemi, Karras, Laine, Lehtinen and Aila, "Improved Precision and Recall Metric for Assessing Generative Models",
+2019 (equations 1 and 2); Naeem, Oh, Uh, Choi and Yoo, "Reliable Fidelity and Diversity Metrics for Generative Models",
+2020 (equations 3 and 4; lemma 2). Modes: Srivastava et al., "VEEGAN", 2017 (section 4.1).
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .rows import as_rows, centred, check_count, pieces, squared_distances
+
+TIE = 1 + 1e-10  # a point at the very radius is inside the ball, whatever the last bit says
+
+
+class Coverage(NamedTuple):
+    """Precision, recall, density and coverage of generated samples, with the k of their neighbours."""
+
+    precision: float
+    recall: float
+    density: float
+    coverage: float
+    k: int
+
+
+class ModeCoverage(NamedTuple):
+    """How samples fall on known modes.
+
+    `covered` of `modes` have at least one sample close by; `close` is the share of samples that are close to a mode;
+    `counts` `(modes,)` are these samples by mode; `kl` is KL(their shares ‖ the true shares) in nats, 0 when modes are
+    drawn as often as they should be (of n samples it is about (modes - 1) / 2n by chance alone).
+    """
+
+    covered: int
+    modes: int
+    close: float
+    counts: np.ndarray
+    kl: float
+
+
+def sample_coverage(real, generated, k=5):
+    """Precision, recall, density and coverage of `generated` `(m, ...)` beside `real` `(n, ...)`: a Coverage.
+
+    Distances are Euclidean in the space given, so images are better embedded first. Memory is bounded, time is (n+m)².
+    Raises ValueError unless both have more than `k` examples of one shape.
+    """
+    check_count("k", k)
+    real = as_rows("real", real, least=k + 1)
+    generated = as_rows("generated", generated, like=("real", real), least=k + 1)
+    real, generated = centred(real, generated)
+    around_real, around_generated = _reach(real, k), _reach(generated, k)
+    realistic = np.zeros(len(generated), bool)
+    shown, met = np.zeros(len(real), bool), np.zeros(len(real), bool)
+    balls = 0
+    for rows in pieces(len(real)):
+        for columns in pieces(len(generated)):
+            squares = squared_distances(real[rows], generated[columns])
+            inside = squares <= around_real[rows, None]
+            balls += int(inside.sum())
+            realistic[columns] |= inside.any(axis=0)
+            met[rows] |= inside.any(axis=1)
+            shown[rows] |= (squares <= around_generated[None, columns]).any(axis=1)
+    density = balls / (k * len(generated))
+    return Coverage(float(realistic.mean()), float(shown.mean()), density, float(met.mean()), k)
+
+
+def mode_coverage(x, modes, radius, weights=None):
+    """How samples x `(n, ...)` fall on known `modes` `(M, ...)`: a ModeCoverage.
+
+    A sample belongs to the nearest mode and is close to it within `radius` (three standard deviations of a component is
+    the custom). `weights` `(M,)` are the modes' true shares, by default equal. Raises ValueError for shapes that do not
+    fit, a radius that is not positive, or weights that are not.
+    """
+    modes = as_rows("modes", modes)
+    x = as_rows("x", x, like=("modes", modes))
+    if isinstance(radius, bool) or not isinstance(radius, int | float | np.floating) or not 0 < radius < np.inf:
+        raise ValueError(f"radius: expected a positive number, got {radius!r}")
+    weights = np.ones(len(modes)) if weights is None else np.asarray(weights, np.float64)
+    if weights.shape != (len(modes),) or not (np.isfinite(weights) & (weights > 0)).all():
+        raise ValueError(f"weights: expected {len(modes)} positive numbers, one for each mode")
+    modes, x = centred(modes, x)
+    counts = np.zeros(len(modes), np.int64)
+    for part in pieces(len(x)):
+        squares = squared_distances(x[part], modes)
+        nearest = squares.argmin(axis=1)
+        close = squares[np.arange(len(nearest)), nearest] <= radius**2 * TIE
+        counts += np.bincount(nearest[close], minlength=len(modes))
+    total = counts.sum()
+    shares, true = counts[counts > 0] / max(total, 1), (weights / weights.sum())[counts > 0]
+    kl = float((shares * np.log(shares / true)).sum()) if total else float("inf")
+    return ModeCoverage(int((counts > 0).sum()), len(modes), float(total / len(x)), counts, kl)
+
+
+def _reach(rows, k):
+    """The squared distance from each row to its k-th nearest other row, widened by rounding."""
+    reach = np.empty(len(rows))
+    for part in pieces(len(rows)):
+        best = np.full((part.stop - part.start, k), np.inf)
+        for columns in pieces(len(rows)):
+            squares = squared_distances(rows[part], rows[columns])
+            if part == columns:
+                np.fill_diagonal(squares, np.inf)  # a row is no neighbour of itself
+            candidates = np.concatenate([best, squares], axis=1)
+            best = np.partition(candidates, k - 1, axis=1)[:, :k]
+        reach[part] = best.max(axis=1)
+    return reach * TIE

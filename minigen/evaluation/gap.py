@@ -1,0 +1,83 @@
+"""How far a model is from a truth that is known.
+
+    KL(data ‖ model) = E_data[log p_true(x) - log p_model(x)],
+
+averaged over fresh draws of a source whose density is known. Both terms are taken at the same x, so that the spread of
+log p_true, often much larger than the gap, cancels from the error. The entropy of the source is the best
+-E log p_model there is; the gap says how many nats an example the model falls short of it.
+
+For a model of which only a lower bound on log p(x) is known, the same average is an upper bound on the gap.
+
+Kullback and Leibler, "On Information and Sufficiency", 1951; Burda et al., "Importance Weighted Autoencoders", 2016
+(the bound).
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..arrays import as_generator, to_numpy
+from ..autograd.tensor import raw
+from ..protocols import ExplicitDensity, LatentVariable
+from .likelihood import per_example
+from .rows import check_count
+
+
+@dataclass(frozen=True)
+class Gap:
+    """KL(data ‖ model) in nats per example, `value` with its `standard_error` over `n` examples.
+
+    `name` is "kl", or "kl_upper_bound" where log p_model was bounded by the importance-weighted bound with `samples`
+    draws (else None). `impossible` counts examples to which the model gives density 0: then `value` is inf and the
+    error NaN. `entropy` is the source's, in nats, if it states one.
+    """
+
+    name: str
+    value: float
+    standard_error: float
+    n: int
+    impossible: int = 0
+    samples: int | None = None
+    entropy: float | None = None
+
+    def __str__(self):
+        words = "KL(data ‖ model)" if self.name == "kl" else f"KL(data ‖ model) at most (bound, k = {self.samples})"
+        if self.impossible:
+            return f"{words}: infinite, {self.impossible} of {self.n} examples have model density 0"
+        return f"{words}: {self.value:.4f} ± {self.standard_error:.4f} nats per example ({self.n} draws)"
+
+
+def gap_to_truth(source, model, n=10_000, rng=0, x=None, k=100):
+    """KL(source ‖ model) from `n` fresh draws of a known source, or from the given draws `x`: a Gap.
+
+    `source` has `spec`, `log_prob(x)` exact and `sample(n, rng)`. A model with `log_prob` gives the divergence, one
+    with a bound alone an upper bound on it by `iwae_bound` with `k` samples. Raises ValueError for a model of other
+    data than the source's or without a likelihood, and if the source gives density 0 to its own draws.
+    """
+    if model.spec != source.spec:
+        raise ValueError(f"model: it is for {model.spec}, the source has {source.spec}")
+    rng = as_generator(rng)
+    if x is None:
+        check_count("n", n, 2)
+        x = source.sample(n, rng.fold_in(0))
+    x = np.asarray(x)
+    check_count("x: number of examples", len(x), 2)
+    if isinstance(model, ExplicitDensity):
+        samples, ours = None, per_example(lambda batch, _: model.log_prob(batch), x, rng.fold_in(1))
+    elif isinstance(model, LatentVariable):
+        samples = check_count("k", k)
+        ours = per_example(lambda batch, stream: model.iwae_bound(batch, k, stream), x, rng.fold_in(1), k)
+    else:
+        raise ValueError(f"model: {type(model).__name__} has neither log_prob nor a bound")
+    truth = np.asarray(to_numpy(raw(source.log_prob(x))), np.float64)
+    if not np.isfinite(truth).all():
+        raise ValueError(f"source: {(~np.isfinite(truth)).sum()} of its own {len(x)} draws have no finite log_prob")
+    entropy = float(source.entropy()) if hasattr(source, "entropy") else None
+    name = "kl" if samples is None else "kl_upper_bound"
+    impossible = int((ours == -np.inf).sum())
+    if impossible:
+        return Gap(name, math.inf, math.nan, len(x), impossible, samples, entropy)
+    differences = truth - ours
+    error = float(differences.std(ddof=1)) / math.sqrt(len(x))
+    return Gap(name, float(differences.mean()), error, len(x), 0, samples, entropy)

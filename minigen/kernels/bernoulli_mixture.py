@@ -1,0 +1,92 @@
+"""The E-step of a mixture of products of Bernoullis: the posterior's sums over the examples, in matrix products.
+
+    log p(x, k) = constant[k] + x · logits[k] + observed · log_zero[k],
+
+with log_zero the log-probabilities of a 0 (where all values are observed their sum is in `constant` instead), and
+logits those of a 1 less those of a 0. Rows are taken in blocks: what lies in memory is one block of the (n, K)
+posterior at a time, and the binary data need no copy as floating numbers.
+"""
+
+import numpy as np
+
+from ..arrays import array_module
+from .compiling import loop
+from .dispatch import kernel
+from .functions import exp, log
+from .reductions import logsumexp, row_shift
+from .wrapping import covered, in_chunks
+
+ROWS = 1024  # of a block
+CHUNKS = 16  # sums are made of this many parts, however many threads there are
+CHUNK_BYTES = 1 << 26  # of all parts together, else there are fewer of them
+
+
+@kernel
+def bernoulli_mixture_moments(x, logits, constant, observed, log_zero):
+    """Sums over the rows of log p(x), of r[k], of r[k] x and of r[k] observed, with r[k] = p(k | x).
+
+    Rows `x` are `(n, D)`, 0 where `observed` (booleans likewise, or None) is false; `logits` is `(K, D)` and
+    `constant` `(K,)`, of the result's dtype; `log_zero` is `(K, D)`, or None without `observed`. Returns arrays of
+    shapes `()`, `(K,)`, `(K, D)` and `(K, D)`, the last None without `observed`.
+    """
+    xp, x = array_module(x), x.astype(logits.dtype)
+    joint = x @ logits.T + constant
+    if observed is not None:
+        observed = observed.astype(logits.dtype)
+        joint += observed @ log_zero.T
+    log_prob = logsumexp(joint, axis=-1, keepdims=True)
+    r = xp.exp(joint - log_prob)
+    return log_prob.sum(), r.sum(axis=0), r.T @ x, None if observed is None else r.T @ observed
+
+
+@loop
+def _posterior(joint, constant, counts):
+    """Of a block: log p(x, k) less its constant becomes r, which is added to `counts`; the sum of log p(x)."""
+    total = 0.0
+    for n in range(joint.shape[0]):
+        row, mass = joint[n], joint.dtype.type(0)
+        for k in range(np.uint64(row.size)):
+            row[k] += constant[k]
+        shift = row_shift(row)
+        for k in range(np.uint64(row.size)):
+            row[k] = exp(row[k] - shift)
+            mass += row[k]
+        total += log(mass) + shift
+        scale = 1 / mass
+        for k in range(np.uint64(row.size)):
+            row[k] *= scale
+            counts[k] += row[k]
+    return total
+
+
+@bernoulli_mixture_moments.compiled(above=4096)
+def _(x, logits, constant, observed, log_zero):
+    tables = [logits, constant] if observed is None else [logits, constant, log_zero]
+    if not covered(*tables) or x.dtype.kind not in "buif":
+        return NotImplemented
+    dtype, (k, d), n = logits.dtype, logits.shape, len(x)
+    count = max(1, min(CHUNKS, n // ROWS, CHUNK_BYTES // (k * d * dtype.itemsize)))
+    totals, counts = np.zeros(count), np.zeros((count, k), dtype)
+    ones = np.zeros((count, k, d), dtype)
+    seen = None if observed is None else np.zeros_like(ones)
+
+    def chunk(i, start, stop):
+        joint, block, term = np.empty((ROWS, k), dtype), np.empty((ROWS, d), dtype), np.empty((k, d), dtype)
+        for low in range(start, stop, ROWS):
+            part = slice(low, min(low + ROWS, stop))
+            r, values = joint[: part.stop - low], block[: part.stop - low]
+            if observed is not None:
+                values[...] = observed[part]
+                zeros = values @ log_zero.T
+            values[...] = x[part]
+            np.matmul(values, logits.T, out=r)
+            if observed is not None:
+                r += zeros
+            totals[i] += _posterior(r, constant, counts[i])
+            ones[i] += np.matmul(r.T, values, out=term)
+            if observed is not None:
+                values[...] = observed[part]
+                seen[i] += np.matmul(r.T, values, out=term)
+
+    in_chunks(chunk, count, n)
+    return (dtype.type(totals.sum()), *(None if sums is None else sums.sum(axis=0) for sums in (counts, ones, seen)))

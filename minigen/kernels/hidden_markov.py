@@ -1,0 +1,249 @@
+"""The recursions of hidden Markov models over time, on logarithms, so that nothing underflows.
+
+`log_emission[n, t, s]` is log p(x_t | z_t = s) of sequence n. A step of a recursion multiplies a vector of
+probabilities by the transition matrix. The references take log-sum-exps of all pairs of states. The loops multiply
+plain numbers, of which the largest is 1, and go back to logarithms only for sums that come out so small that terms of
+them may have underflowed: a few logarithms and exponentials for each state, where all pairs would take S.
+
+Rabiner, "A Tutorial on Hidden Markov Models and Selected Applications in Speech Recognition", 1989.
+"""
+
+import math
+
+import numpy as np
+
+from ..arrays import array_module
+from ..arrays.pool import run
+from .compiling import loop
+from .dispatch import kernel
+from .functions import exp, log
+from .reductions import logsumexp, row_shift
+from .wrapping import GRAIN, covered
+
+BLOCKS = 32  # sums over sequences are made of this many parts, however many threads there are
+
+
+@kernel
+def hmm_filter(log_emission, log_initial, log_transition):
+    """log p(z_t | x_1 … x_t), `(n, T, S)`, and log p(x_t | x_1 … x_t-1), `(n, T)`, whose sum over t is log p(x).
+
+    Where x is impossible both are -inf from the first impossible x_t on.
+    """
+    xp = array_module(log_emission)
+    filtered, conditional = xp.empty_like(log_emission), xp.empty(log_emission.shape[:2], log_emission.dtype)
+    predicted = log_initial
+    for t in range(log_emission.shape[1]):
+        joint = predicted + log_emission[:, t]
+        total = logsumexp(joint, axis=-1)
+        conditional[:, t] = total
+        filtered[:, t] = joint - xp.where(xp.isfinite(total), total, 0)[:, None]
+        predicted = logsumexp(filtered[:, t, :, None] + log_transition, axis=1)
+    return filtered, conditional
+
+
+@kernel
+def hmm_smooth(log_emission, log_filtered, log_transition):
+    """p(z_t | x), `(n, T, S)`, and the transitions expected given x, summed over time and sequences, `(S, S)`.
+
+    Both are NaN where x is impossible.
+    """
+    xp = array_module(log_emission)
+    posterior, transitions = xp.empty_like(log_emission), xp.zeros_like(log_transition)
+    posterior[:, -1] = xp.exp(log_filtered[:, -1] - logsumexp(log_filtered[:, -1], axis=-1, keepdims=True))
+    future = xp.zeros_like(log_emission[:, 0])  # log p(x_t+1 … x_T | z_t) up to a constant
+    for t in range(log_emission.shape[1] - 2, -1, -1):
+        future = future + log_emission[:, t + 1]
+        pairs = log_filtered[:, t, :, None] + log_transition + future[:, None, :]
+        pairs = xp.exp(pairs - logsumexp(pairs, axis=(1, 2), keepdims=True))  # p(z_t, z_t+1 | x)
+        transitions += pairs.sum(axis=0)
+        posterior[:, t] = pairs.sum(axis=2)
+        future = logsumexp(log_transition + future[:, None, :], axis=2)
+        largest = future.max(axis=-1, keepdims=True)
+        future = future - xp.where(xp.isfinite(largest), largest, 0)
+    return posterior, transitions
+
+
+@kernel
+def hmm_viterbi(log_emission, log_initial, log_transition):
+    """The most probable states given x, int64 `(n, T)`, and log p(x, states), `(n,)`; of equal ones the first."""
+    xp = array_module(log_emission)
+    n, steps, _ = log_emission.shape
+    best, back = log_initial + log_emission[:, 0], xp.zeros(log_emission.shape, np.int64)
+    for t in range(1, steps):
+        pairs = best[:, :, None] + log_transition
+        back[:, t] = pairs.argmax(axis=1)
+        best = pairs.max(axis=1) + log_emission[:, t]
+    states = xp.empty((n, steps), np.int64)
+    states[:, -1] = best.argmax(axis=-1)
+    for t in range(steps - 1, 0, -1):
+        states[:, t - 1] = back[xp.arange(n), t, states[:, t]]
+    return states, best.max(axis=-1)
+
+
+@loop
+def _log_total(v):
+    """log Σ exp(v)."""
+    shift, total = row_shift(v), v.dtype.type(0)
+    for i in range(v.size):
+        total += exp(v[i] - shift)
+    return log(total) + shift
+
+
+@loop
+def _multiply(v, matrix, log_matrix, safe, weights, out):
+    """out[j] = log Σ_i exp(v[i]) matrix[i, j]; sums below `safe` are made again of logarithms."""
+    shift = row_shift(v)
+    out[:] = 0
+    for i in range(v.size):
+        weights[i] = exp(v[i] - shift)
+        for j in range(v.size):
+            out[j] += weights[i] * matrix[i, j]
+    for j in range(v.size):
+        if out[j] >= safe:
+            out[j] = log(out[j]) + shift
+        else:
+            for i in range(v.size):
+                weights[i] = v[i] + log_matrix[i, j]
+            out[j] = _log_total(weights)
+
+
+@loop
+def _filter(start, stop, emission, initial, matrix, log_matrix, safe, filtered, conditional):
+    weights, predicted = np.empty_like(initial), np.empty_like(initial)
+    for n in range(start, stop):
+        predicted[:] = initial
+        for t in range(emission.shape[1]):
+            e, f = emission[n, t], filtered[n, t]
+            for s in range(f.size):
+                f[s] = predicted[s] + e[s]
+            total = _log_total(f)
+            conditional[n, t] = total
+            if abs(total) < math.inf:
+                for s in range(f.size):
+                    f[s] -= total
+            _multiply(f, matrix, log_matrix, safe, weights, predicted)
+
+
+@loop
+def _smooth(start, stop, emission, filtered, matrix, log_matrix, safe, posterior, transitions):
+    """Blocks `start` to `stop` of the sequences; each block has its own matrix of expected transitions."""
+    states, steps, blocks = emission.shape[2], emission.shape[1], transitions.shape[0]
+    transposed, log_transposed = matrix.T.copy(), log_matrix.T.copy()
+    future, product = np.empty(states, emission.dtype), np.empty(states, emission.dtype)
+    weights, here = np.empty(states, emission.dtype), np.empty(states, emission.dtype)
+    for block in range(start, stop):
+        counts = transitions[block]
+        for n in range(emission.shape[0] * block // blocks, emission.shape[0] * (block + 1) // blocks):
+            total = _log_total(filtered[n, steps - 1])
+            for s in range(states):
+                posterior[n, steps - 1, s] = exp(filtered[n, steps - 1, s] - total)
+            product[:] = 0
+            for t in range(steps - 2, -1, -1):
+                f, p = filtered[n, t], posterior[n, t]
+                shift = row_shift(product)
+                for s in range(states):
+                    future[s] = product[s] - shift + emission[n, t + 1, s]
+                # log p(x_t+1 … x_T | z_t), then its product with p(z_t | x_1 … x_t), which is p(z_t | x) unnormalised
+                _multiply(future, transposed, log_transposed, safe, weights, product)
+                for s in range(states):
+                    here[s] = f[s] + product[s]
+                total = _log_total(here)
+                for s in range(states):
+                    p[s] = exp(here[s] - total)
+                _count(f, future, total, matrix, log_matrix, safe, weights, counts)
+
+
+@loop
+def _count(f, future, total, matrix, log_matrix, safe, weights, counts):
+    """Add exp(f[i] + log_matrix[i, j] + future[j] - total) to counts[i, j]."""
+    shift, top = row_shift(future), row_shift(f)
+    scale = exp(top + shift - total)
+    if scale < 1 / safe:
+        for j in range(f.size):
+            weights[j] = exp(future[j] - shift)
+        for i in range(f.size):
+            left = exp(f[i] - top) * scale
+            for j in range(f.size):
+                counts[i, j] += left * matrix[i, j] * weights[j]
+    else:
+        for i in range(f.size):
+            for j in range(f.size):
+                counts[i, j] += exp(f[i] + log_matrix[i, j] + future[j] - total)
+
+
+@loop
+def _viterbi(start, stop, emission, initial, log_matrix, states, values):
+    count, steps = emission.shape[2], emission.shape[1]
+    best, after, back = np.empty_like(initial), np.empty_like(initial), np.empty((steps, count), np.int64)
+    for n in range(start, stop):
+        for s in range(count):
+            best[s] = initial[s] + emission[n, 0, s]
+        for t in range(1, steps):
+            after[:] = best[0] + log_matrix[0]
+            back[t] = 0
+            for i in range(1, count):
+                for j in range(count):
+                    value = best[i] + log_matrix[i, j]
+                    if value > after[j]:
+                        after[j], back[t, j] = value, i
+            for j in range(count):
+                best[j] = after[j] + emission[n, t, j]
+        last = 0
+        for s in range(1, count):
+            last = s if best[s] > best[last] else last
+        values[n] = best[last]
+        for t in range(steps - 1, -1, -1):
+            states[n, t] = last
+            last = back[t, last] if t else last
+
+
+def _prepare(*arrays):
+    """The arrays in C order, the transition matrix, and the least sum that is known to be right; None: not covered.
+
+    Terms of a sum that underflow are below the smallest normal number; `safe` is that over the precision squared.
+    """
+    if not covered(*arrays) or arrays[0].size == 0:
+        return None
+    arrays = [np.ascontiguousarray(a) for a in arrays]
+    limits = np.finfo(arrays[0].dtype)
+    return *arrays, np.exp(arrays[-1]), arrays[0].dtype.type(limits.tiny / limits.eps**2)
+
+
+def _grain(emission, parts):
+    """How many of so many parts of the sequences a thread should have at least."""
+    return max(1, GRAIN * parts // (emission.size * emission.shape[-1]))
+
+
+@hmm_filter.compiled(above=128)
+def _(log_emission, log_initial, log_transition):
+    prepared = _prepare(log_emission, log_initial, log_transition)
+    if prepared is None:
+        return NotImplemented
+    emission, initial, log_matrix, matrix, safe = prepared
+    filtered, conditional = np.empty_like(emission), np.empty(emission.shape[:2], emission.dtype)
+    run(_filter, len(emission), _grain(emission, len(emission)), emission, initial, matrix, log_matrix, safe, filtered,
+        conditional)
+    return filtered, conditional
+
+
+@hmm_smooth.compiled(above=128)
+def _(log_emission, log_filtered, log_transition):
+    prepared = _prepare(log_emission, log_filtered, log_transition)
+    if prepared is None:
+        return NotImplemented
+    emission, filtered, log_matrix, matrix, safe = prepared
+    blocks = min(BLOCKS, len(emission))
+    posterior, transitions = np.empty_like(emission), np.zeros((blocks, *matrix.shape), emission.dtype)
+    run(_smooth, blocks, _grain(emission, blocks), emission, filtered, matrix, log_matrix, safe, posterior, transitions)
+    return posterior, transitions.sum(axis=0)
+
+
+@hmm_viterbi.compiled(above=128)
+def _(log_emission, log_initial, log_transition):
+    prepared = _prepare(log_emission, log_initial, log_transition)
+    if prepared is None:
+        return NotImplemented
+    emission, initial, log_matrix, _, _ = prepared
+    states, values = np.empty(emission.shape[:2], np.int64), np.empty(len(emission), emission.dtype)
+    run(_viterbi, len(emission), _grain(emission, len(emission)), emission, initial, log_matrix, states, values)
+    return states, values

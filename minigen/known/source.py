@@ -1,0 +1,102 @@
+"""What every source offers: exact log-probabilities and entropy, and samples."""
+
+import zlib
+
+import numpy as np
+
+from ..arrays import Generator, as_generator, to_numpy
+from ..arrays.stream import check_integer
+from ..data import Dataset
+from ..protocols import DataSpec
+from .common import logsumexp
+
+
+class Source:
+    """A distribution over examples whose log-probability and entropy are known exactly.
+
+    A subclass sets `spec` and defines `_log_prob` of an array `(n, *spec.shape)` (float64, or int64 where data are
+    binary or discrete) that is inside the support, `_entropy`, and `_sample`, which gives values and labels (or None
+    where there are none). `n_labels` is the number of classes, None without; `codec` turns text to integers and back.
+    """
+
+    name: str = ""
+    spec: DataSpec
+    codec = None
+    n_labels: int | None = None
+    _cached_entropy: float | None = None
+
+    def log_prob(self, x) -> np.ndarray:
+        """log p(x) in nats, float64 `(n,)`, of x `(n, *spec.shape)`: exact.
+
+        -inf outside the support (a discrete value that is no level included), NaN for an example with a NaN. Raises
+        TypeError for values that are no real numbers, ValueError for another shape.
+        """
+        return self._on_support(x, self._log_prob, ())
+
+    def entropy(self) -> float:
+        """-E[log p(x)] in nats for each example, analytic, by enumeration or by quadrature; never from samples."""
+        if self._cached_entropy is None:
+            self._cached_entropy = float(self._entropy())
+        return self._cached_entropy
+
+    def sample(self, n: int, rng) -> np.ndarray:
+        """`n` independent examples `(n, *spec.shape)`: uint8 for binary data and text, float64 for continuous."""
+        return self._sample(check_integer("n", n, 0), as_generator(rng))[0]
+
+    def sample_labelled(self, n: int, rng):
+        """The examples that `sample` draws and their labels, int64 `(n,)`; ValueError if the source has none."""
+        self._check_labels()
+        x, labels = self._sample(check_integer("n", n, 0), as_generator(rng))
+        return x, labels.astype(np.int64, copy=False)
+
+    def label_log_prob(self, x) -> np.ndarray:
+        """log p(label | x) in nats, `(n, n_labels)`: the best classifier there is. NaN where p(x) = 0.
+
+        Raises ValueError if the source has no labels, and else as `log_prob`.
+        """
+        self._check_labels()
+        joint = self._on_support(x, self._joint_log_prob, (self.n_labels,))
+        with np.errstate(invalid="ignore"):
+            return joint - logsumexp(joint)[:, None]
+
+    def dataset(self, seed=0, n_train=10_000, n_validation=1_000, n_test=10_000) -> Dataset:
+        """Fresh draws as a `data.Dataset` of the name "known:NAME", with labels and codec where there are any.
+
+        Every split has random numbers of its own, so the size of one changes nothing in another. Continuous values
+        are rounded to float32, as models take them.
+        """
+        rng = Generator(check_integer("seed", seed, 0)).fold_in(zlib.crc32(f"known:{self.name}".encode()))
+        splits, labels = {}, {}
+        for i, (split, n) in enumerate({"train": n_train, "validation": n_validation, "test": n_test}.items()):
+            x, y = self._sample(check_integer(f"n_{split}", n, 1), rng.fold_in(i))
+            splits[split] = x.astype(np.float32) if self.spec.kind == "continuous" else x
+            if y is not None:
+                labels[split] = y.astype(np.int64)
+        return Dataset(f"known:{self.name}", self.spec, **splits, labels=labels or None, codec=self.codec)
+
+    def __repr__(self):
+        return f"{type(self).__name__}(name={self.name!r}, spec={self.spec})"
+
+    def _check_labels(self):
+        if self.n_labels is None:
+            raise ValueError(f"source {self.name!r} has no labels")
+
+    def _on_support(self, x, function, shape):
+        """`function` of the rows of `x` that are possible values, -inf for the others, NaN for those with a NaN."""
+        x = np.asarray(to_numpy(x))
+        if x.dtype.kind not in "biuf":
+            raise TypeError(f"log_prob x: expected real numbers, got dtype {x.dtype}")
+        if x.ndim == 0 or x.shape[1:] != self.spec.shape:
+            raise ValueError(f"log_prob x: expected shape (n, {', '.join(map(str, self.spec.shape))}), got {x.shape}")
+        axes = tuple(range(1, x.ndim))
+        if self.spec.kind == "continuous":
+            x, possible = x.astype(np.float64, copy=False), np.isfinite(x).all(axis=axes)
+        else:
+            top = 1 if self.spec.kind == "binary" else self.spec.levels - 1
+            with np.errstate(invalid="ignore"):
+                possible = ((x >= 0) & (x <= top) & (x == np.floor(x))).all(axis=axes)
+        values = np.full((len(x), *shape), -np.inf)
+        dtype = np.float64 if self.spec.kind == "continuous" else np.int64
+        values[possible] = function(x[possible].astype(dtype, copy=False))
+        values[np.isnan(x).any(axis=axes)] = np.nan
+        return values

@@ -1,0 +1,139 @@
+"""Digits drawn with strokes: images whose likelihood and entropy are exact.
+
+    z = (digit, slant, thickness, right, down) uniform on a finite grid,    x_i ~ Bernoulli(p_i(z))
+
+p_i(z) is how much of pixel i the stroke covers: 1 inside, 0 outside, and in between on its rim, where alone there is
+noise. The settings are such that any two drawings differ in some pixel that is certainly on in one and certainly off
+in the other (the constructor looks at all pairs). So an image has one z that it can come from, and
+
+    log p(x) = -log (number of z) + Σ_i log p(x_i | z(x)),    H(x) = H(z) + H(x | z),
+
+both of which are plain sums, although there are 2^256 images. This is a decodable code in the sense of Shannon: no two
+inputs of the channel share an output (Shannon, "The zero error capacity of a noisy channel", 1956).
+"""
+
+import itertools
+import math
+
+import numpy as np
+
+from ..arrays.stream import check_integer
+from ..protocols import DataSpec
+from .common import check_array, check_number, entropy_of
+from .source import Source
+
+HEIGHT, WIDTH = 11 / 16, 10 / 16  # of the box in which strokes are given, as a share of the image
+_ROWS = 2**13  # images at a time
+
+
+def _arc(x, y, half_width, half_height, start, end):
+    """Points on an ellipse, angles in degrees clockwise from the right."""
+    angles = np.radians(np.linspace(start, end, 24))
+    return [*zip(x + half_width * np.cos(angles), y + half_height * np.sin(angles), strict=True)]
+
+
+# The lines of each digit, x to the right from -0.3 to 0.3 and y down from -0.5 to 0.5.
+STROKES = (
+    [_arc(0, 0, 0.3, 0.5, 0, 360)],
+    [[(-0.16, -0.3), (0.04, -0.5), (0.04, 0.5)]],
+    [[*_arc(0, -0.22, 0.28, 0.28, 200, 372), (-0.28, 0.5), (0.3, 0.5)]],
+    [[*_arc(-0.03, -0.25, 0.27, 0.25, 200, 450), *_arc(-0.03, 0.25, 0.31, 0.25, 270, 510)]],
+    [[(0.16, 0.5), (0.16, -0.5), (-0.3, 0.18), (0.32, 0.18)]],
+    [[(0.26, -0.5), (-0.22, -0.5), (-0.25, -0.06), *_arc(-0.02, 0.17, 0.3, 0.33, 225, 500)]],
+    [[(0.18, -0.5), *_arc(0.24, 0.22, 0.52, 0.66, 250, 180), *_arc(0, 0.22, 0.28, 0.28, 180, -180)]],
+    [[(-0.3, -0.5), (0.3, -0.5), (-0.06, 0.5)]],
+    [_arc(0, -0.26, 0.23, 0.24, 90, 450), _arc(0, 0.24, 0.29, 0.26, -90, 270)],
+    [[*_arc(0, -0.22, 0.28, 0.28, 0, 360), (0.27, -0.1), (0.2, 0.5)]],
+)
+
+
+class StrokeDigits(Source):
+    """Binary images of `size` × `size` pixels, with the digit as the label.
+
+    `slants` are shears, `thicknesses` widths of the stroke in pixels, `shifts` how many pixels the digit is moved, in
+    either direction, and `blur` the width of the rim in pixels. `latents` has a row (digit, slant, thickness, right,
+    down) for each drawing and `means` the pixels' probabilities, `(drawings, size²)`. Raises TypeError or ValueError
+    for numbers out of range, and ValueError if two drawings can give the same image.
+    """
+
+    name = "stroke_digits"
+    n_labels = 10
+
+    def __init__(self, size=16, slants=(-0.1, 0.15, 0.4), thicknesses=(1.5, 2.7), shifts=(-1.0, 0.0, 1.0), blur=0.5):
+        self.size, self.blur = check_integer("size", size, 8), check_number("blur", blur, 0.0)
+        slants, shifts = check_array("slants", slants, 1), check_array("shifts", shifts, 1)
+        thicknesses = check_array("thicknesses", thicknesses, 1)
+        if not (thicknesses > 0).all():
+            raise ValueError(f"thicknesses: expected numbers above 0, got {thicknesses.min()}")
+        self.spec = DataSpec((self.size, self.size, 1), "binary")
+        self.latents = np.array([*itertools.product(range(10), slants, thicknesses, shifts, shifts)])
+        self.means = np.array([self._draw(*latent) for latent in self.latents])
+        self._on, self._off = (self.means == 1).astype(np.float32), (self.means == 0).astype(np.float32)
+        self._refuse_doubles()
+
+    def _draw(self, digit, slant, thickness, right, down):
+        """The probabilities of the pixels of one drawing, flat."""
+        middle, height, width = self.size / 2, HEIGHT * self.size, WIDTH * self.size
+        segments = []
+        for line in STROKES[int(digit)]:
+            x, y = np.array(line).T
+            points = np.stack([middle + right + width * x - slant * height * y, middle + down + height * y], axis=1)
+            segments.append(np.stack([points[:-1], points[1:]], axis=1))
+        distance = _distance_to_segments(self.size, np.concatenate(segments))
+        return np.clip(0.5 + (thickness / 2 - distance) / self.blur, 0.0, 1.0)
+
+    def _refuse_doubles(self):
+        certain = self._on @ self._off.T
+        alike = np.argwhere(np.triu(certain + certain.T == 0, 1))
+        if len(alike):
+            first, second = (tuple(self.latents[i].tolist()) for i in alike[0])
+            raise ValueError("slants, thicknesses, shifts, blur: two drawings can give one image, so the entropy would "
+                             f"not be known: (digit, slant, thickness, right, down) {first} and {second}; space them "
+                             "further apart or take a smaller blur")
+
+    def decode(self, x) -> np.ndarray:
+        """The row of `latents` that each image comes from, `(n,)`; -1 for an image that cannot be."""
+        x = np.asarray(x).reshape(len(x), -1).astype(np.float32)
+        weights, certain = (self._off - self._on).T, self._on.sum(axis=1)
+        found = []
+        for begin in range(0, len(x), _ROWS):
+            # How many pixels are on that are surely off in a drawing, or off that are surely on.
+            wrong = x[begin : begin + _ROWS] @ weights + certain
+            best = wrong.argmin(axis=1)
+            found.append(np.where(wrong[np.arange(len(best)), best] == 0, best, -1))
+        return np.concatenate([np.empty(0, np.int64), *found])
+
+    def _joint_log_prob(self, x):
+        x, which, joint = x.reshape(len(x), -1), self.decode(x), np.full((len(x), 10), -np.inf)
+        for begin in range(0, len(x), _ROWS):
+            rows = begin + np.flatnonzero(which[begin : begin + _ROWS] >= 0)
+            z = which[rows]
+            p = self.means[z]
+            p = np.where(x[rows] == 1, p, 1 - p)
+            joint[rows, self.latents[z, 0].astype(int)] = np.log(p).sum(axis=1) - math.log(len(self.latents))
+        return joint
+
+    def _log_prob(self, x):
+        return self._joint_log_prob(x).max(axis=1)
+
+    def _entropy(self):
+        pixels = entropy_of([self.means, 1 - self.means], axis=0)
+        return math.log(len(pixels)) + pixels.sum(axis=1).mean()
+
+    def _sample(self, n, rng):
+        z = rng.integers(len(self.latents), size=n)
+        x = np.empty((n, self.size**2), np.uint8)
+        for begin in range(0, n, _ROWS):
+            p = self.means[z[begin : begin + _ROWS]]
+            x[begin : begin + _ROWS] = rng.random(p.shape) < p
+        return x.reshape(n, *self.spec.shape), self.latents[z, 0].astype(np.int64)
+
+
+def _distance_to_segments(size, segments):
+    """From the middle of each pixel to the nearest of straight `segments` `(m, 2 ends, 2)`, in pixels."""
+    middles = np.arange(size) + 0.5
+    pixels = np.stack(np.meshgrid(middles, middles), axis=-1).reshape(-1, 1, 2)
+    start, along = segments[:, 0], segments[:, 1] - segments[:, 0]
+    squared = np.maximum((along * along).sum(axis=1), 1e-300)
+    share = np.clip(((pixels - start) * along).sum(axis=2) / squared, 0.0, 1.0)
+    return np.sqrt(((pixels - start - share[..., None] * along) ** 2).sum(axis=2)).min(axis=1)

@@ -1,0 +1,256 @@
+"""Probabilistic principal component analysis and factor analysis: the linear-Gaussian latent variable model.
+
+    p(z) = N(0, I)        p(x | z) = N(W z + μ, Ψ)        p(x) = N(μ, W Wᵀ + Ψ)
+
+Ψ = σ² I is probabilistic principal component analysis. For complete data with covariance S its likelihood is highest at
+
+    σ² = mean of the D - M smallest eigenvalues of S        W = U (Λ - σ² I)^½
+
+with Λ the M largest and U their eigenvectors. A diagonal Ψ is factor analysis, which has no closed form: it is fitted
+by expectation-maximisation, and so are both where values are missing. W is determined up to a rotation of z; it is
+turned so that the elements of z are independent given complete x, the best determined first.
+
+The density and the posterior p(z | x) are exact, so that every bound on log p(x) can be held against them.
+
+Tipping and Bishop, "Probabilistic Principal Component Analysis", 1999, equations 6 to 8; Rubin and Thayer, "EM
+Algorithms for ML Factor Analysis", 1982; Ilin and Raiko, "Practical Approaches to Principal Component Analysis in the
+Presence of Missing Values", 2010.
+"""
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ... import ops
+from ...arrays import as_generator
+from ...autograd.tensor import Tensor
+from ...distributions import MultivariateNormal, Normal
+from ...inference import em_steps
+from ...layers import Buffer
+from ..settings import check_size
+from .closed_form import ClosedForm, as_rows
+from .linear_gaussian import LOG_2PI, Axes, Observations, infer, masked_moments, maximise
+
+NOISES = ("isotropic", "diagonal")
+CHUNK = 2**22  # numbers of examples that are worked on at a time
+
+
+@dataclass(frozen=True)
+class Config:
+    """Latent dimensions M, the form of the noise's covariance, its smallest variance, and when EM stops.
+
+    `latent_dim=None` is 10, or D - 1 if that is less. `noise` is "isotropic" (probabilistic principal component
+    analysis) or "diagonal" (factor analysis). No noise variance is below `floor`: this is what constant columns get,
+    data in a subspace of M dimensions, and coordinates that the factors explain completely. EM stops after
+    `max_iterations`, or when the log-likelihood rises by less than `tolerance` nats per example.
+    """
+
+    latent_dim: int | None = None
+    noise: str = "isotropic"
+    floor: float = 1e-6
+    max_iterations: int = 1000
+    tolerance: float = 1e-8
+
+    def __post_init__(self):
+        if self.latent_dim is not None:
+            check_size("latent_dim", self.latent_dim)
+        if self.noise not in NOISES:
+            raise ValueError(f"noise: expected one of {', '.join(NOISES)}, got {self.noise!r}")
+        for name, low in (("floor", "above"), ("tolerance", "of at least")):
+            value = getattr(self, name)
+            real = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf
+            if not real or (value == 0 and name == "floor"):
+                raise ValueError(f"{name}: expected a number {low} 0, got {value!r}")
+        check_size("max_iterations", self.max_iterations)
+
+
+class ProbabilisticPCA(ClosedForm):
+    """Probabilistic PCA or factor analysis of continuous data, examples of any shape read as rows.
+
+    `loc` is μ `(D,)`, `weight` W `(D, M)`, `noise` the variances on the diagonal of Ψ, `(1,)` or `(D,)`. Before it is
+    fitted W is drawn from `rng`. Missing values are marginalised exactly. Raises ValueError for other data, conditional
+    data, and unless `latent_dim` is below D.
+    """
+
+    Config = Config
+    takes_missing = True
+
+    def __init__(self, spec, config=None, *, rng=0):
+        kinds = spec.kind if isinstance(spec.kind, tuple) else (spec.kind,)
+        if set(kinds) != {"continuous"} or spec.condition is not None:
+            raise ValueError(f"ppca: expected continuous data without a condition, got {spec.kind} "
+                             f"{'with' if spec.condition else 'without'} one; kind='continuous' takes numbers as such")
+        config, d = Config() if config is None else config, spec.dimensions
+        m = min(10, d - 1) if config.latent_dim is None else config.latent_dim
+        if not 0 < m < d:
+            raise ValueError(f"latent_dim: expected less than the {d} dimensions of the data, got {config.latent_dim}")
+        self.spec, self.config = spec, replace(config, latent_dim=m)
+        self.loc = Buffer(np.zeros(d))
+        self.weight = Buffer(as_generator(rng).standard_normal((d, m), np.float64) / math.sqrt(m))
+        self.noise = Buffer(np.ones(1 if config.noise == "isotropic" else d))
+
+    def log_prob(self, x, condition=None, observed=None):
+        """log p(x) in nats, float64 `(n,)`, of the observed values alone; x may be a Tensor, and is differentiated."""
+        if condition is not None:
+            raise ValueError("ppca: log_prob takes no condition")
+        rows, mask = self._rows(x, observed)
+        if isinstance(x, Tensor):
+            rows = x.reshape(rows.shape) if mask is None else ops.where(mask, x.reshape(rows.shape), 0.0)
+        step, parts = max(1, CHUNK // rows.shape[1]), []
+        for start in range(0, len(rows), step):
+            part = slice(start, start + step)
+            data = Observations(rows[part], None if mask is None else mask[part])
+            found = ops.concatenate([log_probs for *_, log_probs in infer(data, *self._parameters())])
+            parts.append(data.restore(found))
+        return ops.concatenate(parts) if parts else np.zeros(0)
+
+    def posterior(self, x, observed=None) -> MultivariateNormal:
+        """p(z | x), given the observed values alone: events `(latent_dim,)`.
+
+        One covariance for all examples if nothing is missing, else one for each.
+        """
+        rows, mask = self._rows(x, observed)
+        if not len(rows):
+            raise ValueError("x: expected at least one example, got none")
+        data, means, covariances = Observations(rows, mask), [], []
+        for _, mean, covariance, _ in infer(data, *self._parameters()):
+            means.append(mean)
+            covariances.append(covariance)
+        means, covariances = data.restore(np.concatenate(means)), np.concatenate(covariances)
+        if mask is None:
+            return MultivariateNormal(means, covariances[0])
+        return MultivariateNormal(means, data.restore(np.repeat(covariances, np.diff(data.bounds), axis=0)))
+
+    encode = posterior
+
+    def decode(self, z) -> Normal:
+        """p(x | z) for z of shape `(..., latent_dim)`: events `(dimensions,)`, an example read as one row."""
+        loc, weight, noise = self._parameters()
+        return Normal(z @ weight.T + loc, np.sqrt(noise), event_ndim=1)
+
+    def elbo(self, x, q, observed=None):
+        """E_q[log p(x, z) - log q(z)] in closed form, nats `(n,)`: log p(x) less KL(q ‖ p(z | x)).
+
+        `q` is a normal distribution of events `(latent_dim,)`, one or one for each example: a MultivariateNormal, or a
+        Normal with `event_ndim=1`. Its parameters may be Tensors, and are differentiated.
+        """
+        m = self.config.latent_dim
+        if not isinstance(q, Normal | MultivariateNormal) or q.event_shape != (m,):
+            raise ValueError(f"q: expected a normal distribution of events ({m},), got {q!r}")
+        rows, mask = self._rows(x, observed)
+        loc, weight, noise = self._parameters()
+        mean, spread = q.mean, q.variance @ (weight * weight).T if isinstance(q, Normal) else (
+            (weight @ q.covariance) * weight).sum(axis=-1)  # the variance of W z
+        each = (ops.square(rows - loc - mean @ weight.T) + spread) / noise + (np.log(noise) + LOG_2PI)
+        likelihood = (each if mask is None else each * mask).sum(axis=-1)
+        prior = (ops.square(mean) + q.variance).sum(axis=-1) + m * LOG_2PI
+        return q.entropy() - 0.5 * (likelihood + prior)
+
+    def fit_steps(self, data, rng=0, *, observed=None, labels=None):
+        """Fit to `data` `(n, *spec.shape)`: at once if the noise is isotropic and nothing is missing, else by EM.
+
+        EM starts at the closed form for the data in units of their standard deviations (isotropic noise: as they are),
+        means in place of missing values; nothing is random. Yields metrics with `log_likelihood` in nats per example.
+        Raises ValueError for fewer than M + 2 examples and for a column that is observed nowhere.
+        """
+        rows, mask = self._rows(data, observed)
+        m = self.config.latent_dim
+        if len(rows) < m + 2:
+            raise ValueError(f"data: expected at least {m + 2} examples for {m} latent dimensions, got {len(rows)}")
+        if mask is not None:
+            counts = mask.sum(axis=0)
+            if not counts.all():
+                raise ValueError(f"data: column {int(np.argmin(counts))} (from 0) is observed in no example")
+            loc = rows.sum(axis=0) / counts
+            complete = np.where(mask, rows, loc)
+        else:
+            complete = rows
+        axes = self._start(complete)
+        if mask is None and self.config.noise == "isotropic":
+            yield {"iteration": 0, "log_likelihood": axes.moments(*self._parameters())[1], "converged": True}
+        else:
+            yield from em_steps(self, axes if mask is None else Observations(rows, mask), self.config.max_iterations,
+                                self.config.tolerance)
+        self._turn()
+
+    def e_step(self, data):
+        """The posterior's moments that determine W, μ and Ψ, and the log-likelihood, both per example.
+
+        `data` are `linear_gaussian.Axes` of complete examples, or `Observations`.
+        """
+        if isinstance(data, Axes):
+            return data.moments(*self._parameters())
+        return masked_moments(data, *self._parameters())
+
+    def m_step(self, statistics):
+        """The regression of x on z, and the variances that it leaves."""
+        loc, weight, residuals = maximise(statistics, self.loc.data)
+        counts = statistics[3]
+        if self.config.noise == "isotropic":
+            residuals, counts = residuals.sum(keepdims=True), counts.sum(keepdims=True)
+        self._take(loc, weight, residuals / counts)
+
+    def impute(self, x, observed, rng=None):
+        """`x` with missing values replaced by their mean given the observed ones, or with `rng` by a draw; float64."""
+        rows, mask = self._rows(x, observed)
+        if mask is None:
+            return rows.reshape(np.shape(x))
+        # For any y from the model, y_m + W (E[z | x_o] - E[z | y_o]) has the conditional distribution of x_m.
+        loc, weight, _ = self._parameters()
+        centre = loc if rng is None else self._sample(len(rows), as_generator(rng)).reshape(rows.shape)
+        data = Observations(rows - centre + loc, mask)
+        means = data.restore(np.concatenate([means for _, means, _, _ in infer(data, *self._parameters())]))
+        return np.where(mask, rows, centre + means @ weight.T).reshape(np.shape(x))
+
+    @property
+    def covariance(self):
+        """W Wᵀ + Ψ, the covariance of x, `(D, D)`."""
+        _, weight, noise = self._parameters()
+        return weight @ weight.T + np.diag(noise)
+
+    @property
+    def parameter_count(self):
+        """D for μ, D M less the M (M - 1) / 2 of a rotation for W, and 1 or D for Ψ."""
+        d, m = self.weight.shape
+        return d + d * m - m * (m - 1) // 2 + self.noise.shape[0]
+
+    def _sample(self, n, rng):
+        z = rng.standard_normal((n, self.config.latent_dim), np.float64)
+        return self.decode(z).sample(rng).reshape(n, *self.spec.shape)
+
+    def _rows(self, x, observed):
+        rows, mask = as_rows(x, self.spec, observed)
+        return rows.astype(np.float64), mask
+
+    def _parameters(self):
+        """μ, W and the diagonal of Ψ."""
+        return self.loc.data, self.weight.data, np.broadcast_to(self.noise.data, self.loc.shape)
+
+    def _start(self, rows):
+        """Take the closed form for complete rows, and return their principal axes."""
+        axes = Axes(rows)
+        units, own = np.ones(rows.shape[1]), axes
+        if self.config.noise == "diagonal":
+            deviation = rows.std(axis=0)
+            units = np.where(deviation**2 > self.config.floor, deviation, 1.0)
+            own = Axes(rows / units)
+        m = self.config.latent_dim
+        noise = max(own.variances[m:].sum() / (len(units) - m), self.config.floor)
+        weight = own.axes[:m].T * np.sqrt(np.maximum(own.variances[:m] - noise, 0))
+        self._take(axes.mean, weight * units[:, None], noise * (units**2 if self.config.noise == "diagonal" else 1.0))
+        return axes
+
+    def _take(self, loc, weight, noise):
+        rounding = 8 * np.finfo(np.float64).eps * (weight**2).sum(axis=1).max()
+        self.loc.assign(loc)
+        self.weight.assign(weight)
+        self.noise.assign(np.maximum(np.broadcast_to(noise, self.noise.shape), max(self.config.floor, rounding)))
+
+    def _turn(self):
+        """Rotate z so that Wᵀ Ψ⁻¹ W is diagonal, from the largest; the largest weight of each column is positive."""
+        _, weight, noise = self._parameters()
+        vectors = np.linalg.eigh(weight.T @ (weight / noise[:, None]))[1][:, ::-1]
+        weight = weight @ vectors
+        largest = weight[np.abs(weight).argmax(axis=0), np.arange(weight.shape[1])]
+        self.weight.assign(weight * np.where(largest < 0, -1.0, 1.0))

@@ -1,0 +1,89 @@
+"""Where a run's data come from: what `data.load` finds, or a source whose density is known (`known:NAME`)."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from .. import data, known, models
+from ..data.kinds import parse_kind
+
+KNOWN = "known:"
+
+
+@dataclass(frozen=True)
+class DataSource:
+    """The name or path of data, with the `kind` and the `labels` column that `data.load` is to take, as a run keeps it.
+
+    A name "known:NAME" is a source of `minigen.known`. Raises ValueError or TypeError for a name, a kind or a column
+    that can be none.
+    """
+
+    name: str
+    kind: str | tuple[str, ...] | None = None
+    labels: str | int | None = None
+
+    def __post_init__(self):
+        if not isinstance(self.name, str) or not self.name:
+            raise ValueError(f"data: expected a name or a path, got {self.name!r}")
+        object.__setattr__(self, "kind", parse_kind(self.kind))
+        if isinstance(self.labels, bool) or not isinstance(self.labels, str | int | None):
+            raise TypeError(f"labels: expected a column's name or number, got {self.labels!r}")
+        if self.name.startswith(KNOWN) and (self.kind, self.labels) != (None, None):
+            raise ValueError(f"data {self.name!r}: a known source has its own kind and labels, none can be given")
+
+    def resolved(self):
+        """The same data, a file's path made absolute."""
+        if self.name.startswith(KNOWN) or self.name in data.available() or not Path(self.name).exists():
+            return self
+        return DataSource(str(Path(self.name).resolve()), self.kind, self.labels)
+
+    def to_json(self):
+        """A dict for a run's config.json."""
+        optional = {"kind": list(self.kind) if isinstance(self.kind, tuple) else self.kind, "labels": self.labels}
+        return {"name": self.name, **{key: value for key, value in optional.items() if value is not None}}
+
+    @classmethod
+    def from_json(cls, value):
+        """What `to_json` wrote; ValueError or TypeError for anything else. Other keys are left alone."""
+        return cls(value.get("name"), value.get("kind"), value.get("labels"))
+
+
+def load_source(source, seed=0, model=None):
+    """The Dataset of a DataSource, a name or a path, split by `seed`.
+
+    `model` is a model or a model's class: missing values are read if it takes them. Raises as `data.load` does, and
+    ValueError for data that have missing values or no labels where the model is not for such.
+    """
+    source = source if isinstance(source, DataSource) else DataSource(str(source))
+    if source.name.startswith(KNOWN):
+        dataset = known.load(source.name.removeprefix(KNOWN), seed=seed)
+    else:
+        missing = bool(getattr(model, "takes_missing", False))
+        try:
+            dataset = data.load(source.name, seed, source.kind, missing=missing, labels=source.labels)
+        except data.MissingValues as error:
+            raise data.MissingValues(f"{error}; models that take missing values: {_takers()}") from error
+    if model is not None:
+        check_data(model, dataset)
+    return dataset
+
+
+def check_data(model, dataset):
+    """Raise ValueError if a data set has missing values that a model does not take, or lacks labels that it needs."""
+    name = getattr(model, "__name__", type(model).__name__)
+    if dataset.observed is not None and not getattr(model, "takes_missing", False):
+        raise ValueError(f"data {dataset.name!r}: values are missing, and {name} takes none that are; models that do: "
+                         f"{_takers()}")
+    if getattr(model, "labels", None) == "required" and (dataset.labels is None or "train" not in dataset.labels):
+        raise ValueError(f"data {dataset.name!r} have no labels, from which {name} learns; name the column of a table "
+                         "that holds them (--labels COLUMN), or give arrays x and y in an .npz file")
+
+
+def load_truth(source):
+    """The `known.Source` that a DataSource or a name "known:NAME" stands for, or None for other data."""
+    name = source.name if isinstance(source, DataSource) else str(source)
+    return known.create(name.removeprefix(KNOWN)) if name.startswith(KNOWN) else None
+
+
+def _takers():
+    keys = [key for family in models.available().values() for key in family]
+    return ", ".join(key for key in keys if getattr(models.model_class(key), "takes_missing", False))

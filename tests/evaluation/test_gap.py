@@ -1,0 +1,94 @@
+"""The gap to a known truth against divergences in closed form."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+import minigen
+from minigen import DataSpec, models
+from minigen.evaluation import gap_to_truth
+
+
+class Coins:
+    """Independent binary columns with chances p: a source and a model at once."""
+
+    def __init__(self, chances):
+        self.chances = np.asarray(chances)
+        self.spec = DataSpec(self.chances.shape, "binary")
+
+    def log_prob(self, x, condition=None):
+        with np.errstate(divide="ignore"):
+            return np.where(x == 1, np.log(self.chances), np.log1p(-self.chances)).sum(axis=1)
+
+    def sample(self, n, rng, condition=None, given=None):
+        return (minigen.random.as_generator(rng).random((n, len(self.chances))) < self.chances).astype(np.uint8)
+
+    def entropy(self):
+        return float(stats.bernoulli(self.chances).entropy().sum())
+
+
+TRUTH = Coins([0.2, 0.5, 0.7])
+
+
+def test_the_gap_is_the_divergence_in_closed_form():
+    p, q = TRUTH.chances, np.array([0.3, 0.4, 0.9])
+    exact = (p * np.log(p / q) + (1 - p) * np.log((1 - p) / (1 - q))).sum()
+    found = gap_to_truth(TRUTH, Coins(q), 20_000, rng=1)
+    assert found.name == "kl" and found.samples is None and found.n == 20_000 and found.impossible == 0
+    assert abs(found.value - exact) < 4.5 * found.standard_error and found.standard_error < exact / 10
+    assert found.entropy == pytest.approx(TRUTH.entropy()) and "nats per example (20000 draws)" in str(found)
+
+
+def test_the_truth_has_no_gap_and_no_noise():
+    found = gap_to_truth(TRUTH, Coins(TRUTH.chances), 100)
+    assert found.value == 0 and found.standard_error == 0  # paired: what both share cancels
+
+
+def test_the_error_is_that_of_repetitions():
+    found = [gap_to_truth(TRUTH, Coins([0.3, 0.4, 0.9]), 200, rng=seed) for seed in range(200)]
+    spread = np.std([one.value for one in found], ddof=1)
+    assert np.mean([one.standard_error for one in found]) == pytest.approx(spread, rel=0.2)
+
+
+def test_given_draws_are_used():
+    x = np.array([[0, 0, 0], [1, 1, 1]], np.uint8)
+    other = Coins([0.5, 0.5, 0.5])
+    found = gap_to_truth(TRUTH, other, x=x)
+    expected = (TRUTH.log_prob(x) - other.log_prob(x)).mean()
+    assert found.n == 2 and found.value == pytest.approx(expected)
+
+
+def test_a_bound_gives_an_upper_bound():
+    model = models.create("vae", TRUTH.spec, rng=0, hidden=(4,), latent_dim=1)
+    loose, tight = (gap_to_truth(TRUTH, model, 5000, rng=0, k=k) for k in (1, 200))
+    assert loose.name == tight.name == "kl_upper_bound" and tight.samples == 200 and "at most" in str(tight)
+    assert tight.value < loose.value
+    # exact, by quadrature over the latent variable for all eight examples
+    nodes, weights = np.polynomial.hermite_e.hermegauss(60)
+    states = np.array([[n >> 2 & 1, n >> 1 & 1, n & 1] for n in range(8)], np.uint8)
+    decoded = model.decode(nodes[:, None].astype(np.float32))
+    with minigen.no_grad():
+        p_x = np.array([(np.exp(decoded.log_prob(x).data) * weights).sum() / weights.sum() for x in states])
+    log_p = TRUTH.log_prob(states)
+    exact = (np.exp(log_p) * (log_p - np.log(p_x))).sum()
+    assert tight.value > exact - 4.5 * tight.standard_error
+    assert abs(tight.value - exact) < 0.02 + 4.5 * tight.standard_error
+
+
+def test_impossible_examples_make_the_gap_infinite():
+    found = gap_to_truth(TRUTH, Coins([0.0, 0.5, 0.5]), 1000)
+    assert found.value == math.inf and math.isnan(found.standard_error)
+    assert abs(found.impossible - 200) < 4.5 * math.sqrt(1000 * 0.16) and "infinite" in str(found)
+
+
+@pytest.mark.parametrize("call, words", [
+    (lambda: gap_to_truth(TRUTH, Coins([0.5, 0.5]), 10), "model: it is for"),
+    (lambda: gap_to_truth(TRUTH, type("Plain", (), {"spec": TRUTH.spec})(), 10), "neither log_prob nor a bound"),
+    (lambda: gap_to_truth(TRUTH, TRUTH, 1), "n: expected"),
+    (lambda: gap_to_truth(Coins([0.0, 0.5, 0.5]), TRUTH, x=np.ones((5, 3), np.uint8)), "source: 5 of its own"),
+])
+def test_bad_input(call, words):
+    with pytest.raises(ValueError, match=words):
+        call()
