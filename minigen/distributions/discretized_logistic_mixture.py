@@ -57,15 +57,21 @@ class DiscretizedLogisticMixture(Distribution):
         edge = (2 * j - 1) / (self.levels - 1) - 1
         return (edge.reshape((*edge.shape, 1)) - self.loc) * inverse_scale
 
+    def component_log_prob(self, x):
+        """log of the mass that each component has in the bin of x: integers 0 … levels - 1 to `(*x.shape, K)`."""
+        return self._component_log_prob(as_float(x, self.dtype))
+
     def _each(self, x):
         """log p of each element, for levels x as floating numbers in range."""
+        return ops.logsumexp(ops.log_softmax(self.logits, -1) + self._component_log_prob(x), -1)
+
+    def _component_log_prob(self, x):
         log_scale, inverse_scale = self._spread()
         upper, lower = self._edge(x + 1, inverse_scale), self._edge(x, inverse_scale)
         first, last = (x == 0)[..., None], (x == self.levels - 1)[..., None]
         # σ(b) - σ(a) = σ(b) σ(-a) (1 - exp(a - b)): nothing cancels, and each factor has a logarithm that is finite
-        mass = (ops.where(last, 0, ops.log_sigmoid(upper)) + ops.where(first, 0, ops.log_sigmoid(-lower))
+        return (ops.where(last, 0, ops.log_sigmoid(upper)) + ops.where(first, 0, ops.log_sigmoid(-lower))
                 + ops.where(first | last, 0, self._log_width(log_scale, inverse_scale)))
-        return ops.logsumexp(ops.log_softmax(self.logits, -1) + mass, -1)
 
     def _log_width(self, log_scale, inverse_scale):
         """log(1 - exp(-d)) for the bins' width d = 2h/s; of small d as log d - d/2 + d²/24, also when d underflows."""

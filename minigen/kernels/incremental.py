@@ -56,13 +56,13 @@ class Program:
 
 
 @kernel
-def run_program(noise, values, known, program, head, width, codes, floor=0.0):
+def run_program(noise, values, known, program, head, width, codes, setting=0.0):
     """`(x, parameters)`: draw all values of a batch, one step after the other.
 
     noise `(batch, steps, n)` is what a step draws its `m` values from by the head `head` (see `heads`), out of `width`
     numbers of the network's output; `values` `(batch, steps, m)` are taken instead where `known` is true. Of each value
     the network gets the row `codes[value]`, or the value itself where `codes` `(levels, channels)` has no rows. x is
-    `(batch, steps, m)`, parameters `(batch, steps, width)`; `floor` is the heads'.
+    `(batch, steps, m)`, parameters `(batch, steps, width)`; `setting` is the head's.
     """
     batch, steps, _ = values.shape
     buffers = [np.zeros((batch, _extent(program, i), channels), noise.dtype)
@@ -75,7 +75,7 @@ def run_program(noise, values, known, program, head, width, codes, floor=0.0):
             _compute(program, buffers, program.runs[r], program.positions[start:stop])
         buffer, position, channel = program.outputs[k]
         parameters[:, k] = buffers[buffer][:, position, channel:channel + width]
-        x[:, k] = np.where(known[:, k], values[:, k], draw(head, parameters[:, k], noise[:, k], floor))
+        x[:, k] = np.where(known[:, k], values[:, k], draw(head, parameters[:, k], noise[:, k], setting))
         buffer, position, channel = program.inputs[k]
         coded = codes[x[:, k].astype(np.int64)].reshape(batch, -1) if len(codes) else x[:, k]
         buffers[buffer][:, position, channel:channel + coded.shape[1]] = coded
@@ -119,7 +119,7 @@ _FUNCTIONS = {
 
 @loop
 def _run(start, stop, noise, values, known, instructions, buffers, runs, entries, positions, steps, weights, tables,
-         arena_size, constants, constant_buffers, constant_starts, inputs, outputs, head, codes, floor, x, parameters):
+         arena_size, constants, constant_buffers, constant_starts, inputs, outputs, head, codes, setting, x, parameters):
     """Examples start … stop; their values lie in one array, of each buffer position after position, then examples."""
     batch = stop - start
     arena = np.zeros(arena_size * batch, noise.dtype)
@@ -141,7 +141,7 @@ def _run(start, stop, noise, values, known, instructions, buffers, runs, entries
             chosen, drawn = parameters[start + b, k], x[start + b, k]
             for j in range(chosen.size):
                 chosen[j] = arena[at + j]
-            draw_one(head, chosen, noise[start + b, k], floor, scratch, drawn)
+            draw_one(head, chosen, noise[start + b, k], setting, scratch, drawn)
             at = target[0] * batch + (inputs[k, 1] * batch + b) * target[1] + inputs[k, 2]
             for j in range(drawn.size):
                 if known[start + b, k, j]:
@@ -307,7 +307,7 @@ def _apply(code, out, x, y):
 
 
 @run_program.compiled(above=1)
-def _(noise, values, known, program, head, width, codes, floor=0.0):
+def _(noise, values, known, program, head, width, codes, setting=0.0):
     batch, steps, m = values.shape
     dtype = noise.dtype
     x, parameters = np.empty(values.shape, dtype), np.empty((batch, steps, width), dtype)
@@ -318,5 +318,5 @@ def _(noise, values, known, program, head, width, codes, floor=0.0):
     run(_run, batch, 1, np.ascontiguousarray(noise), np.ascontiguousarray(values, dtype), np.ascontiguousarray(known),
         program.instructions, program.buffers, program.runs, program.entries, program.positions, program.steps,
         program.weights, program.tables, program.size, flat, filled, starts, program.inputs, program.outputs, head,
-        np.ascontiguousarray(codes, dtype), dtype.type(floor), x, parameters)
+        np.ascontiguousarray(codes, dtype), dtype.type(setting), x, parameters)
     return x, parameters

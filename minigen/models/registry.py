@@ -23,6 +23,7 @@ _MODELS = {
         "made": ("made", "MADE"),
         "nade": ("nade", "NADE"),
         "pixel_cnn": ("pixel_cnn", "PixelCNN"),
+        "pixel_cnn_pp": ("pixel_cnn_pp", "PixelCNNPP"),
     },
     "latent": {"vae": ("vae", "VAE")},
 }

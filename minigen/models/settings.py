@@ -36,6 +36,13 @@ def check_positive(name: str, value) -> float:
     return float(value)
 
 
+def check_fraction(name: str, value) -> float:
+    """`value` as a number of at least 0 and below 1, or ValueError."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
+        raise ValueError(f"{name}: expected a number of at least 0 and below 1, got {value!r}")
+    return float(value)
+
+
 def check_order(order, seed) -> None:
     """ValueError unless `order` is the name of an order of variables, and `seed` can draw a random one."""
     if order not in ("natural", "random"):

@@ -92,7 +92,7 @@ class GatedPixelCNN(PixelModel):
         self.head = [ColourConv(config.skip_channels, n, HERE, "B", rng, colours=self.colours)
                      for n in (config.skip_channels, self.colours * self.outputs)]
 
-    def network(self, x, context):
+    def network(self, x, context, rng=None):
         """Logits `(batch, height, width, colours · outputs)`."""
         vertical = horizontal = x
         skips = 0

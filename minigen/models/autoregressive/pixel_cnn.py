@@ -70,7 +70,7 @@ class PixelCNN(PixelModel):
         self.blocks = [Block(p, config.size, colours, rng) for _ in range(config.blocks)]
         self.head = [ColourConv(p, n, HERE, "B", rng, colours=colours) for n in (p, colours * self.outputs)]
 
-    def network(self, x, context):
+    def network(self, x, context, rng=None):
         """Logits `(batch, height, width, colours · outputs)`."""
         x = self.first(x)
         if context is not None:

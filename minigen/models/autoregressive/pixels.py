@@ -8,7 +8,7 @@ comes before it.
 import numpy as np
 
 from ... import ops
-from ...arrays import array_module
+from ...arrays import array_module, as_generator
 from ...autograd.tensor import raw
 from ...kernels.heads import CATEGORICAL
 from ...kernels.incremental import run_program
@@ -24,8 +24,9 @@ HERE = ((0, 0),)  # the taps of a 1×1 convolution
 class PixelModel(Autoregressive):
     """Base class of image models with a Bernoulli or a softmax for each channel.
 
-    A subclass defines `network(x, context)`: x `(batch, height, width, channels)` scaled to [-1, 1], context `(batch,
-    context channels)` or None, to features `(batch, height, width, channels · outputs)`, in colour groups.
+    A subclass defines `network(x, context, rng=None)`: x `(batch, height, width, channels)` scaled to [-1, 1], context
+    `(batch, 1, 1, context channels)` or None, to features `(batch, height, width, channels · outputs)`, in colour
+    groups.
     """
 
     def _prepare(self, spec: DataSpec, key: str, smallest: int, channels: int):
@@ -58,39 +59,54 @@ class PixelModel(Autoregressive):
     def log_prob(self, x, condition=None):
         """log p(x) or log p(x | class) in nats, `(batch,)`."""
         x = raw(check_batch(x, self.spec))
-        logits = self.conditionals(x, condition)
+        return self._log_prob(x, self._parameters(x, condition))
+
+    def conditionals(self, x, condition=None):
+        """Logits `(batch, height, width, colours, outputs)` of each channel given all before it."""
+        return self._parameters(raw(check_batch(x, self.spec)), condition)
+
+    def _parameters(self, x, condition, rng=None):
+        features = self.network(self._scaled(x), self._context(len(x), condition), rng)
+        return ops.reshape(features, (len(x), *self._conditionals_shape()))
+
+    def _log_prob(self, x, logits):
         if self.outputs == 1:
             dtype = logits.dtype
             return ops.bernoulli_log_prob(x.reshape(len(x), -1).astype(dtype), logits.reshape(len(x), -1))
         each = ops.categorical_log_prob(logits, x.astype(np.int64))
         return each.reshape(len(x), -1).sum(axis=-1)
 
-    def conditionals(self, x, condition=None):
-        """Logits `(batch, height, width, colours, outputs)` of each channel given all before it."""
-        x = raw(check_batch(x, self.spec))
-        features = self.network(self._scaled(x), self._context(len(x), condition))
-        return ops.reshape(features, (*x.shape, self.outputs))
+    def _loss(self, batch, rng):
+        x, condition = batch if isinstance(batch, tuple) else (batch, None)
+        log_prob = self._log_prob(x, self._parameters(x, condition, as_generator(rng))).mean()
+        return -log_prob, {"log_prob": log_prob}
 
-    def network(self, x, context):
-        """Features `(batch, height, width, colours · outputs)` of scaled images."""
+    def network(self, x, context, rng=None):
+        """Features `(batch, height, width, colours · outputs)` of scaled images; with `rng`, a training call."""
         raise NotImplementedError(f"{type(self).__name__} defines no network")
 
     def _draw(self, n, rng, condition, values, observed):
-        height, width, colours = self.spec.shape
-        dtype, count = self.parameters()[0].dtype, self.spec.dimensions
-        steps = np.arange(count).reshape(height * width, colours)
-        outputs = [(k, k // colours, k % colours * self.outputs, self.outputs) for k in range(count)]
-        context = self._context(n, condition)
+        places, colours = self.spec.shape[0] * self.spec.shape[1], self.colours
+        steps = np.arange(places * colours).reshape(places, colours)  # one for each colour of each pixel
+        outputs = [(k, k // colours, k % colours * self.outputs, self.outputs) for k in range(steps.size)]
+        return self._run(n, rng, condition, values, observed, steps, outputs, CATEGORICAL, 1, 1)
+
+    def _run(self, n, rng, condition, values, observed, steps, outputs, head, m, randoms):
+        """Draw by a head that makes `m` values in each step out of so many uniform random numbers."""
+        dtype, count, context = self.parameters()[0].dtype, len(outputs), self._context(n, condition)
         program = compile_program(lambda x: self.network(x, context), self.spec.shape, steps, outputs, dtype,
                                   1 if context is None else n)
         if values is None:
-            values, observed = np.zeros((n, count)), np.zeros((n, count), bool)
-        noise = rng.random((n, count, 1), dtype)
-        values, observed = values.reshape(n, count, 1).astype(dtype), observed.reshape(n, count, 1)
-        x, logits = run_program(noise, values, observed, program, CATEGORICAL, self.outputs,
-                                self._scaled(np.arange(self.levels)[:, None]))
+            values, observed = np.zeros((n, count * m)), np.zeros((n, count * m), bool)
+        noise = rng.random((n, count, randoms), dtype)
+        values, observed = values.reshape(n, count, m).astype(dtype), observed.reshape(n, count, m)
+        codes = self._scaled(np.arange(self.levels)[:, None])
+        x, parameters = run_program(noise, values, observed, program, head, outputs[0][-1], codes, self.levels)
         kind = np.uint8 if self.levels <= 256 else np.int64
-        return x.astype(kind).reshape(n, *self.spec.shape), logits.reshape(n, *self.spec.shape, self.outputs)
+        return x.astype(kind).reshape(n, *self.spec.shape), parameters.reshape(n, *self._conditionals_shape())
+
+    def _conditionals_shape(self):
+        return *self.spec.shape, self.outputs
 
     def _scaled(self, x):
         dtype = self.parameters()[0].dtype
