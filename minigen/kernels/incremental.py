@@ -119,10 +119,11 @@ _FUNCTIONS = {
 
 @loop
 def _run(start, stop, noise, values, known, instructions, buffers, runs, entries, positions, steps, weights, tables,
-         arena_size, constants, constant_buffers, constant_starts, inputs, outputs, head, codes, setting, x, parameters):
+         arena_size, constants, constant_buffers, constant_starts, inputs, outputs, head, codes, setting, x,
+         parameters):
     """Examples start … stop; their values lie in one array, of each buffer position after position, then examples."""
     batch = stop - start
-    arena = np.zeros(arena_size * batch, noise.dtype)
+    arena = np.empty(arena_size * batch, noise.dtype)  # nothing is read before it is computed
     for i in range(constant_buffers.shape[0]):
         _fill(arena, buffers[constant_buffers[i, 0]], constants[constant_starts[i]:constant_starts[i + 1]],
               constant_buffers[i, 1], start, batch)
@@ -168,42 +169,44 @@ def _fill(arena, buffer, constant, examples, start, batch):
 
 @loop
 def _matmul(arena, batch, row, buffers, run_, places, weights, tables):
-    """out[p] = bias + Σₜ a[table[p, t]] @ w[t], of the run's channels."""
+    """out[p] = bias + Σₜ a[table[p, t]] @ w[t], of the run's channels; rows are positions times examples."""
     low, high, first, last = run_[1], run_[2], run_[3], run_[4]
     taps, inputs, outputs = row[9], row[10], row[11]
     source, target = buffers[row[3]], buffers[row[1]]
     bias, w = weights[row[7]:row[7] + outputs], weights[row[7] + outputs:]
     turned = w[taps * inputs * outputs:]
     width = high - low
+    x_at, out_at = np.empty(places.size * batch, np.int64), np.empty(places.size * batch, np.int64)
     for i in range(places.size):
-        p = places[i]
-        base = target[0] * batch + p * batch * target[1] + row[2] + low
         for b in range(batch):
-            out = arena[base + b * target[1]:base + b * target[1] + width]
+            at = target[0] * batch + (places[i] * batch + b) * target[1] + row[2] + low
+            out = arena[at:at + width]
             for j in range(out.size):
                 out[j] = bias[low + j]
-        for t in range(taps):
-            q = tables[row[8] + p * taps + t]
-            if q < 0:
-                continue
-            origin = source[0] * batch + q * batch * source[1] + row[4]
-            if width <= NARROW:
-                for j in range(width):
-                    begin = (t * outputs + low + j) * inputs
-                    column = turned[begin + first:begin + last]
-                    for b in range(batch):
-                        x = arena[origin + b * source[1] + first:origin + b * source[1] + last]
-                        arena[base + b * target[1] + j] += _dot(x, column)
-            else:
-                block = w[t * inputs * outputs:(t + 1) * inputs * outputs]
-                b = 0
-                while b + 4 <= batch:
-                    _four(arena, origin + b * source[1], source[1], base + b * target[1], target[1], block, first, last,
-                          outputs, low, width)
-                    b += 4
-                while b < batch:
-                    _one(arena, origin + b * source[1], base + b * target[1], block, first, last, outputs, low, width)
-                    b += 1
+    for t in range(taps):
+        count = 0
+        for i in range(places.size):
+            q = tables[row[8] + places[i] * taps + t]
+            if q >= 0:
+                for b in range(batch):
+                    x_at[count] = source[0] * batch + (q * batch + b) * source[1] + row[4]
+                    out_at[count] = target[0] * batch + (places[i] * batch + b) * target[1] + row[2] + low
+                    count += 1
+        if width <= NARROW:
+            for j in range(width):
+                begin = (t * outputs + low + j) * inputs
+                column = turned[begin + first:begin + last]
+                for r in range(count):
+                    arena[out_at[r] + j] += _dot(arena[x_at[r] + first:x_at[r] + last], column)
+            continue
+        block = w[t * inputs * outputs + low:(t + 1) * inputs * outputs]
+        r = 0
+        while r + 4 <= count:
+            _four(arena, x_at[r:r + 4], out_at[r:r + 4], block, first, last, outputs, width)
+            r += 4
+        while r < count:
+            _one(arena, x_at[r], out_at[r], block, first, last, outputs, width)
+            r += 1
 
 
 @loop
@@ -215,17 +218,16 @@ def _dot(x, w):
 
 
 @loop
-def _four(arena, x_at, x_step, out_at, out_step, w, first, last, outputs, low, width):
-    """Add x @ w for four examples, two inputs at a time: each number of w that is loaded serves four products."""
-    o0, o1 = arena[out_at:out_at + width], arena[out_at + out_step:out_at + out_step + width]
-    o2 = arena[out_at + 2 * out_step:out_at + 2 * out_step + width]
-    o3 = arena[out_at + 3 * out_step:out_at + 3 * out_step + width]
+def _four(arena, x_at, out_at, w, first, last, step, width):
+    """Add x @ w to four rows, two inputs at a time: each number of w that is loaded serves four products."""
+    o0, o1 = arena[out_at[0]:out_at[0] + width], arena[out_at[1]:out_at[1] + width]
+    o2, o3 = arena[out_at[2]:out_at[2] + width], arena[out_at[3]:out_at[3] + width]
+    x0, x1, x2, x3 = arena[x_at[0]:], arena[x_at[1]:], arena[x_at[2]:], arena[x_at[3]:]
     c = first
     while c + 2 <= last:
-        at, i = c * outputs + low, x_at + c
-        w0, w1 = w[at:at + width], w[at + outputs:at + outputs + width]
-        a0, a1, a2, a3 = arena[i], arena[i + x_step], arena[i + 2 * x_step], arena[i + 3 * x_step]
-        b0, b1, b2, b3 = arena[i + 1], arena[i + 1 + x_step], arena[i + 1 + 2 * x_step], arena[i + 1 + 3 * x_step]
+        w0, w1 = w[c * step:c * step + width], w[(c + 1) * step:(c + 1) * step + width]
+        a0, a1, a2, a3 = x0[c], x1[c], x2[c], x3[c]
+        b0, b1, b2, b3 = x0[c + 1], x1[c + 1], x2[c + 1], x3[c + 1]
         for j in range(w0.size):
             u, v = w0[j], w1[j]
             o0[j] += a0 * u + b0 * v
@@ -234,8 +236,8 @@ def _four(arena, x_at, x_step, out_at, out_step, w, first, last, outputs, low, w
             o3[j] += a3 * u + b3 * v
         c += 2
     if c < last:
-        w0, i = w[c * outputs + low:c * outputs + low + width], x_at + c
-        a0, a1, a2, a3 = arena[i], arena[i + x_step], arena[i + 2 * x_step], arena[i + 3 * x_step]
+        w0 = w[c * step:c * step + width]
+        a0, a1, a2, a3 = x0[c], x1[c], x2[c], x3[c]
         for j in range(w0.size):
             u = w0[j]
             o0[j] += a0 * u
@@ -245,13 +247,24 @@ def _four(arena, x_at, x_step, out_at, out_step, w, first, last, outputs, low, w
 
 
 @loop
-def _one(arena, x_at, out_at, w, first, last, outputs, low, width):
-    """Add x @ w for one example."""
-    out = arena[out_at:out_at + width]
-    for c in range(first, last):
-        row, a = w[c * outputs + low:c * outputs + low + width], arena[x_at + c]
+def _one(arena, x_at, out_at, w, first, last, step, width):
+    """Add x @ w to one row, eight inputs at a time, so that the row itself is loaded and stored less often."""
+    out, x = arena[out_at:out_at + width], arena[x_at:]
+    c = first
+    while c + 8 <= last:
+        at = c * step
+        w0, w1, w2, w3 = w[at:at + width], w[at + step:], w[at + 2 * step:], w[at + 3 * step:]
+        w4, w5, w6, w7 = w[at + 4 * step:], w[at + 5 * step:], w[at + 6 * step:], w[at + 7 * step:]
+        a0, a1, a2, a3, a4, a5, a6, a7 = x[c], x[c + 1], x[c + 2], x[c + 3], x[c + 4], x[c + 5], x[c + 6], x[c + 7]
+        for j in range(w0.size):
+            out[j] += ((a0 * w0[j] + a1 * w1[j]) + (a2 * w2[j] + a3 * w3[j])) \
+                + ((a4 * w4[j] + a5 * w5[j]) + (a6 * w6[j] + a7 * w7[j]))
+        c += 8
+    while c < last:
+        row, a = w[c * step:c * step + width], x[c]
         for j in range(row.size):
             out[j] += a * row[j]
+        c += 1
 
 
 @loop

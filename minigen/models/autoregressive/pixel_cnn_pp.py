@@ -4,9 +4,9 @@
     p(r, g, b) = Σ_m w_m P(r; μ_r, s_r) P(g; μ_g + a r, s_g) P(b; μ_b + b r + c g, s_b)
 
 P(·; μ, s) is the mass of a logistic distribution in the bin of a level; all colours of a pixel share the component, and
-later colours' means depend linearly on earlier ones, so that no channel of the network need be masked. Two streams, one
-that sees the rows above a pixel and one that also sees what is left of it, run through gated residual blocks. They are
-halved in size twice and doubled again, with short cuts from each block on the way down to its partner on the way up.
+later colours' means depend linearly on earlier ones, so that no channel of the network need be masked. Two streams,
+one that sees the rows above a pixel and one that also sees what is left of it, run through gated residual blocks. They
+are halved in size twice and doubled again, with short cuts from each block on the way down to its partner on the way up.
 
 Salimans, Karpathy, Chen and Kingma, "PixelCNN++: Improving the PixelCNN with Discretized Logistic Mixture Likelihood and
 Other Modifications", 2017. Weights are not normalised here, and blocks start small instead.
@@ -157,7 +157,7 @@ class PixelCNNPP(PixelModel):
     def _check_given(self, n, given):
         values, observed = super()._check_given(n, given)
         if observed is not None and (observed != observed[..., :1]).any():
-            raise ValueError("given: expected all colours of a pixel to be observed or none, since they share a component")
+            raise ValueError("given: expected all colours of a pixel to be observed, or none: they share a component")
         return values, observed
 
 
