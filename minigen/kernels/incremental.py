@@ -123,7 +123,7 @@ def _run(start, stop, noise, values, known, instructions, buffers, runs, entries
          parameters):
     """Examples start … stop; their values lie in one array, of each buffer position after position, then examples."""
     batch = stop - start
-    arena = np.empty(arena_size * batch, noise.dtype)  # nothing is read before it is computed
+    arena = np.zeros(arena_size * batch, noise.dtype)  # weights of zero do meet values that are not computed yet
     for i in range(constant_buffers.shape[0]):
         _fill(arena, buffers[constant_buffers[i, 0]], constants[constant_starts[i]:constant_starts[i + 1]],
               constant_buffers[i, 1], start, batch)

@@ -6,10 +6,10 @@
 P(·; μ, s) is the mass of a logistic distribution in the bin of a level; all colours of a pixel share the component, and
 later colours' means depend linearly on earlier ones, so that no channel of the network need be masked. Two streams,
 one that sees the rows above a pixel and one that also sees what is left of it, run through gated residual blocks. They
-are halved in size twice and doubled again, with short cuts from each block on the way down to its partner on the way up.
+are halved in size twice and doubled again, with short cuts from each block on the way down to one on the way up.
 
-Salimans, Karpathy, Chen and Kingma, "PixelCNN++: Improving the PixelCNN with Discretized Logistic Mixture Likelihood and
-Other Modifications", 2017. Weights are not normalised here, and blocks start small instead.
+Salimans, Karpathy, Chen and Kingma, "PixelCNN++: Improving the PixelCNN with Discretized Logistic Mixture Likelihood
+and Other Modifications", 2017. Weights are not normalised here, and blocks start small instead.
 """
 
 from dataclasses import dataclass
