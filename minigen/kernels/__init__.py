@@ -22,6 +22,7 @@ from .normal import (
 from .normal_mixture import normal_mixture_log_joint, normal_mixture_moments
 from .rectifiers import elu, elu_vjp, leaky_relu, leaky_relu_vjp, relu, relu_vjp
 from .reductions import log_softmax, log_softmax_vjp, logsumexp, softmax, softmax_vjp
+from .rnade import rnade_draw
 from .scatter import scatter
 from .special import erf, lgamma, polygamma
 from .updates import adam_update, average_update, global_norm, rmsprop_update, sgd_update
@@ -34,6 +35,6 @@ __all__ = [
     "log_softmax_vjp", "logsumexp", "masked_matmul", "masked_weight", "nade_draw", "nade_logits", "nade_logits_vjp",
     "normal_kl", "normal_kl_vjp", "normal_log_prob", "normal_log_prob_vjp", "normal_mixture_log_joint",
     "normal_mixture_moments", "polygamma", "relu", "relu_vjp", "reparameterize", "reparameterize_vjp",
-    "rmsprop_update", "scatter", "sgd_update", "sigmoid", "sigmoid_vjp", "silu", "silu_vjp", "softmax",
-    "softmax_vjp", "softplus", "softplus_vjp", "tanh", "tanh_vjp",
+    "rmsprop_update", "rnade_draw", "scatter", "sgd_update", "sigmoid", "sigmoid_vjp", "silu", "silu_vjp",
+    "softmax", "softmax_vjp", "softplus", "softplus_vjp", "tanh", "tanh_vjp",
 ]

@@ -24,6 +24,7 @@ _MODELS = {
         "nade": ("nade", "NADE"),
         "pixel_cnn": ("pixel_cnn", "PixelCNN"),
         "pixel_cnn_pp": ("pixel_cnn_pp", "PixelCNNPP"),
+        "rnade": ("rnade", "RNADE"),
     },
     "latent": {"vae": ("vae", "VAE")},
 }

@@ -36,6 +36,13 @@ def check_positive(name: str, value) -> float:
     return float(value)
 
 
+def check_not_negative(name: str, value) -> float:
+    """`value` as a finite number of at least 0, or ValueError."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
+        raise ValueError(f"{name}: expected a number of at least 0, got {value!r}")
+    return float(value)
+
+
 def check_fraction(name: str, value) -> float:
     """`value` as a number of at least 0 and below 1, or ValueError."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
