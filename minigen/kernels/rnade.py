@@ -16,8 +16,8 @@ from .wrapping import covered
 def rnade_draw(noise, w, c, scale, v, b, values, known, head, floor):
     """`(x, parameters)`: values `(batch, D)` and the mixtures `(batch, D, K)` that they were drawn from.
 
-    noise `(batch, D, 2)` is what a step's head draws from (see `heads`); w `(D, H)`, c `(H,)`, scale ρ `(D,)`, v `(D, H,
-    K)`, b `(D, K)`; `values` `(batch, D)` are taken where `known` is true; `floor` is the least scale.
+    noise `(batch, D, 2)` is what a step's head draws from (see `heads`); w `(D, H)`, c `(H,)`, scale ρ `(D,)`, v
+    `(D, H, K)`, b `(D, K)`; `values` `(batch, D)` are taken where `known` is true; `floor` is the least scale.
     """
     a = np.zeros((len(noise), c.size), c.dtype) + c
     x, parameters = np.empty(values.shape, c.dtype), np.empty((len(noise), *b.shape), c.dtype)

@@ -21,6 +21,7 @@ _MODELS = {
         "fvsbn": ("fvsbn", "FVSBN"),
         "gated_pixel_cnn": ("gated_pixel_cnn", "GatedPixelCNN"),
         "made": ("made", "MADE"),
+        "multiscale_pixel_cnn": ("multiscale_pixel_cnn", "MultiscalePixelCNN"),
         "nade": ("nade", "NADE"),
         "pixel_cnn": ("pixel_cnn", "PixelCNN"),
         "pixel_cnn_pp": ("pixel_cnn_pp", "PixelCNNPP"),

@@ -70,12 +70,13 @@ class Autoregressive(Module):
                              f"{shape}") from None
         if observed.dtype != bool:
             raise TypeError(f"given: expected observed to be booleans, got {observed.dtype}")
-        in_order = observed.reshape(n, -1)[:, self._first_places()]
-        broken = np.argwhere(in_order[:, 1:] & ~in_order[:, :-1])
-        if len(broken):
-            row, place = (int(i) for i in broken[0])
-            raise ValueError(f"given: expected the observed variables to be the first ones in the model's order, got "
-                             f"variable {place + 2} of the order observed but not the one before it (sample {row})")
+        flat, ranks = observed.reshape(n, -1), self._ranks()
+        last = np.where(flat, ranks, -1).max(axis=1)
+        first = np.where(flat, len(ranks), ranks).min(axis=1)
+        if (last > first).any():
+            row = int(np.argmax(last > first))
+            raise ValueError("given: expected the observed variables to be the first ones in the model's order, got "
+                             f"number {last[row] + 1} of the order but not number {first[row] + 1} (sample {row})")
         shown = values[observed]
         if self.spec.kind != "continuous" and shown.size:
             top = 1 if self.spec.kind == "binary" else self.spec.levels - 1
@@ -83,5 +84,6 @@ class Autoregressive(Module):
                 raise ValueError(f"given: expected integers 0 to {top}, got values from {shown.min()} to {shown.max()}")
         return values, observed
 
-    def _first_places(self):
-        return np.asarray(raw(self.order))
+    def _ranks(self):
+        """Of each variable its number in the order; those of one number are independent given all before them."""
+        return np.argsort(np.asarray(raw(self.order)))

@@ -1,11 +1,12 @@
-"""Mixtures as conditionals of continuous variables: their parameters in a network's output, and their density."""
+"""Mixtures as conditionals of real numbers and of pixels: their parameters in a network's output, and their density."""
 
 import math
 
 import numpy as np
 
 from ... import ops
-from ...kernels.heads import LAPLACE_MIXTURE, NORMAL_MIXTURE
+from ...distributions import DiscretizedLogisticMixture
+from ...kernels.heads import LAPLACE_MIXTURE, LEAST_LOG_SCALE, NORMAL_MIXTURE, pixel_rows
 
 HEADS = {"normal": NORMAL_MIXTURE, "laplace": LAPLACE_MIXTURE}
 HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
@@ -38,3 +39,23 @@ def mixture_noise(rng, shape, family, dtype):
     noise[..., 0] = rng.random(shape, dtype)
     noise[..., 1] = rng.standard_normal(shape, dtype) if family == "normal" else rng.random(shape, dtype)
     return noise
+
+
+def pixel_log_prob(x, parameters, components, levels):
+    """log Σ_m w_m Π_c P(x_c; μ_c, s_c) of each pixel: x `(..., colours)`, of integers 0 … levels - 1, to `(...)`.
+
+    P is the mass of a logistic distribution in a level's bin. Parameters are laid out as the head PIXEL has them (see
+    `kernels.heads`): a colour's location is moved by tanh(coefficient) times each colour before it, scaled to [-1, 1]
+    (Salimans et al., 2017, equation 3).
+    """
+    colours = x.shape[-1]
+    rows = ops.reshape(parameters, (*x.shape[:-1], pixel_rows(colours), components))
+    scaled, log_mass, at = x.astype(parameters.dtype) * (2 / (levels - 1)) - 1, 0, 1
+    for c in range(colours):
+        loc, log_scale = rows[..., at, :], ops.maximum(rows[..., at + 1, :], LEAST_LOG_SCALE)
+        for j in range(c):
+            loc = loc + ops.tanh(rows[..., at + 2 + j, :]) * scaled[..., j, None]
+        mixture = DiscretizedLogisticMixture(rows[..., 0, :], loc, log_scale, levels)
+        log_mass = log_mass + mixture.component_log_prob(x[..., c])
+        at += 2 + c
+    return ops.logsumexp(ops.log_softmax(rows[..., 0, :], -1) + log_mass, -1)

@@ -18,11 +18,11 @@ import numpy as np
 
 from ... import ops
 from ...arrays import array_module, as_generator
-from ...distributions.discretized_logistic_mixture import DiscretizedLogisticMixture
-from ...kernels.heads import LEAST_LOG_SCALE, PIXEL, pixel_rows
+from ...kernels.heads import PIXEL, pixel_rows
 from ...layers import Conv, ConvTranspose, Dropout, Linear, Module, glorot_uniform
 from ...protocols import DataSpec
 from ..settings import check_fraction, check_size
+from .mixtures import pixel_log_prob
 from .pixels import HERE, PixelModel
 
 ABOVE = tuple((row, column) for row in (-1, 0) for column in (-1, 0, 1))  # within the stream that sees rows above
@@ -135,17 +135,7 @@ class PixelCNNPP(PixelModel):
         return *self.spec.shape[:2], self.outputs
 
     def _log_prob(self, x, parameters):
-        """Σ over pixels of log Σ_m w_m Π_c P(x_c; μ_c, s_c)."""
-        rows = ops.reshape(parameters, (*parameters.shape[:-1], pixel_rows(self.colours), self.config.components))
-        scaled, log_mass, at = self._scaled(x), 0, 1
-        for c in range(self.colours):
-            loc, log_scale = rows[..., at, :], ops.maximum(rows[..., at + 1, :], LEAST_LOG_SCALE)
-            for j in range(c):
-                loc = loc + ops.tanh(rows[..., at + 2 + j, :]) * scaled[..., j, None]
-            mixture = DiscretizedLogisticMixture(rows[..., 0, :], loc, log_scale, self.levels)
-            log_mass = log_mass + mixture.component_log_prob(x[..., c])
-            at += 2 + c
-        each = ops.logsumexp(ops.log_softmax(rows[..., 0, :], -1) + log_mass, -1)
+        each = pixel_log_prob(x, parameters, self.config.components, self.levels)
         return each.reshape(len(x), -1).sum(axis=-1)
 
     def _draw(self, n, rng, condition, values, observed):

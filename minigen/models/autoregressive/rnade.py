@@ -2,11 +2,13 @@
 
     a_d = c + Σ_{i<d} x_i w_i,    h_d = relu(ρ_d a_d),    p(x_d | x_{<d}) = Σ_k π_{dk} f(x_d; μ_{dk}, σ_{dk})
 
-with f normal or Laplace, and logits of π, locations μ and log σ affine functions of h_d, of which each variable has its
-own. The factors ρ_d, learned too, let later variables' hidden units, sums of more terms, keep the size of earlier ones'.
+with f normal or Laplace, and logits of π, locations μ and log σ affine functions of h_d, of which each variable has
+its own. The factors ρ_d, learned too, let later variables' hidden units, sums of more terms, keep the size of earlier
+ones'.
 
-A mixture component that sits on a value which many rows share gains likelihood without end by narrowing: scales have a
-`floor`, to be stated with every figure. Columns should have unit variance. `weight_decay` pulls w, and w alone, to zero.
+A mixture component that sits on a value which many rows share gains likelihood without end by narrowing, so that
+scales have a `floor`, to be stated with every figure. Columns should have unit variance. `weight_decay` pulls w, and w
+alone, to zero.
 
 Uria, Murray and Larochelle, "RNADE: The Real-valued Neural Autoregressive Density-estimator", 2013 (equations 7 to 12;
 the factors and weight decay: sections 3 and 4; there a location's gradient is also multiplied by its scale, which the
