@@ -80,6 +80,24 @@ def hmm_viterbi(log_emission, log_initial, log_transition):
     return states, best.max(axis=-1)
 
 
+@kernel
+def hmm_draw(log_filtered, log_transition, uniforms):
+    """States drawn from p(z | x), int64 `(n, T)`, by `uniforms` in [0, 1), float64 `(n, T)`: the last state first.
+
+    z_t is drawn from p(z_t | x_1 … x_t) A(z_t, z_t+1), in float64 whatever the dtype; never a state that this makes
+    impossible. (Frühwirth-Schnatter, "Data Augmentation and Dynamic Linear Models", 1994.)
+    """
+    xp = array_module(log_filtered)
+    n, steps, _ = log_filtered.shape
+    states, towards = xp.empty((n, steps), np.int64), log_transition.T
+    for t in range(steps - 1, -1, -1):
+        logits = log_filtered[:, t] if t == steps - 1 else log_filtered[:, t] + towards[states[:, t + 1]]
+        logits = logits.astype(np.float64)
+        total = xp.exp(logits - logits.max(axis=-1, keepdims=True)).cumsum(axis=-1)
+        states[:, t] = (total < (1 - uniforms[:, t, None]) * total[:, -1:]).sum(axis=-1)
+    return states
+
+
 @loop
 def _log_total(v):
     """log Σ exp(v)."""
@@ -197,6 +215,25 @@ def _viterbi(start, stop, emission, initial, log_matrix, states, values):
             last = back[t, last] if t else last
 
 
+@loop
+def _draw(start, stop, filtered, log_matrix, uniforms, states):
+    count, steps = filtered.shape[2], filtered.shape[1]
+    logits = np.empty(count, np.float64)
+    for n in range(start, stop):
+        for t in range(steps - 1, -1, -1):
+            for s in range(count):
+                after = log_matrix[s, states[n, t + 1]] if t < steps - 1 else filtered.dtype.type(0)
+                logits[s] = filtered[n, t, s] + after
+            shift, total = row_shift(logits), 0.0
+            for s in range(count):
+                total += exp(logits[s] - shift)
+                logits[s] = total
+            place, state = (1 - uniforms[n, t]) * total, 0
+            while state < count - 1 and logits[state] < place:
+                state += 1
+            states[n, t] = state
+
+
 def _prepare(*arrays):
     """The arrays in C order, the transition matrix, and the least sum that is known to be right; None: not covered.
 
@@ -247,3 +284,14 @@ def _(log_emission, log_initial, log_transition):
     states, values = np.empty(emission.shape[:2], np.int64), np.empty(len(emission), emission.dtype)
     run(_viterbi, len(emission), _grain(emission, len(emission)), emission, initial, log_matrix, states, values)
     return states, values
+
+
+@hmm_draw.compiled(above=128)
+def _(log_filtered, log_transition, uniforms):
+    prepared = _prepare(log_filtered, log_transition)
+    if prepared is None:
+        return NotImplemented
+    filtered, log_matrix, _, _ = prepared
+    states = np.empty(filtered.shape[:2], np.int64)
+    run(_draw, len(filtered), _grain(filtered, len(filtered)), filtered, log_matrix, uniforms, states)
+    return states
