@@ -95,6 +95,8 @@ _ROWS = {  # of x, another such array, zeros and ones where x is positive, and n
     "categorical_log_prob_vjp": lambda x, g, bits, normal: [normal(len(x)), x, _indices(g)],
     "fill_random": lambda x, g, bits, normal: [
         np.zeros(x.size, x.dtype), "normal", Generator(1).stream, 0, x.size * x.itemsize // 4],
+    "kernel_log_sum": lambda x, g, bits, normal: [
+        normal(len(x), 8), normal(min(len(x), 1024), 8), abs(normal(8)) + 1, "gaussian"],
     "layer_norm": lambda x, g, bits, normal: [x, normal(WIDTH), normal(WIDTH), 1e-5],
     "layer_norm_vjp": lambda x, g, bits, normal: [g, normal(WIDTH), x, abs(normal(len(x), 1)) + 1],
     "lgamma": lambda x, g, bits, normal: [abs(x)],
