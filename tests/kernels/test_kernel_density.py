@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 import pytest
-from kernels.agreement import DTYPES, check_kernel, values
 
+from kernels.agreement import DTYPES, check_kernel, values
 from minigen import kernels
 from minigen.kernels.kernel_density import SHAPES
 
