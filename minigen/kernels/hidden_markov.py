@@ -108,38 +108,41 @@ def _log_total(v):
 
 
 @loop
-def _multiply(v, matrix, log_matrix, safe, weights, out):
-    """out[j] = log Σ_i exp(v[i]) matrix[i, j]; sums below `safe` are made again of logarithms."""
-    shift = row_shift(v)
-    out[:] = 0
+def _multiply(v, matrix, log_matrix, safe, weights, sums, out):
+    """out[j] = log Σ_i exp(v[i]) matrix[i, j]; sums below `safe` are made again of logarithms. Returns log Σ exp(v).
+
+    Leaves exp(v - shift) in `weights` and the sums over these in `sums`, shift being the largest of v.
+    """
+    shift, total = row_shift(v), v.dtype.type(0)
+    sums[:] = 0
     for i in range(v.size):
         weights[i] = exp(v[i] - shift)
+        total += weights[i]
         for j in range(v.size):
-            out[j] += weights[i] * matrix[i, j]
+            sums[j] += weights[i] * matrix[i, j]
     for j in range(v.size):
-        if out[j] >= safe:
-            out[j] = log(out[j]) + shift
+        if sums[j] >= safe:
+            out[j] = log(sums[j]) + shift
         else:
-            for i in range(v.size):
-                weights[i] = v[i] + log_matrix[i, j]
-            out[j] = _log_total(weights)
+            out[j] = _log_total(v + log_matrix[:, j])
+    return log(total) + shift
 
 
 @loop
 def _filter(start, stop, emission, initial, matrix, log_matrix, safe, filtered, conditional):
-    weights, predicted = np.empty_like(initial), np.empty_like(initial)
+    weights, sums, predicted = np.empty_like(initial), np.empty_like(initial), np.empty_like(initial)
     for n in range(start, stop):
         predicted[:] = initial
         for t in range(emission.shape[1]):
             e, f = emission[n, t], filtered[n, t]
             for s in range(f.size):
                 f[s] = predicted[s] + e[s]
-            total = _log_total(f)
+            total = _multiply(f, matrix, log_matrix, safe, weights, sums, predicted)
             conditional[n, t] = total
             if abs(total) < math.inf:
                 for s in range(f.size):
                     f[s] -= total
-            _multiply(f, matrix, log_matrix, safe, weights, predicted)
+                    predicted[s] -= total
 
 
 @loop
@@ -147,8 +150,8 @@ def _smooth(start, stop, emission, filtered, matrix, log_matrix, safe, posterior
     """Blocks `start` to `stop` of the sequences; each block has its own matrix of expected transitions."""
     states, steps, blocks = emission.shape[2], emission.shape[1], transitions.shape[0]
     transposed, log_transposed = matrix.T.copy(), log_matrix.T.copy()
-    future, product = np.empty(states, emission.dtype), np.empty(states, emission.dtype)
-    weights, here = np.empty(states, emission.dtype), np.empty(states, emission.dtype)
+    future, product, left = np.empty_like(matrix[0]), np.empty_like(matrix[0]), np.empty_like(matrix[0])
+    weights, sums = np.empty_like(matrix[0]), np.empty_like(matrix[0])
     for block in range(start, stop):
         counts = transitions[block]
         for n in range(emission.shape[0] * block // blocks, emission.shape[0] * (block + 1) // blocks):
@@ -158,35 +161,32 @@ def _smooth(start, stop, emission, filtered, matrix, log_matrix, safe, posterior
             product[:] = 0
             for t in range(steps - 2, -1, -1):
                 f, p = filtered[n, t], posterior[n, t]
-                shift = row_shift(product)
+                shift, top, total = row_shift(product), row_shift(f), f.dtype.type(0)
                 for s in range(states):
                     future[s] = product[s] - shift + emission[n, t + 1, s]
-                # log p(x_t+1 … x_T | z_t), then its product with p(z_t | x_1 … x_t), which is p(z_t | x) unnormalised
-                _multiply(future, transposed, log_transposed, safe, weights, product)
+                # product: log p(x_t+1 … x_T | z_t); its product with p(z_t | x_1 … x_t) is p(z_t | x), unnormalised
+                _multiply(future, transposed, log_transposed, safe, weights, sums, product)
                 for s in range(states):
-                    here[s] = f[s] + product[s]
-                total = _log_total(here)
-                for s in range(states):
-                    p[s] = exp(here[s] - total)
-                _count(f, future, total, matrix, log_matrix, safe, weights, counts)
+                    left[s] = exp(f[s] - top)
+                    total += left[s] * sums[s]
+                if total >= safe:
+                    for i in range(states):
+                        left[i] /= total
+                        p[i] = left[i] * sums[i]
+                        for j in range(states):
+                            counts[i, j] += left[i] * matrix[i, j] * weights[j]
+                else:
+                    _smooth_logarithms(f, future, product, log_matrix, p, counts)
 
 
 @loop
-def _count(f, future, total, matrix, log_matrix, safe, weights, counts):
-    """Add exp(f[i] + log_matrix[i, j] + future[j] - total) to counts[i, j]."""
-    shift, top = row_shift(future), row_shift(f)
-    scale = exp(top + shift - total)
-    if scale < 1 / safe:
+def _smooth_logarithms(f, future, product, log_matrix, posterior, counts):
+    """One step back where products of plain numbers are too small."""
+    total = _log_total(f + product)
+    for i in range(f.size):
+        posterior[i] = exp(f[i] + product[i] - total)
         for j in range(f.size):
-            weights[j] = exp(future[j] - shift)
-        for i in range(f.size):
-            left = exp(f[i] - top) * scale
-            for j in range(f.size):
-                counts[i, j] += left * matrix[i, j] * weights[j]
-    else:
-        for i in range(f.size):
-            for j in range(f.size):
-                counts[i, j] += exp(f[i] + log_matrix[i, j] + future[j] - total)
+            counts[i, j] += exp(f[i] + log_matrix[i, j] + future[j] - total)
 
 
 @loop

@@ -86,4 +86,5 @@ def normalised(counts, previous):
 
 def log_dirichlet(probabilities, pseudo_count):
     """pseudo_count · Σ log p: the Dirichlet density of concentration pseudo_count + 1, up to a constant."""
-    return float(pseudo_count * np.log(probabilities).sum()) if pseudo_count else 0.0
+    with np.errstate(divide="ignore"):
+        return float(pseudo_count * np.log(probabilities).sum()) if pseudo_count else 0.0

@@ -147,6 +147,8 @@ class HiddenMarkovModel(ClosedForm):
         log_transition = _log(self.transition.data)
         for part, seen, emission, filtered, conditional in self._filtered(x, mask):
             posterior, pairs = kernels.hmm_smooth(emission, filtered, log_transition)
+            if seen is not None:
+                pairs -= self._after_the_end(seen, posterior)
             initial, transitions = initial + posterior[:, 0].sum(axis=0), transitions + pairs
             found = self.emission.moments(part, seen, posterior)
             moments = found if moments is None else [a + b for a, b in zip(moments, found, strict=True)]
@@ -159,7 +161,7 @@ class HiddenMarkovModel(ClosedForm):
         """Relative frequencies, and the emission's own."""
         initial, transitions, moments = statistics
         self.initial.assign(normalised(initial + self.config.pseudo_count, self.initial.data))
-        self.transition.assign(normalised(transitions + self.config.pseudo_count, self.transition.data))
+        self.transition.assign(normalised(np.maximum(transitions, 0) + self.config.pseudo_count, self.transition.data))
         self.emission.maximise(*moments)
 
     def impute(self, x, observed, rng=None):
@@ -211,6 +213,11 @@ class HiddenMarkovModel(ClosedForm):
         weights = rng.exponential((states, states), np.float64)
         self.transition.assign(weights / weights.sum(axis=1, keepdims=True))
         self.emission.start(x, mask, rng)
+
+    def _after_the_end(self, mask, posterior):
+        """Expected transitions after the last value of each sequence, from which there is nothing to learn."""
+        more = np.flip(np.logical_or.accumulate(np.flip(mask.any(axis=-1), 1), axis=1), 1)[:, 1:]
+        return posterior[:, :-1][~more].sum(axis=0)[:, None] * self.transition.data
 
     def _chain(self):
         return _log(self.initial.data), _log(self.transition.data)
