@@ -90,6 +90,15 @@ class Subject:
 
         return per_example(function, x, self.stream(999))
 
+    def log_marginal(self, rows, observed):
+        """log p of the observed columns of rows alone, float64 `(n,)`, of a model that takes missing values."""
+        parts = []
+        with no_grad():
+            for start in range(0, len(rows), BATCH):
+                x, mask = (a[start : start + BATCH].reshape(-1, *self.spec.shape) for a in (rows, observed))
+                parts.append(to_numpy(raw(self.model.log_prob(self.examples(x), observed=mask))))
+        return np.concatenate(parts).astype(np.float64)
+
     def rounding(self, log_p):
         """The relative error of exp(log_p) that the dtype of the model's results explains."""
         finite = log_p[np.isfinite(log_p)]
@@ -140,6 +149,13 @@ def random_example(spec, rng):
     values = [rng.standard_normal() if level is None else rng.integers(level) for level in levels]
     kind = np.float64 if None in levels else np.uint8 if max(levels) <= 256 else np.int64
     return np.array(values, kind).reshape(spec.shape)
+
+
+def random_mask(n, rng, least=0):
+    """Booleans `(n,)`, from `least` true to all but one, every number of them as likely."""
+    mask = np.zeros(n, bool)
+    mask[rng.permutation(n)[: rng.integers(least, n)]] = True
+    return mask
 
 
 def check_samples(subject, x):

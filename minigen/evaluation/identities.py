@@ -10,6 +10,7 @@ examples judged by Monte Carlo, with limits in standard errors such that a corre
     samples                        have the shape and the values that the spec says
     normalisation                  Σ p(x) = 1 or ∫ p(x) dx = 1                            (normalisation.py)
     sampler against density        samples have the density that log_prob states         (sampling.py)
+    marginals, imputation          of models that take missing values                    (marginals.py)
     elbo and bounds                E elbo ≤ E iwae_bound ≤ log p(x)                       (bounds.py)
     inverse, log-determinant       inverse(forward(z)) = z; log_det = log |det ∂x/∂z|     (bijections.py)
 """
@@ -23,6 +24,7 @@ from ..protocols import LatentVariable
 from .bijections import check_bijection
 from .bounds import check_bounds, marginalise
 from .checks import Check, Subject, check_samples
+from .marginals import check_marginals, redrawn
 from .normalisation import PILOT, check_normalisation
 from .rows import check_count
 from .sampling import check_sampler
@@ -33,12 +35,13 @@ POINTS, EXAMPLES = 8, 16  # where a bijection and the bounds are checked
 def identities(model, rng=0, samples=10_000, condition=None, prior=None, points=None):
     """Yield a Check for each identity of a model: `(name, passed, detail)`, passed None where it does not apply.
 
-    `model` has `spec` and `sample`, and what it has of `log_prob`; `elbo`, `iwae_bound`, `encode` and `decode`;
-    `forward` and `inverse` is checked. `samples` are compared with the density. `condition` is the one that a
-    conditional model is checked at (by default one drawn at random), `prior` the distribution p(z) of a latent-variable
-    model (by default its attribute `prior`, or what that returns when called), and `points` `(n, ...)` are latent
-    points at which a bijection is checked: a bijection that is no model may be given with these alone. Raises
-    ValueError or TypeError for arguments that do not fit.
+    `model` has `spec` and `sample`. What it has besides is checked: `log_prob`, where it `takes_missing` also of
+    `observed` values and with `impute`; `elbo`, `iwae_bound`, `encode` and `decode`; `forward` and `inverse`. So many
+    `samples` are compared with the density. `condition` is the one that a conditional model is checked at (by default
+    one drawn at random), `prior` the distribution p(z) of a latent-variable model (by default its attribute `prior`, or
+    what that returns when called), and `points` `(n, ...)` are latent points at which a bijection is checked: a
+    bijection that is no model may be given with these alone. Raises ValueError or TypeError for arguments that do not
+    fit.
     """
     check_count("samples", samples, 100)
     rng = as_generator(rng)
@@ -58,6 +61,10 @@ def identities(model, rng=0, samples=10_000, condition=None, prior=None, points=
             marginalise(subject, prior)
         yield check_normalisation(subject, pilot)
         yield check_sampler(subject, pilot, x)
+        if getattr(model, "takes_missing", False):
+            yield check_marginals(subject, pilot)
+            if subject.spec.dimensions > 1:
+                yield check_sampler(subject, pilot, redrawn(subject, x), "imputation against density")
         if latent:
             yield from check_bounds(subject, x[:EXAMPLES], prior)
     if invertible:

@@ -84,9 +84,11 @@ def _by_importance(subject, x):
     except ValueError as error:
         return Check(NAME, None, f"not enumerable, and no proposal to sample from: {error}")
     first = _weights(subject, proposal, FIRST, 11, x.dtype)
-    if not np.isfinite(first).all() or not first.any():
-        return Check(NAME, False, f"of {FIRST} draws near the samples, {np.isnan(first).sum()} have density NaN, "
-                                  f"{(first == np.inf).sum()} an infinite one and {(first == 0).sum()} density 0")
+    if not np.isfinite(first).all():
+        return Check(NAME, False, f"of {FIRST} draws near the samples, {np.isnan(first).sum()} have density NaN and "
+                                  f"{(first == np.inf).sum()} an infinite one")
+    if not first.any():
+        return Check(NAME, None, f"not enumerable, and of {FIRST} draws of a proposal all have density 0")
     # how many draws reach the precision aimed at is judged from the first look, and they are drawn afresh
     relative = first.std() / first.mean()
     count = int(min(max((relative / PRECISE) ** 2, FIRST), MOST))

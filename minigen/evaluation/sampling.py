@@ -29,14 +29,20 @@ MOVES = ("small", "large", "one column", "independent")
 COLUMNS = 256  # of a large example, the statistics of so many are followed
 
 
-def check_sampler(subject, pilot, x):
+def check_sampler(subject, pilot, x, name=NAME):
     """Whether samples x have the density of the model; `pilot`, other samples, serves to choose cells and moves."""
+    passed, detail = _compare(subject, pilot, x)
+    return Check(name, passed, detail)
+
+
+def _compare(subject, pilot, x):
+    """`(passed, detail)`, passed None where nothing can be said."""
     if not subject.has_density:
-        return Check(NAME, None, subject.why_no_density)
+        return None, subject.why_no_density
     log_p = subject.log_prob(x)
     if not np.isfinite(log_p).all():
-        return Check(NAME, False, f"of {len(x)} samples {(log_p == -np.inf).sum()} have density 0, "
-                                  f"{(log_p == np.inf).sum()} an infinite one and {np.isnan(log_p).sum()} density NaN")
+        return False, (f"of {len(x)} samples {(log_p == -np.inf).sum()} have density 0, "
+                       f"{(log_p == np.inf).sum()} an infinite one and {np.isnan(log_p).sum()} density NaN")
     if subject.states <= STATES:
         return _by_counts(subject, x)
     if subject.spec.dimensions <= 2 and not any(subject.columns):
@@ -59,9 +65,9 @@ def _by_counts(subject, x):
 def _verdict(counts, probabilities, words):
     statistic, freedom, p_value = chi_square(counts, probabilities)
     if freedom == 0:
-        return Check(NAME, None, f"{words}: all expected counts but one are below 5")
-    return Check(NAME, bool(p_value * ODDS >= 1), f"{words}: chi-square {statistic:.1f} with {freedom} degrees of "
-                                                  f"freedom, p = {p_value:.2g}, limit {1 / ODDS:.0e}")
+        return None, f"{words}: all expected counts but one are below 5"
+    return bool(p_value * ODDS >= 1), (f"{words}: chi-square {statistic:.1f} with {freedom} degrees of freedom, "
+                                       f"p = {p_value:.2g}, limit {1 / ODDS:.0e}")
 
 
 def _by_moves(subject, pilot, x, log_p):
@@ -80,7 +86,7 @@ def _by_moves(subject, pilot, x, log_p):
         log_p_there = subject.log_prob(there.astype(dtype))
         chance = np.exp(np.minimum(log_p_there - log_p + log_ratio, 0))
         if np.isnan(chance).any():
-            return Check(NAME, False, f"log_prob is NaN for {np.isnan(log_p_there).sum()} examples near the samples")
+            return False, f"log_prob is NaN for {np.isnan(log_p_there).sum()} examples near the samples"
         possible = chance > 0
         step = np.zeros_like(here)
         step[possible] = features(there[possible], log_p_there[possible]) - here[possible]
@@ -88,14 +94,14 @@ def _by_moves(subject, pilot, x, log_p):
         accepted[move] = float(chance.mean())
     words = ", ".join(f"{move} {share:.2g}" for move, share in accepted.items())
     if max(accepted.values()) < 0.005:
-        return Check(NAME, None, f"no Metropolis move is accepted often enough to tell ({words})")
+        return None, f"no Metropolis move is accepted often enough to tell ({words})"
     errors = changes.std(axis=0, ddof=1) / math.sqrt(len(rows))
     scores = np.divide(changes.mean(axis=0), errors, out=np.zeros_like(errors), where=errors > 0)
     worst, most = int(np.abs(scores).argmax()), limit(len(scores))
     name = "log p" if worst == 0 else f"column {features.columns[(worst - 1) // 2]} {'squared ' * ((worst - 1) % 2)}"
-    return Check(NAME, bool(abs(scores[worst]) <= most),
-                 f"Metropolis moves from {len(rows)} samples (accepted: {words}) keep {len(scores)} means, worst "
-                 f"{scores[worst]:+.1f} standard errors ({name.strip()}), limit {most:.1f}")
+    return bool(abs(scores[worst]) <= most), (
+        f"Metropolis moves from {len(rows)} samples (accepted: {words}) keep {len(scores)} means, worst "
+        f"{scores[worst]:+.1f} standard errors ({name.strip()}), limit {most:.1f}")
 
 
 def _moved(subject, move, rows, pilot, proposal, rng, dtype):
@@ -145,7 +151,7 @@ def _features(subject, pilot):
     def features(rows, log_p):
         u = (rows[:, columns] - middle) / spread
         bounded = u / np.sqrt(1 + u**2)
-        powers = np.stack([bounded, bounded**2], axis=2).reshape(len(rows), -1)
+        powers = np.stack([bounded, bounded**2], axis=2).reshape(len(rows), 2 * len(columns))
         return np.concatenate([log_p[:, None], powers], axis=1)
 
     features.columns = columns

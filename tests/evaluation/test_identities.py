@@ -12,7 +12,9 @@ from evaluation.toys import (
     Digits,
     Flow,
     Gaussian,
+    HoledCoins,
     Latent,
+    Pair,
     Rectangle,
     Sinh,
     Table,
@@ -188,6 +190,23 @@ def test_bounds_of_a_model_whose_likelihood_is_known():
     loose = report(Latent(bound_above=0.1))
     assert loose["bound with 64 samples below the likelihood"].passed is False
     assert loose["elbo below the likelihood"].passed
+
+
+@pytest.mark.parametrize("model", [Pair(), Pair(shy=True), HoledCoins(4), HoledCoins(20)])
+def test_models_that_take_missing_values(model):
+    found = report(model, samples=4000)
+    assert found["marginals"].passed and found["imputation against density"].passed, found
+    assert all_passed(found.values())
+
+
+@pytest.mark.parametrize("model, failing", [
+    (Pair(lie=0.01), "marginals"), (Pair(deaf=True), "imputation against density"),
+    (HoledCoins(4, lie=1.001), "marginals"), (HoledCoins(4, deaf=True), "imputation against density"),
+    (HoledCoins(20, lie=1.001), "marginals"), (HoledCoins(20, deaf=True), "imputation against density"),
+])
+def test_wrong_marginals_and_imputations_fail_only_that(model, failing):
+    found = report(model, samples=4000)
+    assert {name for name, one in found.items() if one.passed is False} == {failing}, found
 
 
 class WithPrior(models.model_class("vae")):

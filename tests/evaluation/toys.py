@@ -217,3 +217,69 @@ class Flow(Affine, Gaussian):
 
     def draw(self, n, random):
         return random.normal(size=(n, *self.spec.shape)) @ self.matrix.T + self.offset
+
+
+class Pair(Gaussian):
+    """Two numbers of variances 1 and correlation 0.9; any may be missing.
+
+    `lie` is added to log-densities of one number alone; `deaf` imputes without looking at what was observed.
+    """
+
+    takes_missing = True
+
+    def __init__(self, lie=0.0, deaf=False, shy=False):
+        super().__init__(2)
+        self.lie, self.deaf, self.shy = lie, deaf, shy
+
+    def log_prob(self, x, condition=None, observed=None):
+        joint = stats.multivariate_normal.logpdf(x, cov=[[1, 0.9], [0.9, 1]]).reshape(len(x))
+        if observed is None:
+            return joint
+        if self.shy and not observed.any(axis=1).all():
+            raise ValueError("x: expected at least one observed value in each row")
+        alone = np.where(observed, stats.norm.logpdf(x), 0).sum(axis=1) + self.lie * observed.any(axis=1)
+        return np.where(observed.all(axis=1), joint, alone)
+
+    def draw(self, n, random):
+        return random.multivariate_normal([0, 0], [[1, 0.9], [0.9, 1]], size=n)
+
+    def impute(self, x, observed, rng=None):
+        random = np.random.default_rng(as_generator(rng).words(4))
+        fresh = self.draw(len(x), random)
+        other = 0.9 * x[:, ::-1] + np.sqrt(1 - 0.81) * random.normal(size=x.shape)
+        conditional = fresh if self.deaf else np.where(observed.any(axis=1, keepdims=True), other, fresh)
+        return np.where(observed, x, conditional)
+
+
+class HoledCoins(Coins):
+    """The pairs of coins, of which any may be missing; `lie` is the factor by which single coins' chances are wrong."""
+
+    takes_missing = True
+
+    def __init__(self, columns, lie=1.0, deaf=False):
+        super().__init__(columns)
+        self.lie, self.deaf = lie, deaf
+
+    def log_prob(self, x, condition=None, observed=None):
+        if observed is None:
+            return self.density(x)
+        total = np.zeros(len(x))
+        for pair, p in enumerate(self.chances):
+            table = np.log(np.array([[0.8 * (1 - p), 0.2 * (1 - p)], [0.2 * p, 0.8 * p]]))
+            a, b = x[:, 2 * pair].astype(int), x[:, 2 * pair + 1].astype(int)
+            first, second = observed[:, 2 * pair], observed[:, 2 * pair + 1]
+            alone = np.where(first, logsumexp(table, axis=1)[a], np.where(second, logsumexp(table, axis=0)[b], 0.0))
+            total += np.where(first & second, table[a, b], alone + math.log(self.lie) * (first ^ second))
+        return total
+
+    def impute(self, x, observed, rng=None):
+        random = np.random.default_rng(as_generator(rng).words(4))
+        filled = self.draw(len(x), random)
+        if not self.deaf:
+            for pair, p in enumerate(self.chances):
+                a, b = 2 * pair, 2 * pair + 1
+                same = random.random(len(x)) < 0.8
+                one = np.where(x[:, b] == 1, 0.8 * p / (0.8 * p + 0.2 * (1 - p)), 0.2 * p / (0.2 * p + 0.8 * (1 - p)))
+                filled[:, a] = np.where(observed[:, b], random.random(len(x)) < one, filled[:, a])
+                filled[:, b] = np.where(observed[:, a], np.where(same, x[:, a], 1 - x[:, a]), filled[:, b])
+        return np.where(observed, x, filled)
