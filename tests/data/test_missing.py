@@ -54,7 +54,8 @@ def test_masks_may_be_given_for_integers_too():
     assert levels.spec == DataSpec((3,), "discrete", 5)
     both = from_arrays("a", {"train": X, "test": HOLED[::-1]}, observed={"test": SEEN}, missing=True)
     np.testing.assert_array_equal(both.observed["test"], SEEN & SEEN[::-1])
-    assert both.observed["train"].all() and both.observed["validation"].all()
+    one = from_arrays("a", {"train": bits, "test": bits}, observed={"test": SEEN})
+    assert one.observed["train"].all() and one.observed["validation"].all() and not one.observed["test"].all()
     with pytest.raises(DataError, match=r"x: observed: expected booleans of shape \(50, 3\), got bool \(50, 2\)"):
         from_arrays("a", {"x": bits}, observed={"x": SEEN[:, :2]})
 
