@@ -89,12 +89,15 @@ def _by_importance(subject, x):
                                   f"{(first == np.inf).sum()} an infinite one")
     if not first.any():
         return Check(NAME, None, f"not enumerable, and of {FIRST} draws of a proposal all have density 0")
+    if _effective(first) * MOST / FIRST < ENOUGH:
+        return Check(NAME, None, f"by importance sampling, effective sample size {_effective(first):.0f} of {FIRST}: "
+                                 "the proposal is too far from the model to tell")
     # how many draws reach the precision aimed at is judged from the first look, and they are drawn afresh
     relative = first.std() / first.mean()
     count = int(min(max((relative / PRECISE) ** 2, FIRST), MOST))
     weights = _weights(subject, proposal, count, 12, x.dtype)
     mean, error = float(weights.mean()), float(weights.std(ddof=1)) / math.sqrt(count)
-    effective = weights.sum() ** 2 / (weights**2).sum()
+    effective = _effective(weights)
     words = (f"by importance sampling, {mean:.4f} ± {error:.4f} (effective sample size {effective:.0f} of {count}, "
              f"proposal of {proposal.components} components)")
     if effective < ENOUGH or error > USELESS * mean:
@@ -102,6 +105,12 @@ def _by_importance(subject, x):
     score, most = (mean - 1) / error, limit()
     return Check(NAME, bool(abs(mean - 1) <= most * error + subject.rounding(np.zeros(1))),
                  f"{words}, {score:+.1f} standard errors from 1, limit {most:.1f}")
+
+
+def _effective(weights):
+    """The effective sample size (Σw)² / Σw²."""
+    shares = weights / weights.max()
+    return shares.sum() ** 2 / (shares**2).sum()
 
 
 def _weights(subject, proposal, count, number, dtype):

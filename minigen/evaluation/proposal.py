@@ -18,6 +18,7 @@ import numpy as np
 WIDEN, DEFENCE, FREEDOM = 1.15, 0.1, 4.0
 COMPONENTS = (1, 6, 24)  # tried; the number that fits held-out samples best is taken
 ITERATIONS = 15
+MAX_COVARIANCES = 2**16  # numbers in the covariances of all components
 MAX_INDICATORS = 2**25  # numbers in the table that says which value each discrete column of each sample has
 
 
@@ -40,7 +41,7 @@ class Proposal:
         train, test = slice(held_out, None), slice(0, held_out)
         best, chosen = -math.inf, None
         for count in COMPONENTS:
-            if count > 1 and count * 40 > len(rows):
+            if count > 1 and (count * 40 > len(rows) or count * len(self.real) ** 2 > MAX_COVARIANCES):
                 break
             found = _em(real[train], flags[train], self.ends, count, rng.fold_in(count))
             score = _log_sum_exp(_joint(found, real[test], flags[test])).mean() if held_out else -count
