@@ -192,6 +192,8 @@ def test_empirical_of_rows_and_images():
     drawn = d.sample(0, 7)
     assert drawn.dtype == np.uint8 and drawn.shape == (7, 2, 2) and np.isfinite(d.log_prob(drawn)).all()
     assert np.isnan(d.log_prob(np.full((2, 2), np.nan))) and d.log_prob(np.full((2, 2), 0.5)) == -np.inf
+    zeros = Empirical(np.array([[0.0, 1], [-0.0, 1], [2, 3]]))
+    np.testing.assert_allclose(zeros.log_prob(np.array([-0.0, 1])), np.log(2 / 3))
     with pytest.raises(NotImplementedError, match="single numbers only"):
         d.cdf(every)
 

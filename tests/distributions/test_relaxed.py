@@ -138,6 +138,8 @@ def test_out_of_support():
     np.testing.assert_array_equal(d.log_prob(bad), -np.inf)
     assert np.isnan(d.log_prob(np.array([np.nan, 0.2, 0.3, 0.5])))
     np.testing.assert_array_equal(d.log.log_prob(np.array([[-np.inf, 0, -np.inf, -np.inf], [0.0, 0, 0, 0]])), -np.inf)
+    single = ExpRelaxedOneHot(0.5, np.zeros(1))  # always (0,)
+    np.testing.assert_array_equal(single.log_prob(np.array([[0.0], [-np.inf], [np.nan]])), [0, -np.inf, np.nan])
     b = RelaxedBernoulli(0.5, 0.3)
     np.testing.assert_array_equal(b.log_prob(np.array([-0.1, 0, 1, 1.1, np.inf, np.nan])), [-np.inf] * 5 + [np.nan])
     np.testing.assert_array_equal(b.cdf(np.array([-1, 0, 1, 2, np.nan])), [0, 0, 1, 1, np.nan])
