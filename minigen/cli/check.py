@@ -1,9 +1,15 @@
-"""Check the installation: random numbers, gradients, probabilities and bounds; or the kernels."""
+"""Check the identities of a trained model; without a run, the installation: gradients and bounds, or the kernels."""
+
+MARKS = {True: "ok     ", False: "FAILED ", None: "skipped"}
 
 
 def add_arguments(parser):
     """Declare the arguments of `minigen check`."""
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the points that are checked (default: 0)")
+    parser.add_argument("run_folder", nargs="?", metavar="RUN",
+                        help="a run folder: check that its model is normalised, that its samples have its density, …")
+    parser.add_argument("--samples", type=int, metavar="N",
+                        help="of a run's model that are compared with its density (default: 10000)")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of what is random (default: 0)")
     parser.add_argument("--kernels", action="store_true", help="compare each kernel with its reference, and time both")
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"), help="of the kernels (default: cpu)")
 
@@ -12,17 +18,42 @@ def run(args):
     """Print a line for each check; exit code 1 if one failed."""
     if args.seed < 0:
         raise ValueError(f"--seed: expected an integer of at least 0, got {args.seed}")
-    return _run_kernels(args) if args.kernels else _run_checks(args)
+    if args.kernels and args.run_folder is not None:
+        raise ValueError("--kernels: it checks the installation; leave out either it or the run folder")
+    if args.samples is not None and args.run_folder is None:
+        raise ValueError("--samples: only a run's model is sampled; name a run folder")
+    if args.kernels:
+        return _run_kernels(args)
+    return _run_checks(args) if args.run_folder is None else _run_identities(args)
+
+
+def _run_identities(args):
+    from .. import training
+    from ..evaluation import identities
+
+    if args.samples is not None and args.samples < 100:
+        raise ValueError(f"--samples: expected an integer of at least 100, got {args.samples}")
+    model = training.load(args.run_folder)
+    options = {} if args.samples is None else {"samples": args.samples}
+    counts = _print(identities(model, args.seed, **options))
+    print(f"{counts[True]} passed, {counts[False]} failed, {counts[None]} skipped")
+    return 1 if counts[False] else 0
 
 
 def _run_checks(args):
     from ..evaluation.selfcheck import run_checks
 
-    failed = 0
-    for name, passed, detail in run_checks(args.seed):
-        failed += not passed
-        print(f"{'ok    ' if passed else 'FAILED'}  {name}: {detail}", flush=True)
-    return 1 if failed else 0
+    return 1 if _print(run_checks(args.seed))[False] else 0
+
+
+def _print(checks):
+    """Print checks as they come; how many passed, failed and did not apply."""
+    counts = dict.fromkeys(MARKS, 0)
+    for name, passed, detail in checks:
+        passed = None if passed is None else bool(passed)
+        counts[passed] += 1
+        print(f"{MARKS[passed]} {name}: {detail}", flush=True)
+    return counts
 
 
 def _run_kernels(args):

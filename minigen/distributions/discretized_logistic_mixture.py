@@ -48,7 +48,7 @@ class DiscretizedLogisticMixture(Distribution):
         limit = -0.5 * math.log(np.finfo(self.dtype).max)
         log_scale = self.log_scale
         if isinstance(log_scale, float):
-            log_scale = np.asarray(log_scale, self.dtype)
+            log_scale = array_module(raw(self.logits)).asarray(log_scale, self.dtype)
         log_scale = ops.clip(log_scale, low=limit)
         return log_scale, ops.exp(-log_scale)
 
@@ -125,7 +125,7 @@ class DiscretizedLogisticMixture(Distribution):
         logistic = -xp.log(xp.expm1(rng.exponential(shape, xp=xp)))  # log u/(1 - u) of u = exp(-an exponential number)
         scale = xp.exp(xp.minimum(log_scale[..., 0], 700.0))  # no overflow, and already far beyond all levels
         value = loc[..., 0] + scale * logistic
-        return xp.clip(xp.rint((value + 1) / 2 * (self.levels - 1)), 0, self.levels - 1).astype("int64")
+        return xp.clip(xp.floor((value + 1) / 2 * (self.levels - 1) + 0.5), 0, self.levels - 1).astype("int64")
 
     def entropy(self):
         """-Σ p(x) log p(x) over the levels, summed over the event."""

@@ -47,8 +47,8 @@ class Empirical(Distribution):
         """The probabilities of distinct values, and for each row of x the place of its own: 0 if it is none of them."""
         n, width = len(self.values), math.prod(self.event_shape)
         rows = np.concatenate([self.values.reshape(n, width), np.reshape(x, (-1, width))]) + 0  # -0.0 becomes 0.0
-        _, index = np.unique(rows[:, 0] if width == 1 else rows, axis=None if width == 1 else 0, return_inverse=True)
-        index = index.reshape(-1)
+        rows = rows.view(np.dtype((np.void, rows.itemsize * width))).reshape(-1)  # compared byte by byte
+        _, index = np.unique(rows, return_inverse=True)
         mass = ops.scatter(self.weights, index[:n], (int(index.max()) + 1,))
         return mass, index[n:]
 

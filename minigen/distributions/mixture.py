@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from .. import ops
-from ..arrays import array_module, as_generator
+from ..arrays import array_module, as_generator, to_numpy
 from ..autograd.tensor import raw
 from .categorical import Categorical
 from .distribution import Distribution
@@ -96,21 +96,21 @@ class Mixture(Distribution):
     def _sample(self, rng, shape):
         # Each draw takes its own one of the chosen component's draws: as many of each as the commonest one needs.
         rng, k, batch = as_generator(rng), self.n_components, self.components.batch_shape
-        chosen = Categorical(raw(self.logits))._sample(rng, shape[: len(shape) - self.event_ndim])
-        xp = array_module(chosen)
-        group = xp.arange(math.prod(batch[:-1])).reshape(batch[:-1]) * k + chosen  # batch element and component
+        chosen = to_numpy(Categorical(raw(self.logits))._sample(rng, shape[: len(shape) - self.event_ndim]))
+        group = np.arange(math.prod(batch[:-1])).reshape(batch[:-1]) * k + chosen  # batch element and component
         group = group.reshape(-1)
-        counts = xp.bincount(group, minlength=math.prod(batch))
-        order = xp.argsort(group, kind="stable")
-        rank = xp.empty_like(order)  # how many draws before this one are of its group
-        rank[order] = xp.arange(len(group)) - (xp.cumsum(counts) - counts)[group[order]]
+        counts = np.bincount(group, minlength=math.prod(batch))
+        order = np.argsort(group, kind="stable")
+        rank = np.empty_like(order)  # how many draws before this one are of its group
+        rank[order] = np.arange(len(group)) - (np.cumsum(counts) - counts)[group[order]]
         needed = int(counts.max(initial=0))
         step = max(1, BLOCK // max(1, math.prod(batch + self.event_shape)))
         result = None
         for start in range(0, max(needed, 1), step):
             drawn = self.components.sample(rng, min(step, max(needed, 1) - start))
             drawn = drawn.reshape((len(drawn), math.prod(batch), *self.event_shape))
+            xp = array_module(drawn)
             result = xp.empty((len(group), *self.event_shape), drawn.dtype) if result is None else result
-            now = xp.flatnonzero((rank >= start) & (rank < start + step))
-            result[now] = drawn[rank[now] - start, group[now]]
+            now = np.flatnonzero((rank >= start) & (rank < start + step))
+            result[xp.asarray(now)] = drawn[xp.asarray(rank[now] - start), xp.asarray(group[now])]
         return result.reshape(shape)

@@ -111,7 +111,7 @@ class MultivariateNormal(Distribution):
 
         Its mean and covariance are those entries of loc and Σ (Bishop, equation 2.98).
         """
-        chosen = self._indices("indices", indices)
+        chosen = array_module(raw(self.loc)).asarray(self._indices("indices", indices))
         return MultivariateNormal(self.loc[..., chosen], self.covariance[..., chosen[:, None], chosen])
 
     def conditional(self, observed, values) -> "MultivariateNormal":
@@ -128,10 +128,10 @@ class MultivariateNormal(Distribution):
         if not getattr(values, "shape", ()) or values.shape[-1] != len(chosen):
             raise ValueError(f"values: expected shape (..., {len(chosen)}), one for each observed element, got "
                              f"{getattr(values, 'shape', ())}")
-        order, n = np.concatenate([chosen, rest]), len(chosen)
+        order, n = array_module(raw(self.loc)).asarray(np.concatenate([chosen, rest])), len(chosen)
         lower = _factor("covariance", self.covariance[..., order[:, None], order])
-        z = _to_vectors(ops.triangular_solve, lower[..., :n, :n], values - self.loc[..., chosen])
-        loc = self.loc[..., rest] + _to_vectors(ops.matmul, lower[..., n:, :n], z)
+        z = _to_vectors(ops.triangular_solve, lower[..., :n, :n], values - self.loc[..., order[:n]])
+        loc = self.loc[..., order[n:]] + _to_vectors(ops.matmul, lower[..., n:, :n], z)
         return MultivariateNormal(loc, scale_tril=lower[..., n:, n:])
 
     def _indices(self, name, indices):
@@ -248,7 +248,7 @@ def _check_triangle(lower):
 
 
 def _diagonal(matrix):
-    index = np.arange(matrix.shape[-1])
+    index = array_module(raw(matrix)).arange(matrix.shape[-1])
     return matrix[..., index, index]
 
 

@@ -59,7 +59,9 @@ class Poisson(Distribution):
         xp = array_module(raw(self.rate))
         level = xp.floor(xp.asarray(values, self.dtype))
         inside = (level >= 0) & (level < math.inf)
-        below = 1 - ops.gammainc(xp.where(inside, level, 0) + 1, self.rate)
+        certain = raw(self.rate) == 0
+        log_rate = ops.log(ops.where(certain, 1, self.rate))
+        below = 1 - ops.where(certain, 0, ops.gamma_cdf(xp.where(inside, level, 0) + 1, log_rate))
         return ops.where(inside, below, xp.where(level == level, level >= 0, math.nan).astype(self.dtype))
 
     def icdf(self, p):

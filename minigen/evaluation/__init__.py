@@ -3,14 +3,18 @@
 from .calibration import Calibration, Uniformity, calibration, integral_transform, region_coverage, uniformity
 from .classifier_test import ClassifierTest, classifier_test
 from .coverage import Coverage, ModeCoverage, mode_coverage, sample_coverage
+from .dequantisation import dequantise, dequantised_figures
 from .gap import Gap, gap_to_truth
+from .identities import Check, all_passed, check_bijection, identities
 from .likelihood import evaluate, per_example, summarise, validation_score
 from .two_sample import TwoSampleTest, energy_distance, energy_test, mmd_squared, mmd_test
 from .wasserstein import SlicedWasserstein, sliced_wasserstein, wasserstein_1d
 
 __all__ = [
-    "Calibration", "ClassifierTest", "Coverage", "Gap", "ModeCoverage", "SlicedWasserstein", "TwoSampleTest",
-    "Uniformity", "calibration", "classifier_test", "energy_distance", "energy_test", "evaluate", "gap_to_truth",
-    "integral_transform", "mmd_squared", "mmd_test", "mode_coverage", "per_example", "region_coverage",
-    "sample_coverage", "sliced_wasserstein", "summarise", "uniformity", "validation_score", "wasserstein_1d",
+    "Calibration", "Check", "ClassifierTest", "Coverage", "Gap", "ModeCoverage", "SlicedWasserstein",
+    "TwoSampleTest", "Uniformity", "all_passed", "calibration", "check_bijection", "classifier_test",
+    "dequantise", "dequantised_figures", "energy_distance", "energy_test", "evaluate", "gap_to_truth",
+    "identities", "integral_transform", "mmd_squared", "mmd_test", "mode_coverage", "per_example",
+    "region_coverage", "sample_coverage", "sliced_wasserstein", "summarise", "uniformity", "validation_score",
+    "wasserstein_1d",
 ]

@@ -77,7 +77,7 @@ def example(name: str, elements: int, random, dtype: str):
     if name in _MIXTURES:
         return _mixture(name, rows, normal, bits)
     if name in _CHAINS:
-        return _chain(name, max(1, elements // 512), normal), 0
+        return _chain(name, max(1, elements // 512), normal, random), 0
     if name in _ROWS:
         return _ROWS[name](x, g, bits, normal), 0
     if name in _FLAT:
@@ -95,6 +95,8 @@ _ROWS = {  # of x, another such array, zeros and ones where x is positive, and n
     "categorical_log_prob_vjp": lambda x, g, bits, normal: [normal(len(x)), x, _indices(g)],
     "fill_random": lambda x, g, bits, normal: [
         np.zeros(x.size, x.dtype), "normal", Generator(1).stream, 0, x.size * x.itemsize // 4],
+    "kernel_log_sum": lambda x, g, bits, normal: [
+        normal(len(x), 8), normal(min(len(x), 1024), 8), abs(normal(8)) + 1, "gaussian"],
     "layer_norm": lambda x, g, bits, normal: [x, normal(WIDTH), normal(WIDTH), 1e-5],
     "layer_norm_vjp": lambda x, g, bits, normal: [g, normal(WIDTH), x, abs(normal(len(x), 1)) + 1],
     "lgamma": lambda x, g, bits, normal: [abs(x)],
@@ -113,7 +115,7 @@ _FLAT = {  # of parameters, gradients, another such array and a generator of int
 }
 _CONVOLUTIONS = ("conv", "conv_transpose", "conv_vjp", "conv_weight")
 _MASKED = ("masked_matmul", "masked_weight")
-_CHAINS = ("hmm_filter", "hmm_smooth", "hmm_viterbi")
+_CHAINS = ("hmm_draw", "hmm_filter", "hmm_smooth", "hmm_viterbi")
 _MIXTURES = ("bernoulli_mixture_moments", "normal_mixture_log_joint", "normal_mixture_moments")
 
 
@@ -140,13 +142,14 @@ def _masked(name, rows, normal):
     return [x, other, Blocks(mask)], 2 * rows * int(mask.sum())
 
 
-def _chain(name, sequences, normal):
+def _chain(name, sequences, normal, random):
     """64 steps of a hidden Markov chain with 8 states."""
     emission, initial, transition = normal(sequences, 64, 8), normal(8), kernels.log_softmax(normal(8, 8))
     initial = kernels.log_softmax(initial)
-    if name == "hmm_smooth":
-        return [emission, kernels.hmm_filter(emission, initial, transition)[0], transition]
-    return [emission, initial, transition]
+    filtered = kernels.hmm_filter(emission, initial, transition)[0]
+    return {"hmm_smooth": [emission, filtered, transition],
+            "hmm_draw": [filtered, transition, random.random((sequences, 64))],
+            }.get(name, [emission, initial, transition])
 
 
 def _mixture(name, rows, normal, bits):

@@ -21,10 +21,10 @@ def evaluate(model, dataset, split="test", rng=0, k=500, progress=None):
     whose most probable class is theirs (examples without a label are left out of these two). The result maps each name
     to a dict: `value`, the mean in nats per example; `standard_error`, the examples' standard deviation / √n, likewise
     in nats; `n`; `unit`; for the bound `samples`; for likelihoods of x `bits_per_dimension` with `bits_standard_error`:
-    -value / (D·ln 2) for discrete and binary data of D dimensions (for continuous data the same number of the density;
-    where values are missing D is the mean number of those observed); and `impossible`, how many examples have
-    probability 0, if any has. `rng` is a Generator or an int; `progress` is None or a function that wraps an iterable
-    of batches.
+    -value / (D·ln 2) for discrete and binary data of D dimensions (for continuous data the same number of the density,
+    which says nothing of discrete data: see `dequantised_figures`; where values are missing D is the mean number of
+    those observed); and `impossible`, how many examples have probability 0, if any has. `rng` is a Generator or an int;
+    `progress` is None or a function that wraps an iterable of batches.
 
     Raises ValueError for an unknown or empty split, a `k` below 1, data that do not fit the model, and a model that has
     none of these figures.

@@ -66,22 +66,24 @@ def em_steps(model, data, max_iterations: int = 200, tolerance: float = 1e-6, ro
         previous = objective
 
 
-def em_restarts(model, data, initialise: Callable, rng, restarts: int = 1, **options) -> Iterator[dict]:
+def em_restarts(model, data, initialise: Callable, rng, restarts: int = 1, preference: Callable | None = None,
+                **options) -> Iterator[dict]:
     """Run EM from `restarts` starting points and keep the parameters with the highest objective.
 
-    `initialise(rng)` gives the model a starting point. Metrics are those of `em_steps`, which takes `options`, with
-    `restart` (from 0). After several runs the last metrics of the best one are yielded once more, and `kept` is true
-    in them: the last metrics always describe the parameters that the model has in the end.
+    `initialise(rng)` gives the model a starting point. Where `preference()`, asked after each run, gives numbers, the
+    highest of these comes first and the objective decides between equal ones. Metrics are those of `em_steps`, which
+    takes `options`, with `restart` (from 0). After several runs the last metrics of the one kept are yielded once
+    more, and `kept` is true in them: the last metrics always describe the parameters that the model has in the end.
     """
-    best, kept, winner = -math.inf, None, None
+    best = kept = winner = None
     for restart in range(restarts):
         initialise(rng.fold_in(restart))
         for metrics in em_steps(model, data, **options):
             metrics = {"restart": restart, **metrics}
             yield metrics
-        objective = metrics["log_likelihood"] + metrics.get("log_prior", 0.0)
-        if kept is None or objective > best:
-            best, kept, winner = objective, model.state_dict(), metrics
+        value = (preference() if preference else 0, metrics["log_likelihood"] + metrics.get("log_prior", 0.0))
+        if best is None or value > best:
+            best, kept, winner = value, model.state_dict(), metrics
     model.load_state_dict(kept)
     if restarts > 1:
         yield {**winner, "kept": True}

@@ -7,7 +7,8 @@ from .bernoulli_mixture import bernoulli_mixture_moments
 from .categorical import categorical_log_prob, categorical_log_prob_vjp
 from .convolution import conv, conv_transpose, conv_vjp, conv_weight
 from .gelu import gelu, gelu_vjp, silu, silu_vjp
-from .hidden_markov import hmm_filter, hmm_smooth, hmm_viterbi
+from .hidden_markov import hmm_draw, hmm_filter, hmm_smooth, hmm_viterbi
+from .kernel_density import kernel_log_sum
 from .layer_norm import layer_norm, layer_norm_vjp
 from .masked import masked_matmul, masked_weight
 from .nade import nade_draw, nade_logits, nade_logits_vjp
@@ -30,11 +31,11 @@ from .updates import adam_update, average_update, global_norm, rmsprop_update, s
 __all__ = [
     "adam_update", "average_update", "bernoulli_log_prob", "bernoulli_log_prob_vjp", "bernoulli_mixture_moments",
     "categorical_log_prob", "categorical_log_prob_vjp", "conv", "conv_transpose", "conv_vjp", "conv_weight", "elu",
-    "elu_vjp", "erf", "gate", "gate_vjp", "gelu", "gelu_vjp", "global_norm", "hmm_filter", "hmm_smooth",
-    "hmm_viterbi", "layer_norm", "layer_norm_vjp", "leaky_relu", "leaky_relu_vjp", "lgamma", "log_softmax",
-    "log_softmax_vjp", "logsumexp", "masked_matmul", "masked_weight", "nade_draw", "nade_logits", "nade_logits_vjp",
-    "normal_kl", "normal_kl_vjp", "normal_log_prob", "normal_log_prob_vjp", "normal_mixture_log_joint",
-    "normal_mixture_moments", "polygamma", "relu", "relu_vjp", "reparameterize", "reparameterize_vjp",
-    "rmsprop_update", "rnade_draw", "scatter", "sgd_update", "sigmoid", "sigmoid_vjp", "silu", "silu_vjp",
-    "softmax", "softmax_vjp", "softplus", "softplus_vjp", "tanh", "tanh_vjp",
+    "elu_vjp", "erf", "gate", "gate_vjp", "gelu", "gelu_vjp", "global_norm", "hmm_draw", "hmm_filter", "hmm_smooth",
+    "hmm_viterbi", "kernel_log_sum", "layer_norm", "layer_norm_vjp", "leaky_relu", "leaky_relu_vjp", "lgamma",
+    "log_softmax", "log_softmax_vjp", "logsumexp", "masked_matmul", "masked_weight", "nade_draw", "nade_logits",
+    "nade_logits_vjp", "normal_kl", "normal_kl_vjp", "normal_log_prob", "normal_log_prob_vjp",
+    "normal_mixture_log_joint", "normal_mixture_moments", "polygamma", "relu", "relu_vjp", "reparameterize",
+    "reparameterize_vjp", "rmsprop_update", "rnade_draw", "scatter", "sgd_update", "sigmoid", "sigmoid_vjp", "silu",
+    "silu_vjp", "softmax", "softmax_vjp", "softplus", "softplus_vjp", "tanh", "tanh_vjp",
 ]

@@ -27,7 +27,7 @@ def bernoulli_mixture_moments(x, logits, constant, observed, log_zero):
 
     Rows `x` are `(n, D)`, 0 where `observed` (booleans likewise, or None) is false; `logits` is `(K, D)` and
     `constant` `(K,)`, of the result's dtype; `log_zero` is `(K, D)`, or None without `observed`. Returns arrays of
-    shapes `()`, `(K,)`, `(K, D)` and `(K, D)`, the last None without `observed`.
+    shapes `()` (float64), `(K,)`, `(K, D)` and `(K, D)`, the last None without `observed`.
     """
     xp, x = array_module(x), x.astype(logits.dtype)
     joint = x @ logits.T + constant
@@ -36,7 +36,7 @@ def bernoulli_mixture_moments(x, logits, constant, observed, log_zero):
         joint += observed @ log_zero.T
     log_prob = logsumexp(joint, axis=-1, keepdims=True)
     r = xp.exp(joint - log_prob)
-    return log_prob.sum(), r.sum(axis=0), r.T @ x, None if observed is None else r.T @ observed
+    return log_prob.sum(dtype=xp.float64), r.sum(axis=0), r.T @ x, None if observed is None else r.T @ observed
 
 
 @loop
@@ -89,4 +89,4 @@ def _(x, logits, constant, observed, log_zero):
                 seen[i] += np.matmul(r.T, values, out=term)
 
     in_chunks(chunk, count, n)
-    return (dtype.type(totals.sum()), *(None if sums is None else sums.sum(axis=0) for sums in (counts, ones, seen)))
+    return totals.sum(), *(None if sums is None else sums.sum(axis=0) for sums in (counts, ones, seen))

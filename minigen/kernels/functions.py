@@ -2,16 +2,17 @@
 
 numba's own `math.exp` and relatives call a scalar library function for each element. These are polynomials after a
 range reduction, without branches or tables: a loop over them runs at nearly the speed of memory. float32 has its own
-versions, with errors below 3 units in the last place over the whole range, subnormal numbers included; float64 uses
-the library's functions.
+versions, with errors below 3 units in the last place over the whole range, subnormal numbers included. Of float64's
+the exponential is such a polynomial; the others use the library's functions.
 
-The coefficients are minimax fits (least squares on Chebyshev nodes, reweighted until the relative errors level out).
+The coefficients are minimax fits (least squares on Chebyshev nodes, reweighted until the relative errors level out);
+those of the float64 exponential interpolate it at Chebyshev nodes.
 """
 
 import math
 
 from numpy import float32 as f32
-from numpy import int32
+from numpy import int32, int64
 
 from .compiling import Builtin, loop
 
@@ -98,6 +99,15 @@ T0, T1, T2, T3, T4, T5 = map(f32, (
     0.0026191684883087873, 1.1176213026046753, 0.6542400121688843, 0.08879972994327545, -0.014831848442554474,
     0.0011572212679311633))
 
+# The same for float64.
+LOG2_E_64 = 1 / math.log(2)
+LN2_HIGH_64, LN2_LOW_64 = 0.693147180369123816490, 1.90821492927058770002e-10  # the first has 32 bits
+ROUND_64, ROUND_BITS_64 = 1.5 * 2.0**52, int64(0x4338000000000000)
+D0, D1, D2, D3, D4, D5, D6, D7, D8, D9 = (
+    0.5000000000000001, 0.16666666666666669, 0.04166666666662413, 0.008333333333330062, 0.0013888888917213717,
+    0.00019841269863053618, 2.4801521295954376e-05, 2.7557268459997064e-06, 2.7620088445409746e-07,
+    2.510038549551032e-08)
+
 
 @exact_order
 def _expm1_reduced(r):
@@ -123,6 +133,20 @@ def _exp32(x):
     n = int32(float_to_bits(shifted) - ROUND_BITS)
     half = n >> int32(1)
     return p * bits_to_float((half + int32(127)) << int32(23)) * bits_to_float((n - half + int32(127)) << int32(23))
+
+
+@exact_order
+def _exp64(x):
+    """As for 32 bits."""
+    x = 710.0 if x > 710.0 else x
+    x = -746.0 if x < -746.0 else x
+    shifted = x * LOG2_E_64 + ROUND_64
+    k = shifted - ROUND_64
+    r = (x - k * LN2_HIGH_64) - k * LN2_LOW_64
+    p = ((((((((D9 * r + D8) * r + D7) * r + D6) * r + D5) * r + D4) * r + D3) * r + D2) * r + D1) * r + D0
+    n = double_to_bits(shifted) - ROUND_BITS_64
+    half = n >> 1
+    return ((r + r * r * p) + 1.0) * bits_to_double((half + 1023) << 52) * bits_to_double((n - half + 1023) << 52)
 
 
 @exact_order
@@ -216,13 +240,13 @@ def _erf32(x):
 
 @exact_order
 def _sigmoid64(x):
-    e = math.exp(-abs(x))
+    e = _exp64(-abs(x))
     return (1.0 if x >= 0.0 else e) / (1.0 + e)
 
 
 @exact_order
 def _softplus64(x):
-    return (x if x > 0.0 else 0.0) + math.log1p(math.exp(-abs(x)))
+    return (x if x > 0.0 else 0.0) + math.log1p(_exp64(-abs(x)))
 
 
 @exact_order
@@ -247,7 +271,7 @@ def _unordered64(n):
     return bits_to_double(n ^ ((n >> 63) & (2**63 - 1)))
 
 
-exp = by_type(_exp32, math.exp)
+exp = by_type(_exp32, _exp64)
 expm1 = by_type(_expm1_32, math.expm1)
 log = by_type(_log32, math.log)
 log1p = by_type(_log1p32, math.log1p)

@@ -80,6 +80,24 @@ def hmm_viterbi(log_emission, log_initial, log_transition):
     return states, best.max(axis=-1)
 
 
+@kernel
+def hmm_draw(log_filtered, log_transition, uniforms):
+    """States drawn from p(z | x), int64 `(n, T)`, by `uniforms` in [0, 1), float64 `(n, T)`: the last state first.
+
+    z_t is drawn from p(z_t | x_1 … x_t) A(z_t, z_t+1), in float64 whatever the dtype; never a state that this makes
+    impossible. (Frühwirth-Schnatter, "Data Augmentation and Dynamic Linear Models", 1994.)
+    """
+    xp = array_module(log_filtered)
+    n, steps, _ = log_filtered.shape
+    states, towards = xp.empty((n, steps), np.int64), log_transition.T
+    for t in range(steps - 1, -1, -1):
+        logits = log_filtered[:, t] if t == steps - 1 else log_filtered[:, t] + towards[states[:, t + 1]]
+        logits = logits.astype(np.float64)
+        total = xp.exp(logits - logits.max(axis=-1, keepdims=True)).cumsum(axis=-1)
+        states[:, t] = (total < (1 - uniforms[:, t, None]) * total[:, -1:]).sum(axis=-1)
+    return states
+
+
 @loop
 def _log_total(v):
     """log Σ exp(v)."""
@@ -90,38 +108,41 @@ def _log_total(v):
 
 
 @loop
-def _multiply(v, matrix, log_matrix, safe, weights, out):
-    """out[j] = log Σ_i exp(v[i]) matrix[i, j]; sums below `safe` are made again of logarithms."""
-    shift = row_shift(v)
-    out[:] = 0
+def _multiply(v, matrix, log_matrix, safe, weights, sums, out):
+    """out[j] = log Σ_i exp(v[i]) matrix[i, j]; sums below `safe` are made again of logarithms. Returns log Σ exp(v).
+
+    Leaves exp(v - shift) in `weights` and the sums over these in `sums`, shift being the largest of v.
+    """
+    shift, total = row_shift(v), v.dtype.type(0)
+    sums[:] = 0
     for i in range(v.size):
         weights[i] = exp(v[i] - shift)
+        total += weights[i]
         for j in range(v.size):
-            out[j] += weights[i] * matrix[i, j]
+            sums[j] += weights[i] * matrix[i, j]
     for j in range(v.size):
-        if out[j] >= safe:
-            out[j] = log(out[j]) + shift
+        if sums[j] >= safe:
+            out[j] = log(sums[j]) + shift
         else:
-            for i in range(v.size):
-                weights[i] = v[i] + log_matrix[i, j]
-            out[j] = _log_total(weights)
+            out[j] = _log_total(v + log_matrix[:, j])
+    return log(total) + shift
 
 
 @loop
 def _filter(start, stop, emission, initial, matrix, log_matrix, safe, filtered, conditional):
-    weights, predicted = np.empty_like(initial), np.empty_like(initial)
+    weights, sums, predicted = np.empty_like(initial), np.empty_like(initial), np.empty_like(initial)
     for n in range(start, stop):
         predicted[:] = initial
         for t in range(emission.shape[1]):
             e, f = emission[n, t], filtered[n, t]
             for s in range(f.size):
                 f[s] = predicted[s] + e[s]
-            total = _log_total(f)
+            total = _multiply(f, matrix, log_matrix, safe, weights, sums, predicted)
             conditional[n, t] = total
             if abs(total) < math.inf:
                 for s in range(f.size):
                     f[s] -= total
-            _multiply(f, matrix, log_matrix, safe, weights, predicted)
+                    predicted[s] -= total
 
 
 @loop
@@ -129,8 +150,8 @@ def _smooth(start, stop, emission, filtered, matrix, log_matrix, safe, posterior
     """Blocks `start` to `stop` of the sequences; each block has its own matrix of expected transitions."""
     states, steps, blocks = emission.shape[2], emission.shape[1], transitions.shape[0]
     transposed, log_transposed = matrix.T.copy(), log_matrix.T.copy()
-    future, product = np.empty(states, emission.dtype), np.empty(states, emission.dtype)
-    weights, here = np.empty(states, emission.dtype), np.empty(states, emission.dtype)
+    future, product, left = np.empty_like(matrix[0]), np.empty_like(matrix[0]), np.empty_like(matrix[0])
+    weights, sums = np.empty_like(matrix[0]), np.empty_like(matrix[0])
     for block in range(start, stop):
         counts = transitions[block]
         for n in range(emission.shape[0] * block // blocks, emission.shape[0] * (block + 1) // blocks):
@@ -140,35 +161,32 @@ def _smooth(start, stop, emission, filtered, matrix, log_matrix, safe, posterior
             product[:] = 0
             for t in range(steps - 2, -1, -1):
                 f, p = filtered[n, t], posterior[n, t]
-                shift = row_shift(product)
+                shift, top, total = row_shift(product), row_shift(f), f.dtype.type(0)
                 for s in range(states):
                     future[s] = product[s] - shift + emission[n, t + 1, s]
-                # log p(x_t+1 … x_T | z_t), then its product with p(z_t | x_1 … x_t), which is p(z_t | x) unnormalised
-                _multiply(future, transposed, log_transposed, safe, weights, product)
+                # product: log p(x_t+1 … x_T | z_t); its product with p(z_t | x_1 … x_t) is p(z_t | x), unnormalised
+                _multiply(future, transposed, log_transposed, safe, weights, sums, product)
                 for s in range(states):
-                    here[s] = f[s] + product[s]
-                total = _log_total(here)
-                for s in range(states):
-                    p[s] = exp(here[s] - total)
-                _count(f, future, total, matrix, log_matrix, safe, weights, counts)
+                    left[s] = exp(f[s] - top)
+                    total += left[s] * sums[s]
+                if total >= safe:
+                    for i in range(states):
+                        left[i] /= total
+                        p[i] = left[i] * sums[i]
+                        for j in range(states):
+                            counts[i, j] += left[i] * matrix[i, j] * weights[j]
+                else:
+                    _smooth_logarithms(f, future, product, log_matrix, p, counts)
 
 
 @loop
-def _count(f, future, total, matrix, log_matrix, safe, weights, counts):
-    """Add exp(f[i] + log_matrix[i, j] + future[j] - total) to counts[i, j]."""
-    shift, top = row_shift(future), row_shift(f)
-    scale = exp(top + shift - total)
-    if scale < 1 / safe:
+def _smooth_logarithms(f, future, product, log_matrix, posterior, counts):
+    """One step back where products of plain numbers are too small."""
+    total = _log_total(f + product)
+    for i in range(f.size):
+        posterior[i] = exp(f[i] + product[i] - total)
         for j in range(f.size):
-            weights[j] = exp(future[j] - shift)
-        for i in range(f.size):
-            left = exp(f[i] - top) * scale
-            for j in range(f.size):
-                counts[i, j] += left * matrix[i, j] * weights[j]
-    else:
-        for i in range(f.size):
-            for j in range(f.size):
-                counts[i, j] += exp(f[i] + log_matrix[i, j] + future[j] - total)
+            counts[i, j] += exp(f[i] + log_matrix[i, j] + future[j] - total)
 
 
 @loop
@@ -195,6 +213,25 @@ def _viterbi(start, stop, emission, initial, log_matrix, states, values):
         for t in range(steps - 1, -1, -1):
             states[n, t] = last
             last = back[t, last] if t else last
+
+
+@loop
+def _draw(start, stop, filtered, log_matrix, uniforms, states):
+    count, steps = filtered.shape[2], filtered.shape[1]
+    logits = np.empty(count, np.float64)
+    for n in range(start, stop):
+        for t in range(steps - 1, -1, -1):
+            for s in range(count):
+                after = log_matrix[s, states[n, t + 1]] if t < steps - 1 else filtered.dtype.type(0)
+                logits[s] = filtered[n, t, s] + after
+            shift, total = row_shift(logits), 0.0
+            for s in range(count):
+                total += exp(logits[s] - shift)
+                logits[s] = total
+            place, state = (1 - uniforms[n, t]) * total, 0
+            while state < count - 1 and logits[state] < place:
+                state += 1
+            states[n, t] = state
 
 
 def _prepare(*arrays):
@@ -247,3 +284,14 @@ def _(log_emission, log_initial, log_transition):
     states, values = np.empty(emission.shape[:2], np.int64), np.empty(len(emission), emission.dtype)
     run(_viterbi, len(emission), _grain(emission, len(emission)), emission, initial, log_matrix, states, values)
     return states, values
+
+
+@hmm_draw.compiled(above=128)
+def _(log_filtered, log_transition, uniforms):
+    prepared = _prepare(log_filtered, log_transition)
+    if prepared is None:
+        return NotImplemented
+    filtered, log_matrix, _, _ = prepared
+    states = np.empty(filtered.shape[:2], np.int64)
+    run(_draw, len(filtered), _grain(filtered, len(filtered)), filtered, log_matrix, uniforms, states)
+    return states

@@ -44,8 +44,7 @@ class Arcs(PlanarMixture):
         self.weights, self.n_labels = lengths / lengths.sum(), 1 + self.arc_labels.max()
 
     def _joint_log_prob(self, x):
-        blocks = [self._arc_log_prob(x[i : i + _ROWS]) for i in range(0, len(x), _ROWS)]
-        each = np.concatenate([np.empty((0, len(self.arcs))), *blocks])
+        each = np.concatenate([self._arc_log_prob(x[i : i + _ROWS]) for i in range(0, len(x), _ROWS)])
         return np.stack([logsumexp(each[:, self.arc_labels == k]) for k in range(self.n_labels)], axis=1)
 
     def _arc_log_prob(self, x):

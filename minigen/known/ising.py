@@ -48,7 +48,7 @@ class Ising(Source):
         """log Z."""
         return self._log_z
 
-    def mean_energy(self) -> float:
+    def mean_exponent(self) -> float:
         """E[β Σ s s + h Σ s], the mean of the exponent (minus the energy over the temperature)."""
         return self._mean_exponent
 

@@ -97,6 +97,7 @@ class Source:
                 possible = ((x >= 0) & (x <= top) & (x == np.floor(x))).all(axis=axes)
         values = np.full((len(x), *shape), -np.inf)
         dtype = np.float64 if self.spec.kind == "continuous" else np.int64
-        values[possible] = function(x[possible].astype(dtype, copy=False))
+        if possible.any():
+            values[possible] = function(x[possible].astype(dtype, copy=False))
         values[np.isnan(x).any(axis=axes)] = np.nan
         return values

@@ -1,6 +1,6 @@
 """Digits drawn with strokes: images whose likelihood and entropy are exact.
 
-    z = (digit, slant, thickness, right, down) uniform on a finite grid,    x_i ~ Bernoulli(p_i(z))
+    z = (digit, slant, right, down, thickness) uniform on a finite grid,    x_i ~ Bernoulli(p_i(z))
 
 p_i(z) is how much of pixel i the stroke covers: 1 inside, 0 outside, and in between on its rim, where alone there is
 noise. The settings are such that any two drawings differ in some pixel that is certainly on in one and certainly off
@@ -51,9 +51,9 @@ class StrokeDigits(Source):
     """Binary images of `size` × `size` pixels, with the digit as the label.
 
     `slants` are shears, `thicknesses` widths of the stroke in pixels, `shifts` how many pixels the digit is moved, in
-    either direction, and `blur` the width of the rim in pixels. `latents` has a row (digit, slant, thickness, right,
-    down) for each drawing and `means` the pixels' probabilities, `(drawings, size²)`. Raises TypeError or ValueError
-    for numbers out of range, and ValueError if two drawings can give the same image.
+    either direction, and `blur` the width of the rim in pixels. `latents` has a row (digit, slant, right, down,
+    thickness) for each drawing and `means` the pixels' probabilities, `(drawings, size²)`. Raises TypeError or
+    ValueError for numbers out of range, and ValueError if two drawings can give the same image.
     """
 
     name = "stroke_digits"
@@ -66,21 +66,23 @@ class StrokeDigits(Source):
         if not (thicknesses > 0).all():
             raise ValueError(f"thicknesses: expected numbers above 0, got {thicknesses.min()}")
         self.spec = DataSpec((self.size, self.size, 1), "binary")
-        self.latents = np.array([*itertools.product(range(10), slants, thicknesses, shifts, shifts)])
-        self.means = np.array([self._draw(*latent) for latent in self.latents])
+        drawings = [*itertools.product(range(10), slants, shifts, shifts)]
+        distances = np.array([self._distances(*drawing) for drawing in drawings])
+        self.latents = np.array([(*drawing, thickness) for drawing in drawings for thickness in thicknesses])
+        covered = 0.5 + (thicknesses[:, None] / 2 - distances[:, None]) / self.blur
+        self.means = np.clip(covered, 0.0, 1.0).reshape(len(self.latents), -1)
         self._on, self._off = (self.means == 1).astype(np.float32), (self.means == 0).astype(np.float32)
         self._refuse_doubles()
 
-    def _draw(self, digit, slant, thickness, right, down):
-        """The probabilities of the pixels of one drawing, flat."""
+    def _distances(self, digit, slant, right, down):
+        """From the middle of each pixel to the middle of the stroke, in pixels, flat."""
         middle, height, width = self.size / 2, HEIGHT * self.size, WIDTH * self.size
         segments = []
-        for line in STROKES[int(digit)]:
+        for line in STROKES[digit]:
             x, y = np.array(line).T
             points = np.stack([middle + right + width * x - slant * height * y, middle + down + height * y], axis=1)
             segments.append(np.stack([points[:-1], points[1:]], axis=1))
-        distance = _distance_to_segments(self.size, np.concatenate(segments))
-        return np.clip(0.5 + (thickness / 2 - distance) / self.blur, 0.0, 1.0)
+        return _distance_to_segments(self.size, np.concatenate(segments))
 
     def _refuse_doubles(self):
         certain = self._on @ self._off.T
@@ -88,20 +90,20 @@ class StrokeDigits(Source):
         if len(alike):
             first, second = (tuple(self.latents[i].tolist()) for i in alike[0])
             raise ValueError("slants, thicknesses, shifts, blur: two drawings can give one image, so the entropy would "
-                             f"not be known: (digit, slant, thickness, right, down) {first} and {second}; space them "
+                             f"not be known: (digit, slant, right, down, thickness) {first} and {second}; space them "
                              "further apart or take a smaller blur")
 
     def decode(self, x) -> np.ndarray:
         """The row of `latents` that each image comes from, `(n,)`; -1 for an image that cannot be."""
-        x = np.asarray(x).reshape(len(x), -1).astype(np.float32)
+        x = np.asarray(x).reshape(-1, self.size**2).astype(np.float32)
         weights, certain = (self._off - self._on).T, self._on.sum(axis=1)
-        found = []
+        found = np.empty(len(x), np.int64)
         for begin in range(0, len(x), _ROWS):
             # How many pixels are on that are surely off in a drawing, or off that are surely on.
             wrong = x[begin : begin + _ROWS] @ weights + certain
             best = wrong.argmin(axis=1)
-            found.append(np.where(wrong[np.arange(len(best)), best] == 0, best, -1))
-        return np.concatenate([np.empty(0, np.int64), *found])
+            found[begin : begin + _ROWS] = np.where(wrong[np.arange(len(best)), best] == 0, best, -1)
+        return found
 
     def _joint_log_prob(self, x):
         x, which, joint = x.reshape(len(x), -1), self.decode(x), np.full((len(x), 10), -np.inf)

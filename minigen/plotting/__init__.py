@@ -1,14 +1,20 @@
-"""Figures from plain arrays, each drawn without global state and saved atomically as a PNG.
+"""Figures from plain arrays, each drawn without global state and saved atomically.
 
 `image_grid`, `reconstructions` and `latent_traversal` draw images pixel for pixel, `learning_curves` metrics, `scatter`
-points in the plane.
+points in the plane, `mixture_picture` and `mixture_density` mixtures of normals; `em_film` shows as a GIF how one is
+fitted.
 Matplotlib is imported when the first figure is drawn.
 """
 
 from .curves import learning_curves
+from .em_film import em_film
 from .grid import image_grid
+from .mixtures import mixture_density, mixture_picture
 from .pairs import reconstructions
 from .scatter import scatter
 from .traversal import latent_traversal
 
-__all__ = ["image_grid", "latent_traversal", "learning_curves", "reconstructions", "scatter"]
+__all__ = [
+    "em_film", "image_grid", "latent_traversal", "learning_curves", "mixture_density", "mixture_picture",
+    "reconstructions", "scatter",
+]

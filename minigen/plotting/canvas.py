@@ -13,18 +13,18 @@ INK = "#1f2430"
 QUIET_INK = "#5b6472"
 
 
-def check_path(path):
-    """`path` as a Path to a .png file in a folder that exists, or None for None.
+def check_path(path, suffix=".png"):
+    """`path` as a Path to a file with this suffix in a folder that exists, or None for None.
 
     Raises TypeError for what is no path, ValueError for another suffix, FileNotFoundError for no such folder.
     """
     if path is None:
         return None
     if not isinstance(path, (str, os.PathLike)):
-        raise TypeError(f"path: expected a file name ending in .png, got {type(path).__name__}")
+        raise TypeError(f"path: expected a file name ending in {suffix}, got {type(path).__name__}")
     path = Path(path)
-    if path.suffix.lower() != ".png":
-        raise ValueError(f"path: expected a file name ending in .png, got '{path}'")
+    if path.suffix.lower() != suffix:
+        raise ValueError(f"path: expected a file name ending in {suffix}, got '{path}'")
     if not path.parent.is_dir():
         raise FileNotFoundError(f"path: the folder '{path.parent}' does not exist")
     return path
@@ -66,17 +66,22 @@ def save(figure, path):
 
     The bytes depend on what is drawn alone: no date and no version go into the file. None writes nothing.
     """
-    if path is None:
-        return figure
+    if path is not None:
+        with whole(path) as part:
+            figure.savefig(part, format="png", dpi=DPI, metadata={"Software": None})
+    return figure
+
+
+@contextlib.contextmanager
+def whole(path):
+    """The name of a file to write, which takes the place of `path` when it is complete and goes away if it is not."""
     part = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
     try:
-        with open(part, "wb") as file:
-            figure.savefig(file, format="png", dpi=DPI, metadata={"Software": None})
-            file.flush()
+        yield part
+        with open(part, "rb+") as file:
             os.fsync(file.fileno())
         os.replace(part, path)
     except BaseException:
         with contextlib.suppress(OSError):
             part.unlink()
         raise
-    return figure

@@ -52,6 +52,10 @@ def test_masks_may_be_given_for_integers_too():
     assert joined(data, "observed").sum() == SEEN.sum() and (joined(data, None)[~joined(data, "observed")] == 0).all()
     levels = from_arrays("a", {"x": np.where(SEEN, bits * 4, np.nan)}, kind="discrete", missing=True)
     assert levels.spec == DataSpec((3,), "discrete", 5)
+    both = from_arrays("a", {"train": X, "test": HOLED[::-1]}, observed={"test": SEEN}, missing=True)
+    np.testing.assert_array_equal(both.observed["test"], SEEN & SEEN[::-1])
+    one = from_arrays("a", {"train": bits, "test": bits}, observed={"test": SEEN})
+    assert one.observed["train"].all() and one.observed["validation"].all() and not one.observed["test"].all()
     with pytest.raises(DataError, match=r"x: observed: expected booleans of shape \(50, 3\), got bool \(50, 2\)"):
         from_arrays("a", {"x": bits}, observed={"x": SEEN[:, :2]})
 
@@ -209,3 +213,11 @@ def test_what_has_no_columns(tmp_path):
     for name in ("digits", tmp_path / "a.txt", tmp_path / "image.npy", tmp_path / "one.npy"):
         with pytest.raises(ValueError, match="labels: .*(no table|no tables|one column alone)"):
             load(name, labels=0)
+
+
+def test_labels_before_columns_with_holes(tmp_path):
+    (tmp_path / "a.csv").write_text("y,u,v\n" + "0,1.5,\n1,,2.5\n" * 10)
+    data = load(tmp_path / "a.csv", labels="y", missing=True)
+    for split in SPLITS:
+        label = data.labels[split]
+        np.testing.assert_array_equal(data.observed[split], np.column_stack([label == 0, label == 1]))

@@ -113,6 +113,26 @@ def test_float64(name):
         np.testing.assert_allclose(apply(name, x), REFERENCES[name][0](x), rtol=2e-14, atol=0)
 
 
+@pytest.mark.skipif(np.finfo(np.longdouble).eps > 1e-18, reason="nothing here is more precise than float64")
+def test_exponential_of_float64_over_the_whole_range():
+    """Beside that of long doubles, subnormal results and both ends of the range among them."""
+    rng = np.random.default_rng(1)
+    near = [end + rng.uniform(-1, 1, 5000) for end in (-745.13, -708.4, 0, 709.78)]
+    x = np.concatenate([rng.uniform(-746, 710, 100_000), rng.normal(0, 1, 100_000), *near])
+    exact, found = np.exp(x.astype(np.longdouble)), apply("exp", x)
+    with np.errstate(over="ignore"):
+        finite = np.isfinite(exact.astype(np.float64))
+    error = np.abs(found[finite] - exact[finite]) / np.spacing(exact[finite].astype(np.float64))
+    assert error.max() <= 1.5, f"{error.max()} ulp at {x[finite][error.argmax()]!r}"
+    np.testing.assert_array_equal(found[~finite], np.inf)
+
+
+def test_exponential_of_float64_is_vectorised():
+    apply("exp", np.zeros(1))
+    (code,) = [text for signature, text in _loop("exp").inspect_llvm().items() if "float64" in str(signature)]
+    assert " x double>" in code and "@exp(" not in code
+
+
 @pytest.mark.parametrize("name", REFERENCES)
 def test_loops_are_vectorised(name):
     """Arithmetic on whole vectors, and no call of a scalar function, in what the compiler makes of the loop."""

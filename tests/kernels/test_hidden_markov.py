@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import logsumexp
+from scipy.stats import chi2
 
 from kernels.agreement import check_kernel
 from minigen import kernels
@@ -68,14 +69,35 @@ def test_compiled_is_reference(seed, n, steps, states, dtype):
     filtered = kernels.hmm_filter(emission, initial, transition)[0]
     check_kernel("hmm_smooth", emission, filtered, transition, **close)
     check_kernel("hmm_viterbi", emission, initial, transition, **close)
+    check_kernel("hmm_draw", filtered, transition, np.random.default_rng(seed).random((n, steps)), **close)
 
 
 def test_in_threads():
     emission, initial, transition = chain(1, 300, 40, 5)
     check_kernel("hmm_filter", emission, initial, transition, rtol=1e-12)
-    check_kernel("hmm_smooth", emission, kernels.hmm_filter(emission, initial, transition)[0], transition, rtol=1e-11,
-                 atol=1e-12)
+    filtered = kernels.hmm_filter(emission, initial, transition)[0]
+    check_kernel("hmm_smooth", emission, filtered, transition, rtol=1e-11, atol=1e-12)
+    check_kernel("hmm_draw", filtered, transition, np.random.default_rng(0).random((300, 40)), rtol=1e-15)
     check_kernel("hmm_viterbi", emission, initial, transition, rtol=1e-15)
+
+
+@VERSIONS
+def test_draws_are_distributed_as_paths(version):
+    """60,000 paths of one sequence, by chi-square against the enumerated posterior."""
+    emission, initial, transition = chain(6, 1, 4, 3, spread=1.0, zeros=0.3)
+    filtered, _ = kernels.hmm_filter(emission, initial, transition)
+    n = 60_000
+    states = getattr(kernels.hmm_draw, version)(
+        np.repeat(filtered, n, axis=0), transition, np.random.default_rng(1).random((n, 4)))
+    paths, joint = by_paths(emission[0], initial, transition)
+    expected = n * np.exp(joint - logsumexp(joint))
+    counts = np.bincount(states @ 3 ** np.arange(3, -1, -1), minlength=81)
+    assert (paths @ 3 ** np.arange(3, -1, -1) == np.arange(81)).all()
+    assert (counts[expected == 0] == 0).all() and (expected == 0).any()
+    often = expected > 5
+    rest = ~often & (expected > 0)
+    seen, due = np.append(counts[often], counts[rest].sum()), np.append(expected[often], expected[rest].sum())
+    assert chi2.sf(((seen - due) ** 2 / due).sum(), len(due) - 1) > 1e-4
 
 
 @VERSIONS

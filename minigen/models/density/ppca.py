@@ -31,6 +31,7 @@ from ...layers import Buffer
 from ..settings import check_size
 from .closed_form import ClosedForm, as_rows
 from .linear_gaussian import LOG_2PI, Axes, Observations, infer, masked_moments, maximise
+from .mixture_model import check_number
 
 NOISES = ("isotropic", "diagonal")
 CHUNK = 2**22  # numbers of examples that are worked on at a time
@@ -57,11 +58,8 @@ class Config:
             check_size("latent_dim", self.latent_dim)
         if self.noise not in NOISES:
             raise ValueError(f"noise: expected one of {', '.join(NOISES)}, got {self.noise!r}")
-        for name, low in (("floor", "above"), ("tolerance", "of at least")):
-            value = getattr(self, name)
-            real = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf
-            if not real or (value == 0 and name == "floor"):
-                raise ValueError(f"{name}: expected a number {low} 0, got {value!r}")
+        check_number("floor", self.floor, above=True)
+        check_number("tolerance", self.tolerance)
         check_size("max_iterations", self.max_iterations)
 
 

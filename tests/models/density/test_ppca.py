@@ -165,10 +165,18 @@ def test_closed_form(n, d, m):
     np.testing.assert_allclose(model.covariance, expected, rtol=1e-8, atol=1e-10)
     np.testing.assert_allclose(model.loc.data, x.mean(axis=0), rtol=1e-13)
     assert model.history[-1]["log_likelihood"] == pytest.approx(model.score(x), rel=1e-10)
-    # z is turned so that its elements are independent given x
-    precision = np.linalg.inv(model.posterior(x).covariance)
+
+
+@NOISES
+def test_latents_are_turned(noise):
+    """The elements of z are independent given x, the best determined first; the largest weights are positive."""
+    model = models.create("ppca", DataSpec((7,), "continuous"), latent_dim=3, noise=noise)
+    x, _ = factor_data(60, 7, 3)
+    precision = np.linalg.inv(model.fit(x).posterior(x).covariance)
     np.testing.assert_allclose(precision, np.diag(np.diag(precision)), atol=1e-8 * precision.max())
     assert (np.diff(np.diag(precision)) <= 0).all()
+    weight = model.weight.data
+    assert (weight.max(axis=0) == np.abs(weight).max(axis=0)).all()
 
 
 def test_scikit_learn_agrees():

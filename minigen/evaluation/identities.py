@@ -1,0 +1,88 @@
+"""Identities that a generative model must satisfy, checked on any model that has the methods of its family.
+
+    for found in identities(model, rng=0):
+        print(found.passed, found.name, found.detail)
+
+What is checked depends on what the model offers; what does not apply is skipped, with the reason. The model's spec
+decides how: small discrete spaces are enumerated, one or two continuous numbers integrated by quadrature, larger
+examples judged by Monte Carlo, with limits in standard errors such that a correct model fails once in 100,000 checks.
+
+    samples                        have the shape and the values that the spec says
+    normalisation                  Σ p(x) = 1 or ∫ p(x) dx = 1                            (normalisation.py)
+    sampler against density        samples have the density that log_prob states         (sampling.py)
+    marginals, imputation          of models that take missing values                    (marginals.py)
+    elbo and bounds                E elbo ≤ E iwae_bound ≤ log p(x)                       (bounds.py)
+    inverse, log-determinant       inverse(forward(z)) = z; log_det = log |det ∂x/∂z|     (bijections.py)
+"""
+
+import numpy as np
+
+from ..arrays import as_generator, to_numpy
+from ..autograd import no_grad
+from ..autograd.tensor import raw
+from ..protocols import LatentVariable
+from .bijections import check_bijection
+from .bounds import check_bounds, marginalise
+from .checks import Check, Subject, check_samples
+from .marginals import check_marginals, redrawn
+from .normalisation import PILOT, check_normalisation
+from .rows import check_count
+from .sampling import check_sampler
+
+POINTS, EXAMPLES = 8, 16  # where a bijection and the bounds are checked
+
+
+def identities(model, rng=0, samples=10_000, condition=None, prior=None, points=None):
+    """Yield a Check for each identity of a model: `(name, passed, detail)`, passed None where it does not apply.
+
+    `model` has `spec` and `sample`. What it has besides is checked: `log_prob`, where it `takes_missing` also of
+    `observed` values and with `impute`; `elbo`, `iwae_bound`, `encode` and `decode`; `forward` and `inverse`. So many
+    `samples` are compared with the density. `condition` is the one that a conditional model is checked at (by default
+    one drawn at random), `prior` the distribution p(z) of a latent-variable model (by default its attribute `prior`, or
+    what that returns when called), and `points` `(n, ...)` are latent points at which a bijection is checked: a
+    bijection that is no model may be given with these alone. Raises ValueError or TypeError for arguments that do not
+    fit.
+    """
+    check_count("samples", samples, 100)
+    rng = as_generator(rng)
+    invertible = callable(getattr(model, "forward", None)) and callable(getattr(model, "inverse", None))
+    if not hasattr(model, "sample") or not hasattr(model, "spec"):
+        if not invertible or points is None:
+            raise TypeError(f"model: expected spec and sample, or a bijection with points, got {type(model).__name__}")
+        yield from check_bijection(model, points)
+        return
+    subject = Subject(model, rng, condition)
+    pilot, x = subject.sample(min(PILOT, samples), 1), subject.sample(samples, 2)
+    found = check_samples(subject, x)
+    yield found
+    if found.passed:
+        latent, prior = isinstance(model, LatentVariable), _prior(model) if prior is None else prior
+        if latent:
+            marginalise(subject, prior)
+        yield check_normalisation(subject, pilot)
+        yield check_sampler(subject, pilot, x)
+        if getattr(model, "takes_missing", False):
+            yield check_marginals(subject, pilot)
+            if subject.spec.dimensions > 1:
+                yield check_sampler(subject, pilot, redrawn(subject, x), "imputation against density")
+        if latent:
+            yield from check_bounds(subject, x[:EXAMPLES], prior)
+    if invertible:
+        if points is None:
+            with no_grad():
+                points = np.asarray(to_numpy(raw(model.inverse(x[:POINTS])[0])))
+        yield from check_bijection(model, points)
+
+
+def all_passed(checks):
+    """Whether no Check of these has failed; those that were skipped do not count."""
+    return all(found.passed is not False for found in checks)
+
+
+def _prior(model):
+    """The distribution that a model names as its prior, if it does."""
+    prior = getattr(model, "prior", None)
+    return prior() if callable(prior) else prior
+
+
+__all__ = ["Check", "all_passed", "check_bijection", "identities"]

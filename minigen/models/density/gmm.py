@@ -1,0 +1,320 @@
+"""The mixture of normals, fitted by expectation-maximisation or by gradient ascent.
+
+    p(x) = Σ_k π_k N(x; μ_k, Σ_k)        r_nk = p(k | x_n) = π_k N(x_n; μ_k, Σ_k) / p(x_n)
+
+EM alternates between the responsibilities r and the moments under them:
+
+    N_k = Σ_n r_nk    π_k = N_k / N    μ_k = Σ_n r_nk x_n / N_k    Σ_k = Σ_n r_nk (x_n - μ_k)(x_n - μ_k)ᵀ / N_k
+
+Σ_k is a matrix for each component (full), one for all (tied: Σ_n Σ_k r_nk (x_n - μ_k)(x_n - μ_k)ᵀ / N), or a diagonal
+for each, of different variances (diagonal) or of one (spherical). Where values are missing their conditional mean and
+covariance given component and observed values stand in for them, which keeps EM exact; r is then p(k | x_observed).
+
+Gradient ascent has the same density with π = softmax(logits) and Σ_k = L_k L_kᵀ, where the diagonal of L is positive.
+The likelihood of free covariances is unbounded (a component may shrink onto one example), hence their floor.
+
+Bishop, "Pattern Recognition and Machine Learning", 2006, equations 9.23 to 9.27; Dempster, Laird and Rubin, 1977;
+missing values: Ghahramani and Jordan, "Supervised learning from incomplete data via an EM approach", 1994, section 3.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ... import kernels, ops
+from ...arrays import as_generator
+from ...autograd import Parameter
+from ...autograd.tensor import Tensor, raw
+from ...layers import Buffer
+from ...protocols import Objective
+from ..settings import check_size
+from .closed_form import as_rows
+from .gaussian import patterns
+from .gmm_components import (
+    EPS,
+    TYPES,
+    covariance_of,
+    factor_of,
+    factor_shape,
+    floored,
+    log_normals,
+    scale_of,
+    standardising,
+)
+from .gmm_missing import complete, completed_moments
+from .k_means import k_means
+from .mixture_model import MixtureModel, check_number, draw_components
+
+
+@dataclass(frozen=True)
+class Config:
+    """Components, form of the covariances, their floor, how they are fitted, and when EM stops.
+
+    EM's covariances are the most likely ones without an eigenvalue below `floor`, so that constant columns and
+    components with few examples do not become singular; `floor=0` refuses them instead. With `method="gradient"` the
+    floor holds for each variance given the columns before. EM runs from `restarts` starting points, each time until
+    the log-likelihood rises by less than `tolerance` nats per example, or for `max_iterations`. The run with the
+    fewest eigenvalues at the floor is kept, and of these the most likely one: what a shrunken component adds to the
+    likelihood says how low the floor is, and nothing about the data.
+    """
+
+    n_components: int = 8
+    covariance: str = "full"
+    method: str = "em"
+    floor: float = 1e-6
+    restarts: int = 5
+    max_iterations: int = 500
+    tolerance: float = 1e-6
+
+    def __post_init__(self):
+        for name in ("n_components", "restarts", "max_iterations"):
+            check_size(name, getattr(self, name))
+        for name, allowed in (("covariance", TYPES), ("method", ("em", "gradient"))):
+            if getattr(self, name) not in allowed:
+                raise ValueError(f"{name}: expected one of {', '.join(allowed)}, got {getattr(self, name)!r}")
+        for name in ("floor", "tolerance"):
+            check_number(name, getattr(self, name))
+
+
+class GaussianMixture(MixtureModel):
+    """A mixture of normals for continuous data, with missing values marginalised exactly.
+
+    `weights` has shape `(K,)`, `loc` `(K, D)`, and `covariance` `(K, D, D)` if full, `(D, D)` if tied, `(K, D)` if
+    diagonal, `(K,)` if spherical; `assign` sets them. What is stored of a covariance is `factor`, its Cholesky factor
+    (or standard deviations) with L_ii² = floor + exp(2·factor_ii). With `method="gradient"` logits, loc and factor are
+    Parameters for a training loop, from the start that `initialise` gives or a random one. Raises ValueError for data
+    of another kind or conditional data.
+    """
+
+    Config = Config
+    training = {"epochs": 200, "learning_rate": 1e-2, "schedule": "cosine"}
+
+    def __init__(self, spec, config=None, *, rng=0):
+        kinds = spec.kind if isinstance(spec.kind, tuple) else (spec.kind,)
+        if set(kinds) != {"continuous"} or spec.condition is not None:
+            raise ValueError(f"gmm: expected continuous data without a condition, got {spec.kind} "
+                             f"{'with' if spec.condition else 'without'} one; kind='continuous' takes numbers as such")
+        self.spec, self.config = spec, Config() if config is None else config
+        k, d = self.config.n_components, spec.dimensions
+        hold = Parameter if self.by_gradient else Buffer
+        self.logits, self.loc = hold(np.zeros(k)), hold(as_generator(rng).standard_normal((k, d)))
+        self.factor = hold(np.zeros(factor_shape(self.config.covariance, k, d)))
+
+    @property
+    def by_gradient(self):
+        """Whether a training loop fits the model by its objectives."""
+        return self.config.method == "gradient"
+
+    @property
+    def covariance(self):
+        """Σ, in the shape that its form has."""
+        return covariance_of(self._numbers(), self.config.covariance)
+
+    @property
+    def matrices(self):
+        """The covariances as matrices `(K, D, D)`."""
+        (k, d), scale = self.loc.shape, self._numbers()
+        squares = scale @ scale.transpose(0, 2, 1) if scale.ndim == 3 else scale[:, :, None] ** 2 * np.eye(d)
+        return np.broadcast_to(squares, (k, d, d))
+
+    @property
+    def parameter_count(self):
+        """K - 1 for the weights, K·D for the means, and the covariances' own."""
+        k, d = self.loc.shape
+        triangle = d * (d + 1) // 2
+        own = {"full": k * triangle, "tied": triangle, "diagonal": k * d, "spherical": k}[self.config.covariance]
+        return k - 1 + k * d + own
+
+    def assign(self, weights, loc, covariance):
+        """Take these parameters, shaped as the attributes are.
+
+        Raises ValueError for weights that are no probabilities, numbers that are not finite, and covariances that
+        are not positive definite.
+        """
+        weights = np.asarray(weights, np.float64)
+        if weights.shape != self.logits.shape or not (weights >= 0).all() or abs(weights.sum() - 1) > 1e-6:
+            raise ValueError(f"weights: expected {len(self.logits.data)} probabilities that sum to 1, got {weights}")
+        loc, covariance = np.asarray(loc, np.float64), np.asarray(covariance, np.float64)
+        for name, value, like in (("loc", loc, self.loc), ("covariance", covariance, self.factor)):
+            if value.shape != like.shape or not np.isfinite(value).all():
+                raise ValueError(f"{name}: expected finite numbers of shape {like.shape}, got shape {value.shape}")
+        values = np.linalg.eigvalsh(covariance) if self.config.covariance in ("full", "tied") else covariance
+        if values.min() <= 0:
+            raise ValueError(f"covariance: expected positive definite ones, got an eigenvalue of {values.min()}")
+        self._take(weights, loc, covariance)
+
+    def objectives(self):
+        """One: minus the mean log-likelihood."""
+        return [Objective("nll", lambda batch, rng: (-self.log_prob(batch).mean(), {}), self.parameters())]
+
+    def fit_steps(self, data, rng=0, *, observed=None, labels=None):
+        """Fit to `data` `(n, *spec.shape)` by EM from several starting points; yields the metrics of `em_restarts`.
+
+        A component that is responsible for nothing keeps mean and covariance, with weight 0. Raises ValueError for
+        fewer examples than components, a column that is observed nowhere, with `floor=0` a component that becomes
+        singular, and with `method="gradient"`.
+        """
+        if self.by_gradient:
+            raise ValueError("gmm: with method='gradient' a training loop fits the model, as training.fit(model, data) "
+                             "does; method='em' fits it here")
+        yield from super().fit_steps(data, rng, observed=observed, labels=labels)
+
+    def report_pictures(self, dataset, folder):
+        """Draw the components, and EM from a start where all are broad, into a run's folder; the files' names."""
+        from .gmm_pictures import report_pictures
+
+        return report_pictures(self, dataset, folder)
+
+    def e_step(self, data):
+        """N_k, Σ_n r_nk E[x_n - μ_k] and Σ_n r_nk E[(x_n - μ_k)(x_n - μ_k)ᵀ], with the floor; the log-likelihood.
+
+        The last sum is `(K, D)`, of squares, for diagonal and spherical covariances.
+        """
+        rows, centre, mask, least = data
+        if mask is not None:
+            joint = self._log_joint(rows, mask, centre)
+            r, total = np.exp(ops.log_softmax(joint, axis=1)), ops.logsumexp(joint, axis=1).sum()
+            sums = (r.sum(axis=0), *completed_moments(rows, mask, r, self.loc.data - centre, self._numbers()))
+        else:
+            total, counts, first, second = kernels.normal_mixture_moments(rows, *self._standardising(centre))
+            scale = self._numbers()
+            if scale.ndim == 3:  # back from y = L⁻¹ (x - μ)
+                sums = counts, (scale @ first[..., None])[..., 0], scale @ second @ scale.transpose(0, 2, 1)
+            else:
+                sums = counts, scale * first, scale**2 * second
+        return (*sums, least), float(total) / len(rows)
+
+    def m_step(self, statistics):
+        """Weights, means and covariances of what each component is responsible for."""
+        counts, first, second, least = statistics
+        form, some = self.config.covariance, counts > np.finfo(np.float64).tiny / EPS
+        share = np.where(some, counts, 1.0)
+        shift = np.where(some[:, None], first / share[:, None], 0.0)
+        if second.ndim == 3:
+            second = second - counts[:, None, None] * shift[:, :, None] * shift[:, None, :]
+        else:
+            second = second - counts[:, None] * shift**2
+        if form == "tied":
+            covariance = second.sum(axis=0) / counts.sum()
+        else:
+            covariance = second / share.reshape(-1, *[1] * (second.ndim - 1))
+            covariance = covariance.mean(axis=1) if form == "spherical" else covariance
+        covariance = floored(covariance, form, least, refuse=self.config.floor == 0)
+        if form != "tied":  # any parameters are as good for a component without examples
+            covariance[~some] = self.covariance[~some]
+        self._take(counts / counts.sum(), self.loc.data + shift, covariance)
+
+    def impute(self, x, observed, rng=None):
+        """`x` with missing values replaced by their mean given the observed ones, or with `rng` by a draw; float64.
+
+        The mean is that of the whole mixture; a draw picks a component by its responsibility and draws from it.
+        """
+        rows, mask = as_rows(x, self.spec, observed)
+        rows = rows.astype(np.float64)
+        if mask is None:
+            return rows.reshape(np.shape(x))
+        r, draws = self.predict_proba(x, observed), None
+        if rng is not None:
+            picked = draw_components(r, rng := as_generator(rng))
+            r, draws = np.eye(r.shape[1])[picked], self._draw(picked, rng)
+        return complete(rows, mask, r, raw(self.loc), self._numbers(), draws).reshape(np.shape(x))
+
+    def _sample(self, n, rng):
+        picked = draw_components(np.broadcast_to(self.weights, (n, len(self.weights))), rng)
+        return self._draw(picked, rng).reshape(n, *self.spec.shape)
+
+    def _draw(self, picked, rng):
+        """A row from each of the components `picked`."""
+        noise, scale = rng.standard_normal((len(picked), self.loc.shape[1]), np.float64), self._numbers()
+        for k in np.unique(picked):
+            mine, own = picked == k, scale[k if len(scale) > 1 else 0]
+            noise[mine] = noise[mine] @ own.T if scale.ndim == 3 else noise[mine] * own
+        return raw(self.loc)[picked] + noise
+
+    def _rows(self, x, observed):
+        rows, mask = as_rows(x, self.spec, observed)
+        if isinstance(x, Tensor):
+            rows = x.reshape(rows.shape) if mask is None else ops.where(mask, x.reshape(rows.shape), 0.0)
+        return rows if isinstance(x, Tensor) else rows.astype(self.loc.dtype), mask
+
+    def _log_joint(self, rows, mask, centre=0.0):
+        """log p(x, k) `(n, K)` of rows less the `centre`."""
+        plain = not (isinstance(rows, Tensor) or self.by_gradient)
+        if plain and mask is None:
+            centre = centre + rows.mean(axis=0)
+            return kernels.normal_mixture_log_joint(rows - centre, *self._standardising(centre))
+        logits, loc, scale = self.logits, self.loc, self._scale()
+        if plain:
+            logits, loc, scale = logits.data, loc.data, self._numbers()
+        loc = loc - centre
+        log_weights = ops.log_softmax(logits, axis=0)
+        if mask is None or scale.ndim == 2:
+            return ops.transpose(log_normals(rows, loc, scale, mask)) + log_weights
+        parts, places = [], []
+        for chosen, _ in patterns(mask):
+            parts.append(log_normals(rows[chosen], loc, scale, mask[chosen[:1]]))
+            places.append(chosen)
+        order = np.argsort(np.concatenate(places))
+        return ops.transpose(ops.concatenate(parts, axis=1))[order] + log_weights
+
+    def _standardising(self, centre):
+        return standardising(ops.log_softmax(self.logits.data), self.loc.data - centre, self._numbers())
+
+    def _prepare(self, rows, mask):
+        """Rows less their mean, that mean, the mask, and the least eigenvalue: the floor, but above rounding errors."""
+        rows = rows.astype(np.float64)
+        count = len(rows) if mask is None else mask.sum(axis=0)
+        centre = rows.sum(axis=0) / count
+        rows = rows - centre if mask is None else np.where(mask, rows - centre, 0.0)
+        variance = (rows**2).sum(axis=0) / count
+        if not np.isfinite(variance).all():
+            raise ValueError("data: the numbers are too large to have a variance in float64")
+        constant = np.flatnonzero(variance <= (8 * EPS * centre) ** 2)
+        if self.config.floor == 0 and len(constant):
+            raise ValueError(f"data: column {constant[0]} (from 0) is constant, which makes covariances singular; a "
+                             "floor above 0 gives every direction at least that variance")
+        rounding = 64 * EPS * {"diagonal": variance, "spherical": variance.mean()}.get(
+            self.config.covariance, len(centre) * variance.max())
+        return rows, centre, mask, np.maximum(self.config.floor, rounding)
+
+    def _start(self, prepared, rng):
+        """Means of k-means' clusters, and for all components the covariance within clusters."""
+        rows, centre, _, least = prepared
+        k, spread = self.config.n_components, rows.std(axis=0)
+        spread = np.where(spread > 0, spread, 1.0)
+        labels, centres = k_means(rows / spread, k, rng)
+        # One more example for each, so that none starts without weight.
+        weights = (np.bincount(labels, minlength=k) + 1) / (len(rows) + k)
+        loc = centres * spread
+        self._begin(rows - loc[labels], weights, loc + centre, least)
+
+    def _begin(self, deviations, weights, loc, least):
+        """Take weights and means, and for all components the covariance of these deviations `(n, D)`."""
+        form = self.config.covariance
+        if form in ("full", "tied"):
+            within = deviations.T @ deviations / len(deviations)
+        else:
+            within = (deviations**2).mean(axis=0) if form == "diagonal" else np.mean(deviations**2)
+        within = np.broadcast_to(within, self.factor.shape).copy()
+        self._take(weights, loc, floored(within, form, least, refuse=self.config.floor == 0))
+
+    def _preference(self, prepared):
+        """Minus the number of directions in which components have no more than the least variance."""
+        *_, least = prepared
+        scale = self._numbers()
+        values = np.linalg.eigvalsh(scale @ scale.transpose(0, 2, 1)) if scale.ndim == 3 else scale**2
+        return -int((values < 1.1 * least).sum())
+
+    def _take(self, weights, loc, covariance):
+        with np.errstate(divide="ignore"):
+            self.logits.assign(np.log(weights))
+        self.loc.assign(loc)
+        self.factor.assign(factor_of(covariance, self.config.covariance, self.config.floor))
+
+    def _scale(self):
+        """The scale of the components, differentiable by `factor`."""
+        return scale_of(self.factor, self.config.covariance, self.config.floor)
+
+    def _numbers(self):
+        """The scale as plain numbers."""
+        return scale_of(raw(self.factor), self.config.covariance, self.config.floor)

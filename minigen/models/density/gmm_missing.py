@@ -1,0 +1,79 @@
+"""Missing values in a mixture of normals: what the observed ones say about them, component by component.
+
+Given component k and the observed values, the missing ones are normal,
+
+    x_m | x_o, k ~ N(μ_m + B (x_o - μ_o), Σ_mm - B Σ_om),    B = Σ_mo Σ_oo⁻¹,
+
+and the E-step needs their mean and their covariance, weighted by r_k = p(k | x_o). Rows that have the same values
+observed are treated together. Scales are those of `gmm_components`.
+
+Ghahramani and Jordan, "Supervised learning from incomplete data via an EM approach", 1994, section 3.
+"""
+
+import numpy as np
+
+from .gaussian import patterns
+
+PIECE = 4096  # rows that are completed at a time
+
+
+def completed_moments(rows, mask, r, loc, scale):
+    """Σ_n r_nk E[x_n - μ_k] `(K, D)` and Σ_n r_nk E[(x_n - μ_k)(x_n - μ_k)ᵀ] `(K, D, D)` given what is observed.
+
+    `rows` `(n, D)` are 0 where `mask` is false, `r` is `(n, K)`. For scales of diagonal covariances the second is
+    `(K, D)`, of squares.
+    """
+    if scale.ndim == 2:  # missing columns keep mean and variance
+        seen = r.T @ mask
+        squares = [(r[:, k, None] * mask * (rows - loc[k]) ** 2).sum(axis=0) for k in range(len(loc))]
+        return r.T @ rows - seen * loc, np.array(squares) + (r.sum(axis=0)[:, None] - seen) * scale**2
+    covariance = _matrices(scale, len(loc))
+    first, second = np.zeros(loc.shape), np.zeros(covariance.shape)
+    for chosen, seen in _pieces(mask):
+        slopes, rest = _regression(covariance, seen)
+        deviations = np.empty((len(loc), len(chosen), len(seen)))
+        deviations[:, :, seen] = rows[chosen][:, seen] - loc[:, None, seen]
+        deviations[:, :, ~seen] = deviations[:, :, seen] @ slopes.transpose(0, 2, 1)
+        weighted = r[chosen].T[:, :, None] * deviations
+        first += weighted.sum(axis=1)
+        second += weighted.transpose(0, 2, 1) @ deviations
+        second[(slice(None), *np.ix_(~seen, ~seen))] += r[chosen].sum(axis=0)[:, None, None] * rest
+    return first, second
+
+
+def complete(rows, mask, r, loc, scale, draws=None):
+    """Rows with their missing values replaced by Σ_k r_nk E[x_m | x_o, k].
+
+    With `draws` `(n, D)`, a draw of N(μ_k, Σ_k) for each row's k, by a conditional draw instead; r is then 1 at this k.
+    """
+    rows = rows.copy()
+    covariance = _matrices(scale, len(loc)) if scale.ndim == 3 else None
+    for chosen, seen in _pieces(mask):
+        # For any y ~ N(μ, Σ), y_m + B (x_o - y_o) has the distribution of x_m given x_o; for y = μ it is their mean.
+        y = loc[:, None] if draws is None else draws[None, chosen]
+        missing = np.broadcast_to(y[:, :, ~seen], (len(loc), len(chosen), int((~seen).sum())))
+        if covariance is not None:
+            slopes, _ = _regression(covariance, seen)
+            missing = missing + (rows[chosen][:, seen] - y[:, :, seen]) @ slopes.transpose(0, 2, 1)
+        rows[np.ix_(chosen, ~seen)] = np.einsum("nk,knm->nm", r[chosen], missing)
+    return rows
+
+
+def _matrices(scale, k):
+    """The components' covariances `(K, D, D)`."""
+    return np.broadcast_to(scale @ scale.transpose(0, 2, 1), (k, *scale.shape[1:]))
+
+
+def _regression(covariance, seen):
+    """B `(K, m, o)` and Σ_mm - B Σ_om `(K, m, m)`: the missing columns given those `seen`."""
+    o, m = np.flatnonzero(seen), np.flatnonzero(~seen)
+    between = covariance[:, o[:, None], m]
+    slopes = np.linalg.solve(covariance[:, o[:, None], o], between).transpose(0, 2, 1)
+    return slopes, covariance[:, m[:, None], m] - slopes @ between
+
+
+def _pieces(mask):
+    """The patterns of a mask, of many rows with one a few thousand at a time."""
+    for chosen, seen in patterns(mask):
+        for start in range(0, len(chosen), PIECE):
+            yield chosen[start : start + PIECE], seen

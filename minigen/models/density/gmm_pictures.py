@@ -1,0 +1,78 @@
+"""Pictures of a mixture of normals and of how EM finds one, in the plane of the first two principal components."""
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from ... import plotting
+from ...arrays import as_generator
+from ...inference import em_steps
+from .k_means import k_means_seeds
+
+EXAMPLES = 2000  # of the film, on which EM runs once more
+ITERATIONS = 200  # of that run, at most
+
+
+def report_pictures(model, dataset, folder):
+    """Draw a GaussianMixture and EM from broad components, on the training examples; the names of the files.
+
+    Writes `components.png`, and `em.gif` but for one dimension or component. Missing values are imputed.
+    """
+    x = np.asarray(dataset.train)
+    observed = None if dataset.observed is None else dataset.observed["train"]
+    x = np.asarray(x if observed is None else model.impute(x, observed), np.float64)
+    folder, title = Path(folder), f"Mixture of {len(model.weights)} normals, {model.config.covariance} covariance"
+    if model.spec.dimensions == 1:
+        loc, variance = model.loc.data.reshape(-1), model.matrices.reshape(-1)
+        plotting.mixture_density(x.reshape(-1), model.weights, loc, variance, folder / "components.png", title=title)
+        return ["components.png"]
+    plane = _Plane(x.reshape(len(x), -1))
+    plotting.mixture_picture(*plane.scene(model, x).values(), folder / "components.png", title, plane.names)
+    if len(model.weights) == 1:
+        return ["components.png"]
+    some = x[:: math.ceil(len(x) / EXAMPLES)]
+    states = _em_states(model, some, plane)
+    reference = (model.score(some), "the fitted mixture")
+    points = states[0].pop("x")
+    plotting.em_film(points, states, folder / "em.gif", f"EM, {len(model.weights)} components", plane.names, reference)
+    return ["components.png", "em.gif"]
+
+
+class _Plane:
+    """Coordinates of rows `(n, D)`: themselves in two dimensions, else along their first two principal axes."""
+
+    def __init__(self, rows):
+        self.centre, self.axes, self.names = np.zeros(rows.shape[1]), np.eye(rows.shape[1]), ("x₁", "x₂")
+        if rows.shape[1] > 2:
+            self.centre = rows.mean(axis=0)
+            values, vectors = np.linalg.eigh(np.cov(rows.T, ddof=0))
+            order = np.argsort(values)[::-1][:2]
+            self.axes = vectors[:, order] * np.where(vectors[:, order].sum(axis=0) < 0, -1, 1)
+            shares = values[order] / max(values.sum(), np.finfo(np.float64).tiny)
+            self.names = tuple(f"principal component {i + 1} ({share:.0%} of the variance)"
+                               for i, share in enumerate(shares))
+
+    def scene(self, model, x):
+        """The examples and the model's components as `plotting.mixture_picture` takes them, in its order."""
+        rows = x.reshape(len(x), -1)
+        return {
+            "x": (rows - self.centre) @ self.axes, "responsibilities": model.predict_proba(x),
+            "weights": model.weights, "loc": (model.loc.data - self.centre) @ self.axes,
+            "covariance": self.axes.T @ model.matrices @ self.axes,
+        }
+
+
+def _em_states(model, x, plane):
+    """What each iteration of EM sees, from k-means++ seeds and the covariance of all examples for each component."""
+    config = replace(model.config, method="em", floor=max(model.config.floor, 1e-9))
+    learner, rows = type(model)(model.spec, config), x.reshape(len(x), -1)
+    spread = rows.std(axis=0)
+    seeds = k_means_seeds(rows / np.where(spread > 0, spread, 1), config.n_components, as_generator(0))
+    k, (centred, _, _, least) = config.n_components, (prepared := learner._prepare(rows, None))
+    learner._begin(centred, np.full(k, 1 / k), rows[seeds], least)
+    states = []
+    for metrics in em_steps(learner, prepared, ITERATIONS, 1e-5):
+        states.append({"log_likelihood": metrics["log_likelihood"], **plane.scene(learner, x)})
+    return states

@@ -1,0 +1,189 @@
+"""Kernel density estimation: a bump of probability on every example.
+
+    p(x) = 1/(n Z Π_d h_d) Σ_i K(r_i),        r_i² = Σ_d ((x_d - x_id) / h_d)²
+
+with a kernel K of `radial_kernels`, whose integral is Z. Nothing is fitted but the bandwidths h:
+
+    Scott's rule        h_d = σ_d n^(-1/(D+4))
+    Silverman's rule    h_d = σ_d (n (D+2)/4)^(-1/(D+4))
+    cross-validation    of several candidates the one with the largest Σ_i log p(x_i), p made without x_i's fold
+
+The rules minimise the mean integrated squared error of a normal kernel on normal data, the first up to a constant
+near 1. Another kernel gets the bandwidth at which its standard deviation is that of the normal one.
+
+The smallest possible error falls as n^(-4/(D+4)): for the same error the examples must grow exponentially with D.
+
+Scott, "Multivariate Density Estimation", 1992, section 6.3; Silverman, "Density Estimation for Statistics and Data
+Analysis", 1986, equations 4.14, 4.15 and 3.43 (likelihood cross-validation).
+"""
+
+import dataclasses
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from ... import kernels
+from ...arrays import as_generator
+from ...layers import Buffer
+from ..settings import check_size
+from .closed_form import ClosedForm, as_rows
+from .mixture_model import check_number
+from .radial_kernels import SHAPES, deviation, draw, log_normaliser
+
+RULES = ("scott", "silverman", "cross_validation")
+MULTIPLES = tuple(np.geomspace(0.02, 2.5, 25).tolist())  # of Scott's bandwidths, the candidates unless others are given
+
+
+@dataclass(frozen=True)
+class Config:
+    """The kernel, its bandwidth, and how many examples the estimate has.
+
+    `bandwidth` is a number, in the data's units and the same for every column, or a rule: "scott", "silverman" or
+    "cross_validation". The rules give each column a bandwidth of its own, in proportion to its standard deviation but
+    not below `floor`, which is what a constant column gets; `floor=0` refuses constant columns. Cross-validation
+    compares `candidates`, numbers like `bandwidth`; if there are none, multiples of Scott's bandwidths from 0.02 to
+    2.5. `folds` is the number of parts of which each is scored by the others, 0 for leaving out one example at a time.
+    `n_points` is the number of examples; fitting sets it.
+    """
+
+    kernel: str = "gaussian"
+    bandwidth: float | str = "scott"
+    candidates: tuple[float, ...] = ()
+    folds: int = 0
+    floor: float = 1e-3
+    n_points: int = 1
+
+    def __post_init__(self):
+        if self.kernel not in SHAPES:
+            raise ValueError(f"kernel: expected one of {', '.join(SHAPES)}, got {self.kernel!r}")
+        if isinstance(self.bandwidth, str):
+            if self.bandwidth not in RULES:
+                raise ValueError(f"bandwidth: expected a number or one of {', '.join(RULES)}, got {self.bandwidth!r}")
+        else:
+            check_number("bandwidth", self.bandwidth, above=True)
+        if not isinstance(self.candidates, tuple | list):
+            raise ValueError(f"candidates: expected numbers, got {self.candidates!r}")
+        candidates = tuple(check_number("candidates", value, above=True) for value in self.candidates)
+        object.__setattr__(self, "candidates", candidates)
+        if self.folds != 0 or isinstance(self.folds, bool):
+            check_size("folds", self.folds)
+            if self.folds == 1:
+                raise ValueError("folds: expected 0 (leave one out) or at least 2, got 1")
+        check_number("floor", self.floor)
+        check_size("n_points", self.n_points)
+
+
+class KernelDensity(ClosedForm):
+    """A kernel density estimate for continuous data.
+
+    `points` `(n, D)` are the examples and `bandwidth` `(D,)` the columns' bandwidths. Before it is fitted all points
+    are 0 and all bandwidths 1. Evaluation takes memory for the points and the queries, not for their pairs. Raises
+    ValueError for data of another kind or conditional data.
+    """
+
+    Config = Config
+
+    def __init__(self, spec, config=None, *, rng=0):
+        kinds = spec.kind if isinstance(spec.kind, tuple) else (spec.kind,)
+        if set(kinds) != {"continuous"} or spec.condition is not None:
+            raise ValueError(f"kde: expected continuous data without a condition, got {spec.kind} "
+                             f"{'with' if spec.condition else 'without'} one; kind='continuous' takes numbers as such")
+        self.spec, self.config = spec, Config() if config is None else config
+        self.points = Buffer(np.zeros((self.config.n_points, spec.dimensions)))
+        self.bandwidth = Buffer(np.ones(spec.dimensions))
+
+    @classmethod
+    def data_settings(cls, dataset):
+        """The number of training examples, all of which the estimate keeps."""
+        return {"n_points": len(dataset.train)}
+
+    def log_prob(self, x, condition=None, observed=None):
+        """log p(x) in nats, float64 `(n,)`; -inf where no kernel reaches."""
+        if condition is not None:
+            raise ValueError("kde: log_prob takes no condition")
+        return self._log_density(self._rows("x", x, observed), self.points.data, self.bandwidth.data)
+
+    def fit_steps(self, data, rng=0, *, observed=None, labels=None):
+        """Keep the examples `data` `(n, *spec.shape)` and choose the bandwidths.
+
+        Cross-validation yields for each candidate its `candidate` number, `bandwidth` (the columns' geometric mean)
+        and `held_out`, its log-likelihood in nats per example. The last metrics have the `bandwidth` taken. (The
+        likelihood of the examples themselves would say little: each sits under its own bump.) Raises ValueError for
+        data without rows, values that are missing, a constant column if `floor` is 0, and for cross-validation fewer
+        examples than folds or no candidate that gives every held-out example a positive density.
+        """
+        points, config = self._rows("data", data, observed), self.config
+        if not len(points):
+            raise ValueError("data: expected at least one example, got none")
+        if config.bandwidth == "cross_validation":
+            if len(points) < max(2, config.folds):
+                raise ValueError(f"data: cross-validation needs at least {max(2, config.folds)} examples, "
+                                 f"got {len(points)}")
+            best, bandwidth, rng = -math.inf, None, as_generator(rng)
+            for number, candidate in enumerate(self._candidates(points)):
+                score = self._held_out(points, candidate, rng.fold_in(0))  # the same folds for all
+                yield {"candidate": number, "bandwidth": _mean(candidate), "held_out": score}
+                if score > best:
+                    best, bandwidth = score, candidate
+            if bandwidth is None:
+                raise ValueError(f"candidates: with each of them some example has density 0 without its fold; larger "
+                                 f"ones, or a kernel without an end, reach it ({config.kernel} ends at 1 bandwidth)")
+        elif isinstance(config.bandwidth, str):
+            bandwidth = self._by_rule(points, config.bandwidth)
+        else:
+            bandwidth = np.full(self.spec.dimensions, float(config.bandwidth))
+        self.config = dataclasses.replace(config, n_points=len(points))
+        self.points = Buffer(points.copy())
+        self.bandwidth.assign(bandwidth)
+        yield {"iteration": 0, "bandwidth": _mean(bandwidth), "converged": True}
+
+    def _held_out(self, points, bandwidth, rng):
+        """The mean of log p(x_i), p made of the other folds' examples, in nats per example."""
+        n, folds = len(points), self.config.folds
+        if not folds:
+            return float(self._log_density(points, points, bandwidth, own=True).mean())
+        part = np.empty(n, np.int64)
+        part[rng.permutation(n)] = np.arange(n) * folds // n
+        scores = [self._log_density(points[part == i], points[part != i], bandwidth) for i in range(folds)]
+        return float(np.concatenate(scores).mean())
+
+    def _log_density(self, rows, points, bandwidth, own=False):
+        """log p(x) of rows, p made of `points`; with `own`, of the points themselves, each left out of its own."""
+        shape, n = self.config.kernel, len(points) - own
+        constant = math.log(n) + log_normaliser(shape, points.shape[1]) + np.log(bandwidth).sum()
+        return kernels.kernel_log_sum(rows, points, 1 / bandwidth, shape, own) - constant
+
+    def _sample(self, n, rng):
+        chosen = self.points.data[rng.integers(len(self.points.data), size=n)]
+        rows = chosen + self.bandwidth.data * draw(self.config.kernel, n, self.spec.dimensions, rng)
+        return rows.reshape(n, *self.spec.shape)
+
+    def _candidates(self, points):
+        if self.config.candidates:
+            return [np.full(points.shape[1], float(value)) for value in self.config.candidates]
+        scott = self._by_rule(points, "scott")
+        return [multiple * scott for multiple in MULTIPLES]
+
+    def _by_rule(self, points, rule):
+        n, d = points.shape
+        with np.errstate(over="ignore"):
+            sigma = points.std(axis=0, ddof=1) if n > 1 else np.zeros(d)
+        if not np.isfinite(sigma).all():
+            raise ValueError("data: the numbers are too large to have a variance in float64")
+        rounding = 4 * np.finfo(np.float64).eps * np.abs(points).max(axis=0)
+        if self.config.floor == 0 and (sigma <= rounding).any():
+            raise ValueError(f"data: column {int(np.argmax(sigma <= rounding))} (from 0) is constant, a rule has no "
+                             "bandwidth for it; a floor above 0 gives every column at least that")
+        factor = n ** (-1 / (d + 4)) if rule == "scott" else (n * (d + 2) / 4) ** (-1 / (d + 4))
+        return np.maximum(sigma * factor / deviation(self.config.kernel, d), self.config.floor)
+
+    def _rows(self, name, x, observed):
+        rows, mask = as_rows(x, self.spec, observed)
+        if mask is not None:
+            raise ValueError(f"{name}: values are missing, and a kernel density estimate takes none that are")
+        return np.ascontiguousarray(rows, dtype=np.float64)
+
+
+def _mean(bandwidth):
+    return float(np.exp(np.log(bandwidth).mean()))

@@ -1,0 +1,187 @@
+"""Every density model through the commands: train, evaluate, sample, stop and resume."""
+
+import json
+import signal
+
+import numpy as np
+import pytest
+
+import minigen
+from minigen import models
+from minigen.cli import main
+from minigen.training import Run, loop
+
+KEYS = models.available()["density"]
+# Data and settings for the models that do not take a continuous table with holes.
+TABLE = ("--data", "table.csv")
+LABELLED = ("--data", "classes.csv", "--labels", "class", "--kind", "continuous,continuous,binary,discrete")
+WORDS = {
+    "bernoulli_mixture": ("--data", "bits.npy"),
+    "hmm": ("--data", "sequences.npy"),
+    "kde": ("--data", "whole.npy"),
+    "logistic_regression": ("--data", "whole.csv", "--labels", "0"),
+    "naive_bayes": LABELLED,
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Small tables in files: with holes, with classes, of bits, of sequences."""
+    folder, rng = tmp_path_factory.mktemp("density"), np.random.default_rng(0)
+    x = np.concatenate([rng.standard_normal((60, 3)) * 0.5 + centre for centre in ([0, 0, 1], [3, 0, 0])])
+    y = np.repeat([0, 1], 60)
+    holes = rng.random(x.shape) < 0.15
+    lines = [",".join("" if hole else f"{cell:.3f}" for cell, hole in zip(*pair, strict=True))
+             for pair in zip(x, holes, strict=True)]
+    (folder / "table.csv").write_text("a,b,c\n" + "\n".join(lines))
+    rows = [f"{u:.3f},{'' if hole[0] else f'{v:.3f}'},{int(w > 0)},{int(abs(w) * 2)},{label if row % 9 else ''}"
+            for row, ((u, v, w), hole, label) in enumerate(zip(x, holes, y, strict=True))]
+    (folder / "classes.csv").write_text("u,v,flag,level,class\n" + "\n".join(rows))
+    np.save(folder / "whole.npy", x)
+    (folder / "whole.csv").write_text("\n".join(f"{label},{u:.3f},{v:.3f},{w:.3f}" for (u, v, w), label in
+                                                zip(x, y, strict=True)))
+    bits = (rng.random((120, 8)) < np.where(y[:, None], 0.8, 0.2)).astype(np.uint8)
+    np.save(folder / "bits.npy", bits)
+    np.save(folder / "sequences.npy", rng.integers(0, 4, (80, 7, 1)) // (1 + rng.integers(0, 2, (80, 7, 1))))
+    return folder
+
+
+def minigen_command(capsys, *words):
+    """(exit code, output, errors) of the command in this process."""
+    capsys.readouterr()
+    code = main([str(word) for word in words])
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+def content(path):
+    """The bytes of a run that its data and seed determine."""
+    names = ["metrics.jsonl", "config.json", f"checkpoints/{Run.open(path).latest_path().name}"]
+    return [(path / name).read_bytes() for name in names]
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_train_evaluate_sample_and_resume(key, folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for path in folder.iterdir():
+        (tmp_path / path.name).symlink_to(path)
+    train = ("train", key, *WORDS.get(key, TABLE), "--quiet", "--seed", "3")
+    code, output, errors = minigen_command(capsys, *train, "--out", "run")
+    assert (code, errors) == (0, "") and output.endswith("run folder: run\n")
+    rows = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    assert "validation" in rows[-1] and len(rows) > 1
+    assert minigen.load("run").config == minigen.load(tmp_path / "run").config
+
+    code, text, errors = minigen_command(capsys, "evaluate", "run", "--json")
+    assert (code, errors) == (0, "")
+    figures = json.loads(text)["figures"]
+    classifies = models.model_class(key).labels is not None and "--labels" in train
+    assert ("log_prob" in figures or classifies) and ("accuracy" in figures) == classifies
+    code, table, _ = minigen_command(capsys, "evaluate", "run")
+    assert code == 0 and all(name in table and f"{figure['value']:.2f}" in table for name, figure in figures.items())
+    assert table.splitlines()[1:] == output.splitlines()[1:-1]
+
+    code, _, errors = minigen_command(capsys, "sample", "run", "-n", "7", "--out", "x.npy")
+    if key == "logistic_regression":
+        assert code == 2 and errors.count("\n") == 1 and "sample" in errors
+    else:
+        assert code == 0 and np.load("x.npy").shape == (7, *minigen.load("run").spec.shape)
+
+    monkeypatch.setattr(loop, "draw", lambda *args: None)  # seen once
+    before = content(tmp_path / "run")
+    code, again, errors = minigen_command(capsys, "train", "--resume", "--out", "run", "--quiet")
+    assert (code, errors) == (0, "") and again == output and content(tmp_path / "run") == before
+
+    with monkeypatch.context() as patch:  # Ctrl-C in the middle of a fit
+        fit_steps = models.model_class(key).fit_steps
+
+        def interrupted(self, *args, **words):
+            for number, metrics in enumerate(fit_steps(self, *args, **words)):
+                if number == 0:
+                    signal.raise_signal(signal.SIGINT)
+                yield metrics
+
+        patch.setattr(models.model_class(key), "fit_steps", interrupted)
+        code, _, errors = minigen_command(capsys, *train, "--out", "parts")
+    assert code == 130 and f"resume with: minigen train {key} --out parts --resume" in errors
+    assert errors.count("\n") == 1
+    code, _, errors = minigen_command(capsys, "evaluate", "parts")
+    assert code == 2 and "stopped before it was complete" in errors
+    code, resumed, _ = minigen_command(capsys, "train", key, "--resume", "--out", "parts", "--quiet")
+    assert code == 0 and resumed.splitlines()[:-1] == output.splitlines()[:-1]
+    assert content(tmp_path / "parts") == before
+
+
+@pytest.mark.parametrize("key", [
+    pytest.param(key, marks=[] if key in ("gaussian", "ppca") else pytest.mark.slow) for key in KEYS if key not in WORDS
+])
+def test_the_gap_to_a_known_truth(key, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    code, output, errors = minigen_command(capsys, "train", key, "--data", "known:linear_factors", "--quiet")
+    assert (code, errors) == (0, "") and "KL(data ‖ model): " in output
+    code, text, _ = minigen_command(capsys, "evaluate", f"runs/{key}-known-linear_factors", "--json")
+    gap = json.loads(text)["gap"]
+    assert gap["name"] == "kl" and -4 * gap["standard_error"] < gap["value"] < 1
+    assert f"{gap['value']:.4f} ± {gap['standard_error']:.4f} nats" in output
+
+
+def test_a_gaussian_closes_the_gap_to_linear_factors(tmp_path, monkeypatch, capsys):
+    # 10,000 examples leave a fitted Gaussian about (number of parameters) / 2n nats from the truth
+    monkeypatch.chdir(tmp_path)
+    code, _, _ = minigen_command(capsys, "train", "gaussian", "--data", "known:linear_factors", "--quiet")
+    _, text, _ = minigen_command(capsys, "evaluate", "runs/gaussian-known-linear_factors", "--json")
+    gap = json.loads(text)["gap"]
+    assert abs(gap["value"] - minigen.load("runs/gaussian-known-linear_factors").parameter_count / 20_000) < (
+        4.5 * gap["standard_error"] + 0.002)
+
+
+def test_known_sources_are_sampled_too(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    code, output, _ = minigen_command(capsys, "sample", "known:moons", "-n", "9", "--out", "x.npz", "--seed", "4")
+    assert code == 0
+    expected = minigen.known.create("moons").sample(9, minigen.Generator(4).fold_in(0))
+    np.testing.assert_array_equal(np.load("x.npz")["x"], expected)
+
+
+def test_the_list_says_what_each_is(tmp_path, monkeypatch, capsys):
+    _, text, _ = minigen_command(capsys, "list", "--json")
+    listed, (_, table, _) = json.loads(text), minigen_command(capsys, "list")
+    assert list(listed["models"]["density"]) == KEYS and list(listed["known"]) == minigen.known.available()
+    for words in [words for family in listed["models"].values() for words in family.values()] + [
+            *listed["known"].values()]:
+        assert len(words) > 10 and words in table and "\n" not in words
+
+
+MISTAKES = [
+    (("gaussian", "--data", "bits.npy"), "expected continuous data"),
+    (("gaussian", "--data", "known:mons"), "'mons'; did you mean 'moons'"),
+    (("gaussian", "--data", "known:moons", "--labels", "a"), "own kind and labels"),
+    (("vae", "--data", "table.csv"), "expected a number, got an empty cell; models that take missing values: "),
+    (("gaussian", "--data", "table.csv", "--kind", "bits"), "kind: expected one of"),
+    (("gaussian", "--data", "table.csv", "--kind", "continuous,binary"), "2 kinds"),
+    (("gaussian", "--data", "table.csv", "--labels", "d"), "no column 'd'"),
+    (("logistic_regression", "--data", "whole.npy"), "have no labels"),
+    (("gaussian", "--data", "constant.npy", "--set", "floor=0"), "is constant"),
+    (("gaussian", "--data", "table.csv", "--set", "covariance=tied"), "covariance: expected one of"),
+]
+
+
+@pytest.mark.parametrize("words, answer", MISTAKES)
+def test_mistakes_are_one_line(words, answer, folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    np.save(folder / "constant.npy", np.column_stack([np.random.default_rng(0).standard_normal(40), np.ones(40)]))
+    code, output, errors = minigen_command(capsys, "train", *words, "--quiet", "--out", tmp_path / "run")
+    assert code == 2 and errors.count("\n") == 1 and answer in errors and not output
+
+
+def test_other_data_are_evaluated_as_the_runs_own_were_read(folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    words = ("--data", folder / "whole.csv", "--labels", "0", "--quiet", "--out", "run")
+    code, _, _ = minigen_command(capsys, "train", "gaussian", *words)
+    assert code == 0 and minigen.load("run").spec.shape == (3,)
+    text = (folder / "whole.csv").read_text()
+    (tmp_path / "other.csv").write_text("\n".join(text.splitlines()[:70]))
+    code, text, _ = minigen_command(capsys, "evaluate", "run", "--data", "other.csv", "--json")
+    assert code == 0 and json.loads(text)["data"].endswith("other.csv")
+    code, _, errors = minigen_command(capsys, "evaluate", "run", "--data", "known:moons")
+    assert code == 2 and "the model is for" in errors

@@ -1,0 +1,337 @@
+"""The identity checks pass on models that are right and fail, each for its own reason, on models that are wrong."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+import minigen
+from evaluation.toys import (
+    Affine,
+    Coins,
+    Conditional,
+    Digits,
+    Flow,
+    Gaussian,
+    HoledCoins,
+    Latent,
+    Pair,
+    Rectangle,
+    Sinh,
+    Table,
+    TwoModes,
+)
+from minigen import DataSpec, models
+from minigen.distributions import Normal
+from minigen.evaluation import Check, all_passed, check_bijection, identities
+from minigen.evaluation.bounds import grid_log_prob
+
+RIGHT = {
+    "normal": lambda **k: Gaussian(1, **k),
+    "normal in the plane": lambda **k: Gaussian(2, **k),
+    "normal in 12 dimensions": lambda **k: Gaussian(12, **k),
+    "rectangle": lambda **k: Rectangle(1, **k),
+    "rectangle in the plane": lambda **k: Rectangle(2, **k),
+    "modes on the line": lambda **k: TwoModes(1, **k),
+    "modes in the plane": lambda **k: TwoModes(2, **k),
+    "modes in 6 dimensions": lambda **k: TwoModes(6, **k),
+    "few coins": lambda **k: Coins(6, **k),
+    "many coins": lambda **k: Coins(24, **k),
+    "few digits": lambda **k: Digits(3, **k),
+    "many digits": lambda **k: Digits(15, **k),
+    "table": lambda **k: Table(**k),
+    "conditional": lambda **k: Conditional(2, **k),
+    "conditional in 4 dimensions": lambda **k: Conditional(4, **k),
+    "latent": lambda **k: Latent(**k),
+}
+# of samples that are wrong by a little
+WRONG_SAMPLERS = {
+    "scale": Gaussian(1, scale=1.1), "shift": Gaussian(1, shift=0.1), "scale in the plane": Gaussian(2, scale=0.9),
+    "scale in 12 dimensions": Gaussian(12, scale=1.05), "shift in 12 dimensions": Gaussian(12, shift=0.1),
+    "weights of the modes": TwoModes(1, first=0.75), "weights in 6 dimensions": TwoModes(6, first=0.75),
+    "dependence of coins": Coins(6, agree=0.75),
+    "dependence of many coins": Coins(24, agree=0.75), "digits": Digits(3, drawn=(0.45, 0.35, 0.2)),
+    "many digits": Digits(15, drawn=(0.45, 0.35, 0.2)), "table": Table(shift=0.1),
+    "conditional": Conditional(2, shift=0.1), "conditional in 4 dimensions": Conditional(4, shift=0.1),
+    "outside the support": Rectangle(1, top=1.01), "not all of the support": Rectangle(2, top=0.9),
+}
+
+
+def report(model, **keywords):
+    found = list(identities(model, **{"rng": 1, **keywords}))
+    assert all(isinstance(one, Check) and one.detail for one in found)
+    return {one.name: one for one in found}
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_right_models_pass(name):
+    found = report(RIGHT[name]())
+    assert all_passed(found.values()), found
+    assert found["normalisation"].passed and found["sampler against density"].passed and found["samples"].passed
+
+
+@pytest.mark.parametrize("number, name", list(enumerate(RIGHT)))
+def test_densities_that_are_not_normalised_fail_only_that(number, name):
+    found = report(RIGHT[name](excess=0.05 if number % 2 else -0.05), samples=2000)
+    assert found["normalisation"].passed is False, found
+    assert found["sampler against density"].passed is True, found
+
+
+@pytest.mark.parametrize("name", WRONG_SAMPLERS)
+def test_wrong_samplers_fail_only_that(name):
+    found = report(WRONG_SAMPLERS[name])
+    assert found["sampler against density"].passed is False, found
+    assert found["normalisation"].passed, found
+
+
+@pytest.mark.parametrize("columns", [1, 2, 6])
+def test_modes_that_samples_never_show_are_missed_as_mass_or_found(columns):
+    found = report(TwoModes(columns, first=1.0), samples=3000)
+    failed = {name for name, one in found.items() if one.passed is False}
+    assert failed in ({"normalisation"}, {"sampler against density"})
+
+
+def test_methods_are_chosen_by_the_spec():
+    words = {name: report(RIGHT[name](), samples=2000) for name in ("normal", "few coins", "many coins", "table")}
+    detail = {name: found["normalisation"].detail for name, found in words.items()}
+    assert "quadrature" in detail["normal"] and "by enumeration, the sum over 64 examples" in detail["few coins"]
+    assert "importance sampling" in detail["many coins"] and "effective sample size" in detail["table"]
+    detail = {name: found["sampler against density"].detail for name, found in words.items()}
+    assert "cells" in detail["normal"] and "counts of 64 examples" in detail["few coins"]
+    assert "Metropolis" in detail["many coins"] and "accepted" in detail["table"]
+
+
+def test_a_correct_model_is_seldom_accused():
+    models = [Gaussian(1), Gaussian(3), Coins(6), Coins(20), Table()]
+    wrong = [
+        (type(model), seed) for model in models for seed in range(3)
+        if not all_passed(identities(model, rng=seed, samples=1000))
+    ]
+    assert wrong == []
+
+
+@pytest.mark.slow
+def test_scores_are_standard_normal():
+    import re
+
+    scores = []
+    for seed in range(150):
+        found = report(Gaussian(4), rng=seed, samples=1000)
+        scores.append(float(re.search(r"([+-][\d.]+) standard errors from 1", found["normalisation"].detail)[1]))
+    assert abs(np.mean(scores)) < 4.5 / 150**0.5 + 0.05  # scores are printed with one digit
+    assert np.std(scores) == pytest.approx(1, abs=4.5 / 300**0.5 + 0.05)
+
+
+def test_samples_that_do_not_fit_the_spec_end_the_report():
+    for change, words in ((lambda x: x + 1, "expected integers 0 to 1"), (lambda x: x[:, :4], "shape"),
+                          (lambda x: np.where(x, np.nan, 0.0), "not finite")):
+        model = Coins(6)
+        draw = model.draw
+        model.draw = lambda n, random, draw=draw, change=change: change(draw(n, random))
+        model.sample = lambda n, rng, model=model: model.draw(n, np.random.default_rng(0))
+        found = report(model)
+        assert list(found) == ["samples"] and found["samples"].passed is False and words in found["samples"].detail
+
+
+def test_densities_that_are_nan_or_zero():
+    model = Gaussian(3)
+    model.density = lambda x: np.where(x[:, 0] > 0, np.nan, 0.0)
+    found = report(model, samples=500)
+    assert found["normalisation"].passed is False and "NaN" in found["normalisation"].detail
+    assert found["sampler against density"].passed is False and "NaN" in found["sampler against density"].detail
+    coins = Coins(4)
+    coins.density = lambda x: np.full(len(x), np.nan)
+    assert report(coins)["normalisation"].passed is False
+    narrow = Rectangle(1)
+    narrow.density = lambda x: np.where((x[:, 0] > 0.3) & (x[:, 0] < 0.31), np.log(100), -np.inf)
+    assert "density 0" in report(narrow)["sampler against density"].detail
+
+
+def test_float32_models_are_judged_by_float32():
+    single = Coins(14)
+    double = single.density
+    single.density = lambda x: double(x).astype(np.float32)
+    assert report(single)["normalisation"].passed
+    assert all_passed(report(Gaussian(2, dtype=np.float32)).values())
+    assert all_passed(report(Gaussian(5, dtype=np.float32)).values())
+
+
+def test_far_and_narrow_densities():
+    for centre, scale in ((1e6, 1e-3), (-1e-7, 1e-9), (0, 1e8)):
+        for columns in (1, 2, 4):
+            model = Gaussian(columns, scale=scale, shift=centre)
+            model.density = lambda x, s=scale, c=centre: stats.norm.logpdf(x, c, s).sum(axis=1)
+            assert all_passed(report(model, samples=3000).values()), (centre, scale, columns)
+
+
+def test_models_without_a_likelihood_are_skipped_with_a_reason():
+    model = Gaussian(2)
+    model.__class__ = type("Sampler", (), {"sample": Gaussian.sample, "draw": Gaussian.draw})
+    found = report(model)
+    assert found["samples"].passed and found["normalisation"].passed is None
+    assert found["sampler against density"].passed is None and "no log_prob" in found["normalisation"].detail
+    far = Digits(4)
+    far.spec = DataSpec((40, 50), "discrete", 200)
+    far.sample = lambda n, rng, condition=None: np.zeros((n, 40, 50), int)
+    far.log_prob = lambda x, condition=None: np.zeros(len(x))
+    found = report(far, samples=200)
+    assert found["normalisation"].passed is None and "too many" in found["normalisation"].detail
+
+
+def test_bounds_of_a_model_whose_likelihood_is_known():
+    right = report(Latent())
+    assert [name for name in right if "bound" in name or "elbo" in name] == [
+        "elbo below the bound with 64 samples", "elbo below the likelihood",
+        "bound with 64 samples below the likelihood"]
+    assert all_passed(right.values()), right
+    above = report(Latent(above=1.0))
+    assert above["elbo below the bound with 64 samples"].passed is False
+    assert above["elbo below the likelihood"].passed is False
+    assert above["bound with 64 samples below the likelihood"].passed
+    loose = report(Latent(bound_above=0.1))
+    assert loose["bound with 64 samples below the likelihood"].passed is False
+    assert loose["elbo below the likelihood"].passed
+
+
+@pytest.mark.parametrize("model", [Pair(), Pair(shy=True), HoledCoins(4), HoledCoins(20)])
+def test_models_that_take_missing_values(model):
+    found = report(model, samples=4000)
+    assert found["marginals"].passed and found["imputation against density"].passed, found
+    assert all_passed(found.values())
+
+
+@pytest.mark.parametrize("model, failing", [
+    (Pair(lie=0.01), "marginals"), (Pair(deaf=True), "imputation against density"),
+    (HoledCoins(4, lie=1.001), "marginals"), (HoledCoins(4, deaf=True), "imputation against density"),
+    (HoledCoins(20, lie=1.001), "marginals"), (HoledCoins(20, deaf=True), "imputation against density"),
+])
+def test_wrong_marginals_and_imputations_fail_only_that(model, failing):
+    found = report(model, samples=4000)
+    assert {name for name, one in found.items() if one.passed is False} == {failing}, found
+
+
+class WithPrior(models.model_class("vae")):
+    """The variational autoencoder, naming its prior; its bounds can be too high."""
+
+    above = 0.0
+
+    @property
+    def prior(self):
+        return Normal(np.zeros(self.config.latent_dim), np.ones(self.config.latent_dim), event_ndim=1)
+
+    def iwae_bound(self, x, k, rng):
+        return super().iwae_bound(x, k, rng) + self.above
+
+
+def small_vae(latent_dim):
+    model = WithPrior(DataSpec((5,), "binary"), models.model_class("vae").Config((6,), latent_dim, "tanh"), rng=3)
+    for parameter in model.decoder.parameters():  # far from the flat model that initial parameters make
+        parameter.assign(2 * parameter.data)
+    return model
+
+
+@pytest.mark.parametrize("latent_dim", [1, 2])
+def test_bounds_of_a_variational_autoencoder_whose_latents_are_integrated(latent_dim):
+    model = small_vae(latent_dim)
+    found = report(model, samples=1000)
+    assert all_passed(found.values()), found
+    assert found["normalisation"].passed and "enumeration" in found["normalisation"].detail
+    assert found["sampler against density"].passed and "counts of 32" in found["sampler against density"].detail
+    assert "grid" in found["elbo below the likelihood"].detail
+    model.above = 0.3
+    found = report(model, samples=1000)
+    assert {name for name, one in found.items() if one.passed is False} == {
+        "bound with 64 samples below the likelihood", "exp of the bound with 64 samples adds up to at most 1"}
+    draw = model.sample
+    model.sample = lambda n, rng: draw(n, rng) * draw(n, 1)
+    assert report(model, samples=1000)["sampler against density"].passed is False
+
+
+def test_the_grid_is_quadrature():
+    model = small_vae(1)
+    states = np.array([[n >> b & 1 for b in range(5)] for n in range(32)], np.uint8)
+    found, error = grid_log_prob(model, model.prior, states)
+    nodes, weights = np.polynomial.hermite_e.hermegauss(120)
+    with minigen.no_grad():
+        decoded = model.decode(nodes[:, None].astype(np.float32))
+        p_x = [(np.exp(decoded.log_prob(x).data) * weights).sum() / weights.sum() for x in states]
+    np.testing.assert_allclose(found, np.log(p_x), atol=1e-4)
+    assert np.exp(found).sum() == pytest.approx(1, abs=1e-5) and error.max() < 1e-5
+    with pytest.raises(ValueError, match="one or two latent"):
+        grid_log_prob(model, Normal(np.zeros(3), np.ones(3), event_ndim=1), states)
+
+
+def test_latents_without_prior_or_with_too_many_are_skipped():
+    plain = models.create("vae", DataSpec((5,), "binary"), rng=0, hidden=(4,), latent_dim=1)
+    found = report(plain, samples=200)
+    assert "prior is not known" in found["bounds below the likelihood"].detail and found["normalisation"].passed is None
+    assert found["exp of the bound with 64 samples adds up to at most 1"].passed
+    many = small_vae(3)
+    assert "too large" in report(many, samples=200)["bounds below the likelihood"].detail
+    given = report(plain, samples=200, prior=Normal(np.zeros(1), np.ones(1), event_ndim=1))
+    assert given["elbo below the likelihood"].passed
+
+
+@pytest.mark.parametrize("bijection, shape", [
+    (Affine(1), (6, 1)), (Affine(5, stretch=100.0), (4, 5)), (Sinh(), (5, 3)), (Sinh(), (3, 2, 2)),
+])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_bijections(bijection, shape, dtype):
+    z = np.random.default_rng(0).normal(size=shape).astype(dtype)
+    found = {one.name: one for one in check_bijection(bijection, z)}
+    assert set(found) == {"inverse", "log-determinant of forward", "log-determinant of inverse"}
+    assert all_passed(found.values()), found
+    assert list(identities(bijection, points=z)) == list(found.values())
+
+
+@pytest.mark.parametrize("bijection, failing", [
+    (Affine(4, lie=1e-3), {"log-determinant of forward", "log-determinant of inverse"}),
+    (Affine(4, slip=1e-6), {"inverse"}),
+    (Affine(4, stretch=10.0, slip=np.nan), {"inverse"}),
+    (Sinh(wrong=True), {"log-determinant of forward", "log-determinant of inverse"}),
+])
+def test_wrong_bijections_fail(bijection, failing):
+    z = np.random.default_rng(0).normal(size=(5, 4))
+    assert {one.name for one in check_bijection(bijection, z) if one.passed is False} == failing
+
+
+def test_flows_are_checked_as_densities_and_as_bijections():
+    found = report(Flow(3, stretch=3.0))
+    assert all_passed(found.values()) and len(found) == 6, found
+    lying = report(Flow(3, lie=0.1))
+    assert {name for name, one in lying.items() if one.passed is False} == {
+        "normalisation", "log-determinant of forward", "log-determinant of inverse"}
+
+
+def test_reports_are_reproducible():
+    assert list(identities(Table(), rng=5, samples=500)) == list(identities(Table(), rng=5, samples=500))
+
+
+class Forward:
+    """Half a bijection."""
+
+    def __init__(self, function):
+        self.forward = self.inverse = function
+
+
+@pytest.mark.parametrize("call, words", [
+    (lambda: identities(object()), "model: expected spec and sample"),
+    (lambda: identities(Affine(2)), "or a bijection with points"),
+    (lambda: identities(Gaussian(2), samples=5), "samples: expected"),
+    (lambda: identities(Gaussian(2), condition=np.zeros(2)), "condition: .* takes none"),
+    (lambda: identities(Conditional(2), condition=np.zeros(3)), "condition: expected one example"),
+    (lambda: identities(Gaussian(2), rng=None), "rng"),
+    (lambda: check_bijection(Affine(2), np.zeros(3)), "z: expected floating"),
+    (lambda: check_bijection(Affine(2), np.zeros((3, 2), int)), "z: expected floating"),
+    (lambda: check_bijection(Forward(lambda z: z), np.zeros((3, 2))), "forward: expected"),
+    (lambda: check_bijection(Forward(lambda z: (z, 0.0)), np.zeros((3, 2))), "forward: expected"),
+])
+def test_bad_input(call, words):
+    with pytest.raises((ValueError, TypeError), match=words):
+        list(call())
+
+
+def test_a_density_of_the_wrong_shape_is_named():
+    model = Gaussian(3)
+    model.density = lambda x: np.zeros((len(x), 1))
+    with pytest.raises(ValueError, match=r"Gaussian.log_prob: expected shape \(\d+,\)"):
+        report(model)
