@@ -10,6 +10,8 @@ step among those that it depends on. Sorted by these steps the ops are a `kernel
 is known before its own input is drawn is checked on the way, so that a network that is not autoregressive is refused.
 """
 
+import math
+
 import numpy as np
 
 from ...arrays import to_numpy
@@ -129,7 +131,7 @@ class _Trace:
         if any(x is not None and (x.channels != shape[-1] or x.space != shape[1:-1]) for x in (a, b)):
             raise TypeError(f"network: op {name} on values of different shapes has no incremental form")
         operands = [x if x is not None else self.constant(y, shape) for x, y in zip((a, b), inputs, strict=True)]
-        steps = np.maximum(*[np.broadcast_to(x.steps, (int(np.prod(space)), shape[-1])) for x in operands])
+        steps = np.maximum(*[np.broadcast_to(x.steps, (math.prod(space), shape[-1])) for x in operands])
         return self.emit(_BINARY[name], space, steps, *operands)
 
     def constant(self, x, shape):
@@ -151,7 +153,7 @@ class _Trace:
             raise TypeError(f"network: {name} with weights that depend on the input has no incremental form")
         w = np.asarray(to_numpy(raw(w)), self.dtype)
         space = shape[1:-1]
-        places = int(np.prod(space))
+        places = math.prod(space)
         if name == "masked_matmul":
             w = np.where(static["blocks"].mask, w, 0)
         if name.endswith("matmul"):
@@ -261,23 +263,23 @@ def _sources(taps, extents, stride):
     """(positions, taps): the input position of each output position and tap, -1 outside."""
     space = tuple(-(-n // stride) for n in extents)
     table = np.full((*space, len(taps)), -1, np.int64)
-    numbers = np.arange(int(np.prod(extents))).reshape(extents)
+    numbers = np.arange(math.prod(extents)).reshape(extents)
     for t, window in enumerate(windows(taps, extents, stride)):
         if window is not None:
             reads, writes = window
             table[(*writes[1:], t)] = numbers[reads[1:]]
-    return table.reshape(-1, len(taps))
+    return table.reshape(math.prod(space), len(taps))
 
 
 def _targets(taps, extents, stride, space):
     """The same for the adjoint: which position y[p] is added at each position of x, through each tap."""
     table = np.full((*extents, len(taps)), -1, np.int64)
-    numbers = np.arange(int(np.prod(space))).reshape(space)
+    numbers = np.arange(math.prod(space)).reshape(space)
     for t, window in enumerate(windows(taps, extents, stride)):
         if window is not None:
             reads, writes = window
             table[(*reads[1:], t)] = numbers[writes[1:]]
-    return table.reshape(-1, len(taps))
+    return table.reshape(math.prod(extents), len(taps))
 
 
 def _known(steps, sources, w):

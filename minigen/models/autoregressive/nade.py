@@ -146,7 +146,7 @@ class NADE(Autoregressive):
         for order, rows in self._sampling_orders(n, rng, observed):
             given = np.full((len(rows), variables), -1)
             if values is not None:
-                given = np.where(observed, values, -1).reshape(n, -1)[rows][:, order].astype(np.int64)
+                given = np.where(observed, values.astype(np.int64), -1).reshape(n, -1)[rows][:, order]
             parameters = [np.asarray(raw(p)) for p in self._in_order(order)]
             drawn, drawn_logits = kernels.nade_draw(u[rows], *parameters, given, self.levels)
             x[np.ix_(rows, order)] = drawn
