@@ -207,6 +207,12 @@ def test_entropy_of_a_source_thrice_as_large(name, thrice):
     assert abs(known.create(name, **thrice).entropy() - known.create(name).entropy() - 2 * np.log(3)) < 1e-9
 
 
+def test_entropy_of_thin_blades_that_cross():
+    source = Pinwheel(arms=4, radius=0.8, radial=0.5, tangential=0.05, twist=0.0)
+    mass, entropy = cells(source, (-4.2, -4.2), (4.2, 4.2), (84, 84), order=10)
+    assert abs(mass.sum() - 1) < 1e-9 and abs(entropy - source.entropy()) < 1e-9
+
+
 def test_thin_moons_are_a_line_with_a_gaussian_across():
     limit = np.log(2 * np.pi) + 0.5 * np.log(2 * np.pi * np.e * 0.04**2)
     assert abs(Moons(0.04).entropy() - limit) < 0.05
