@@ -48,13 +48,26 @@ class Arcs(PlanarMixture):
         return np.stack([logsumexp(each[:, self.arc_labels == k]) for k in range(self.n_labels)], axis=1)
 
     def _arc_log_prob(self, x):
-        """log p(arc) p(x | arc) of shape `(n, arcs)`."""
+        """log p(arc) p(x | arc) of shape `(n, arcs)`; -inf for an arc that adds nothing to others of its label."""
         cx, cy, radius, start, end = self.arcs.T
         dx, dy = x[:, :1] - cx, x[:, 1:] - cy
         r = np.hypot(dx, dy)
-        log_integral = log_bessel_between(r * radius / self.noise**2, start - np.arctan2(dy, dx), end - start)
-        log_weights = np.log(self.weights / (2 * math.pi * self.noise**2 * (end - start)))
-        return log_integral - (r - radius) ** 2 / (2 * self.noise**2) + log_weights
+        kappa, first = r * radius / self.noise**2, start - np.arctan2(dy, dx)
+        log_scale = np.log(self.weights / (2 * math.pi * self.noise**2 * (end - start)))
+        across = log_scale - (r - radius) ** 2 / (2 * self.noise**2)
+        needed = self._reaches(across - kappa * (1 - _highest_cosine(first, end - start)))
+        length = np.broadcast_to(end - start, needed.shape)
+        each = np.full(needed.shape, -np.inf)
+        each[needed] = across[needed] + log_bessel_between(kappa[needed], first[needed], length[needed])
+        return each
+
+    def _reaches(self, peaks):
+        """Which arcs have a peak of the integrand that is not e⁵⁰ times lower than another one with their label."""
+        needed = np.empty(peaks.shape, bool)
+        for k in range(self.n_labels):
+            own = self.arc_labels == k
+            needed[:, own] = peaks[:, own] >= peaks[:, own].max(axis=1, keepdims=True) - 50
+        return needed
 
     def _entropy(self):
         cx, cy, radius, start, end = self.arcs.T
@@ -79,6 +92,12 @@ def log_bessel_between(kappa, start, length) -> np.ndarray:
     # In either piece |s| modulo 2π goes up or goes down; a and b are its lowest and highest value there.
     pieces = [_folded(first, np.minimum(last, turn), half), _folded(turn, np.maximum(last, turn), half + 1)]
     return logsumexp(np.stack([_log_falling(kappa, *piece) for piece in pieces], axis=-1))
+
+
+def _highest_cosine(start, length):
+    """The largest cos s for s from `start` to `start + length`, which is below 2π."""
+    to_zero = np.mod(-start, 2 * math.pi)  # 1 if the interval reaches that far, else that of one of its ends
+    return np.where(to_zero <= length, 1.0, np.maximum(np.cos(start), np.cos(start + length)))
 
 
 def _folded(low, high, half):

@@ -20,20 +20,16 @@ def entropy_of(p, axis=None):
 def draw_categories(weights, rng, n: int) -> np.ndarray:
     """`n` indices with probability proportional to `weights`, a vector."""
     cumulative = np.cumsum(weights)
-    return np.searchsorted(cumulative, _threshold(cumulative[-1], rng.random(n)), side="right")
+    return np.searchsorted(cumulative, rng.random(n) * cumulative[-1], side="right")
 
 
 def draw_rows(cumulative, rng) -> np.ndarray:
     """An index for each row of sums of weights up to each index, `(n, categories)`, in proportion to the weights.
 
-    By inversion: the first index whose sum exceeds u times the last, u uniform in [0, 1).
+    By inversion: the first index whose sum exceeds u times the last, u uniform in [0, 1). There is one, as u is at
+    most 1 - 2^-53, and that times a number is rounded to less than it.
     """
-    return (cumulative <= _threshold(cumulative[:, -1], rng.random(len(cumulative)))[:, None]).sum(axis=1)
-
-
-def _threshold(total, u):
-    # Rounding can put u times the total on the total itself, beyond the last index that is possible.
-    return np.minimum(u * total, np.nextafter(total, 0))
+    return (cumulative <= (rng.random(len(cumulative)) * cumulative[:, -1])[:, None]).sum(axis=1)
 
 
 def gauss_legendre(low: float, high: float, panels: int, order: int = 16):

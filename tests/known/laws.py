@@ -40,7 +40,7 @@ def cells(source, low, high, counts, order=8):
 
 def all_strings(levels, length):
     """Every string of `length` numbers below `levels`, `(levels**length, length)`, in counting order."""
-    return np.indices((levels,) * length).reshape(length, -1).T
+    return np.arange(levels**length)[:, None] // levels ** np.arange(length)[::-1] % levels
 
 
 def entropy(p):

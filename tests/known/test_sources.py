@@ -26,7 +26,7 @@ def test_the_names_are_those_documented():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_entropy_is_the_mean_surprise_of_samples(name):
-    s, n = source(name), 4000
+    s, n = source(name), 20_000
     log_p = s.log_prob(s.sample(n, 3))
     assert log_p.shape == (n,) and log_p.dtype == np.float64 and np.isfinite(log_p).all()
     error = log_p.std(ddof=1) / np.sqrt(n)

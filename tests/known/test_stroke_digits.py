@@ -31,7 +31,7 @@ RANDOM_IMAGE = np.random.default_rng(0).integers(0, 2, (16, 16, 1))
 
 
 def test_every_image_of_a_small_source():
-    source = StrokeDigits(size=10, slants=(0.0,), thicknesses=(1.3,), shifts=(0.0,), blur=0.12)
+    source = StrokeDigits(size=10, slants=(0.0, 0.5), thicknesses=(1.3,), shifts=(0.0,), blur=0.12)
     images, surely = [], []
     for mean in source.means:
         rim = np.flatnonzero((mean > 0) & (mean < 1))

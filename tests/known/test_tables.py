@@ -89,12 +89,14 @@ def test_linear_factors_against_scipy():
 
 
 def white_p_value(white):
-    """The smallest p-value that columns are standard normal and pairs of them uncorrelated, times their number."""
+    """The least p-value, times their number: columns standard normal, uncorrelated, of mean square 1 in all."""
     n, d = white.shape
-    ks = [stats.kstest(column, "norm").pvalue for column in white.T]
-    pairs = [2 * stats.norm.sf(abs((white[:, i] * white[:, j]).sum()) / np.sqrt(n))
-             for i, j in itertools.combinations(range(d), 2)]
-    return min(min(ks) * len(ks), min(pairs, default=1.0) * max(1, len(pairs)))
+    p = [stats.kstest(column, "norm").pvalue for column in white.T]
+    products = [a @ b for a, b in itertools.combinations(white.T, 2)]
+    p += [2 * stats.norm.sf(abs(product) / np.sqrt(n)) for product in products]
+    squares = (white * white).sum()
+    p.append(2 * min(stats.chi2.cdf(squares, n * d), stats.chi2.sf(squares, n * d)))
+    return min(p) * len(p)
 
 
 def toeplitz(coefficients, scale, length):

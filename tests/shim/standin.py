@@ -201,11 +201,11 @@ FUNCTIONS = (
     "take_along_axis tanh tril triu where zeros zeros_like bitwise_and right_shift logical_and logical_or "
     "logical_not ascontiguousarray round sinh cosh arctan2 fabs floor_divide cbrt nan_to_num vdot tensordot einsum "
     "result_type broadcast_arrays moveaxis swapaxes squeeze mean var amax amin prod outer diagonal ravel reshape "
-    "transpose searchsorted isclose"
+    "transpose searchsorted isclose arcsin logaddexp"
 ).split()
 PLAIN = "broadcast_shapes float32 float64 int32 int64 uint8 uint32 uint64 bool_ pi inf nan newaxis".split()
 LINALG = "solve inv cholesky slogdet norm".split()
-SPECIAL = "erf gammaln digamma zeta".split()
+SPECIAL = "erf gammaln digamma zeta ndtr ndtri gammainc gammaincinv betainc betaincinv".split()
 
 
 def _function_of(function):

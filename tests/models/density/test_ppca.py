@@ -206,7 +206,7 @@ def test_likelihood_never_falls(seed, noise, share, d, m):
     model = model_of(d, m, noise, seed)
     data = Axes(x) if share == 0 else Observations(np.where(observed, x, 0), observed)
     first, history = dense_log_prob(model, x, observed).mean(), []
-    for metrics in em_steps(model, data, max_iterations=10, tolerance=0.0):
+    for metrics in em_steps(model, data, max_iterations=6, tolerance=0.0):
         history.append(metrics["log_likelihood"])
     last = dense_log_prob(model, x, observed).mean()
     np.testing.assert_allclose([history[0], history[-1]], [first, last], rtol=1e-9, atol=1e-9)
@@ -241,8 +241,8 @@ def test_em_reaches_the_closed_form():
 def test_gradient_is_zero_where_em_ends(noise, share):
     """Finite differences of the exact (dense) likelihood in random directions of all parameters."""
     x, observed = factor_data(60, 5, 2, 3, share)
-    model = models.create("ppca", DataSpec((5,), "continuous"), latent_dim=2, noise=noise, tolerance=1e-13,
-                          max_iterations=3000).fit(x, observed=observed)
+    model = models.create("ppca", DataSpec((5,), "continuous"), latent_dim=2, noise=noise, tolerance=1e-12,
+                          max_iterations=2000).fit(x, observed=observed)
     state, step = model.state_dict(), 1e-5
 
     def moved(direction, size):
@@ -255,7 +255,7 @@ def test_gradient_is_zero_where_em_ends(noise, share):
         slope = (moved(direction, step) - moved(direction, -step)) / (2 * step)
         curvature = (moved(direction, step) + moved(direction, -step) - 2 * moved(direction, 0)) / step**2
         assert curvature < 0
-        assert abs(slope) < 1e-4 * abs(curvature)
+        assert abs(slope) < 3e-4 * abs(curvature)
 
 
 @NOISES

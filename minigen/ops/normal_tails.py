@@ -1,0 +1,89 @@
+"""The normal distribution function, its inverse, and integrals over pieces of the normal density."""
+
+import math
+
+from .. import kernels
+from ..arrays import array_module
+from ..autograd.primitive import primitive
+from ..autograd.tensor import raw
+from .elementwise import exp
+from .selection import where
+
+
+@primitive(residuals=("x",))
+def ndtr(x, /):
+    """Standard normal distribution function, ∫₋∞ˣ exp(-½ t²) dt / √(2π)."""
+    return kernels.ndtr(x)
+
+
+@ndtr.defvjp
+def _(g, residuals, needed):
+    (x,) = residuals
+    return (g * (exp(-0.5 * (x * x)) * (1 / math.sqrt(2 * math.pi))),)
+
+
+@primitive(residuals=("output",))
+def ndtri(p, /):
+    """The inverse of `ndtr`: -inf at 0, inf at 1, NaN outside."""
+    return kernels.ndtri(p)
+
+
+@ndtri.defvjp
+def _(g, residuals, needed):
+    (x,) = residuals
+    return (g * (exp(0.5 * (x * x)) * math.sqrt(2 * math.pi)),)
+
+
+@primitive(residuals=("c", "w", "order"))
+def normal_piece(c, w, /, order=0):
+    """∫₀ʷ exp(-c t - ½ t²) tⁿ dt, n the order, for c of the sign of w or 0.
+
+    It is what the interval from c to c + w has under exp(-½ x²), relative to the density at its end c, which is the
+    one nearer to 0; for n > 0 moments about that end. All orders are as exact far out and for narrow intervals as
+    anywhere else.
+    """
+    return kernels.normal_piece(c, w, order)
+
+
+@normal_piece.defvjp
+def _(g, residuals, needed):
+    c, w, n = residuals
+    gc = -g * normal_piece(c, w, n + 1) if needed[0] else None
+    return gc, g * _relative(c, w) * w**n if needed[1] else None
+
+
+@primitive(residuals=("c", "left", "right", "p", "output"))
+def truncated_normal_quantile(c, left, right, p, /):
+    """Where a fraction p of ∫ exp(-c t - ½ t²) dt over [-left, right] lies below, for left, right ≥ 0.
+
+    Unless c is 0 the interval is on one side of t = 0: for c > 0 left is 0, for c < 0 right.
+    """
+    return kernels.truncated_normal_quantile(c, left, right, p)
+
+
+@truncated_normal_quantile.defvjp
+def _(g, residuals, needed):
+    c, left, right, p, w = residuals
+    here = g / _relative(c, w)
+    gc = gl = gr = gp = None
+    mass = normal_piece(c, right) - normal_piece(c, -left)
+    if needed[0]:
+        # By the integral from w outwards, which does not cancel as that between the interval's ends and w would.
+        mean = (normal_piece(c, right, 1) - normal_piece(c, -left, 1)) / mass
+        z = c + w
+        outwards = where(raw(z) > 0, right - w, -(w + left))
+        gc = -g * (normal_piece(z, outwards) * (w - mean) + normal_piece(z, outwards, 1))
+    if needed[1]:
+        gl = -here * (1 - p) * _relative(c, -left)
+    if needed[2]:
+        gr = here * p * _relative(c, right)
+    if needed[3]:
+        gp = here * mass
+    return gc, gl, gr, gp
+
+
+def _relative(c, w):
+    """exp(-c w - ½ w²), the density at c + w relative to that at c; 0 for an infinite w."""
+    infinite = array_module(raw(w)).isinf(raw(w))
+    w = where(infinite, 0, w)
+    return where(infinite, 0, exp(-w * (c + 0.5 * w)))

@@ -1,0 +1,43 @@
+"""Integrals of exp(κ cos t), which the von Mises distribution is made of."""
+
+from .. import kernels
+from ..arrays import array_module
+from ..autograd.primitive import primitive
+from ..autograd.tensor import raw
+from .elementwise import cos, sin
+
+
+@primitive(residuals=("concentration", "start", "order"))
+def cosine_tail(concentration, start, /, order=0):
+    """∫ₛ^π exp(κ (cos t - cos s)) (cos t - 1)ⁿ dt, n the order, for κ ≥ 0 and 0 ≤ s ≤ π.
+
+    From s = 0 it is π exp(-κ) I₀(κ) for n = 0, I₀ the modified Bessel function (Abramowitz and Stegun, 9.6.16), and
+    orders above belong to its derivatives.
+    """
+    return kernels.cosine_tail(concentration, start, order)
+
+
+@cosine_tail.defvjp
+def _(g, residuals, needed):
+    k, s, n = residuals
+    value, height = cosine_tail(k, s, n), cos(s) - 1
+    gk = g * (cosine_tail(k, s, n + 1) - height * value) if needed[0] else None
+    return gk, g * (k * sin(s) * value - height**n) if needed[1] else None
+
+
+@primitive(residuals=("concentration", "output"))
+def implicit_von_mises(concentration, x, /):
+    """x from -π to π, drawn from the von Mises distribution about 0, as a function of its concentration κ.
+
+    Its derivative keeps the probability beyond x, as in Figurnov, Mohamed and Mnih (2018), equation 4.
+    """
+    return x
+
+
+@implicit_von_mises.defvjp
+def _(g, residuals, needed):
+    k, x = residuals
+    side = array_module(raw(x)).where(raw(x) < 0, -1, 1).astype(x.dtype)
+    s, zero = side * x, 0 * raw(x)
+    mean = cosine_tail(k, zero, 1) / cosine_tail(k, zero)
+    return g * side * (cosine_tail(k, s, 1) - mean * cosine_tail(k, s)), None
