@@ -6,11 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .. import kernels  # their import fills the registry
+from .. import kernels, models  # their import fills the registry
 from ..arrays import Generator, check_device, to_device, to_numpy
+from ..kernels import heads
 from ..kernels.convolution import windows
 from ..kernels.dispatch import reference_kernels, registry
 from ..kernels.masked import Blocks
+from ..models.autoregressive.incremental import compile_program
+from ..protocols import DataSpec
 
 TOLERANCE = {"float32": 2e-5, "float64": 1e-11}  # of the largest value; sums of many terms come in other orders
 REPEATS = 5
@@ -76,6 +79,8 @@ def example(name: str, elements: int, random, dtype: str):
         return _convolution(name, max(1, elements // 28 // 28 // 32), normal)
     if name in _MIXTURES:
         return _mixture(name, rows, normal, bits)
+    if name in _AUTOREGRESSIVE:
+        return _autoregressive(name, max(1, elements // WIDTH // 64), normal, random), 0
     if name in _CHAINS:
         return _chain(name, max(1, elements // 512), normal, random), 0
     if name in _ROWS:
@@ -115,6 +120,7 @@ _FLAT = {  # of parameters, gradients, another such array and a generator of int
 }
 _CONVOLUTIONS = ("conv", "conv_transpose", "conv_vjp", "conv_weight")
 _MASKED = ("masked_matmul", "masked_weight")
+_AUTOREGRESSIVE = ("nade_draw", "nade_logits", "nade_logits_vjp", "rnade_draw", "run_program")
 _CHAINS = ("hmm_draw", "hmm_filter", "hmm_smooth", "hmm_viterbi")
 _MIXTURES = ("bernoulli_mixture_moments", "normal_mixture_log_joint", "normal_mixture_moments")
 
@@ -140,6 +146,31 @@ def _masked(name, rows, normal):
     mask = np.triu(np.ones((WIDTH, WIDTH), bool))
     x, other = normal(rows, WIDTH), normal(*((WIDTH, WIDTH) if name == "masked_matmul" else (rows, WIDTH)))
     return [x, other, Blocks(mask)], 2 * rows * int(mask.sum())
+
+
+def _autoregressive(name, rows, normal, random):
+    """Estimators of 64 variables with hidden units; a small PixelCNN. Samplers are given the values that they draw."""
+    variables, hidden = 64, 128
+    c, x = normal(hidden), random.integers(0, 2, (rows, variables))
+    if name == "run_program":
+        return _program(normal(1).dtype, rows, random)
+    if name == "rnade_draw":
+        scale, known = abs(normal(variables)) / variables, np.ones((rows, variables), bool)
+        return [abs(normal(rows, variables, 2)) % 1, normal(variables, hidden), c, scale, normal(variables, hidden, 6),
+                normal(variables, 6), normal(rows, variables), known, heads.NORMAL_MIXTURE, 0.1]
+    table, v, b = normal(variables, 1, hidden), normal(variables, 1, hidden), normal(variables, 1)
+    return {"nade_draw": [abs(normal(rows, variables)) % 1, table, c, v, b, x, 2],
+            "nade_logits": [table, c, v, b, x, 2],
+            "nade_logits_vjp": [normal(rows, variables, 1), table, c, v, x, 2]}[name]
+
+
+def _program(dtype, rows, random):
+    """The incremental pass of a PixelCNN on 8 × 8 pixels."""
+    model = models.create("pixel_cnn", DataSpec((8, 8, 1), "binary"), rng=0, channels=16, blocks=2).to(dtype=dtype)
+    steps, outputs = np.arange(64)[:, None], [(k, k, 0, 1) for k in range(64)]
+    program = compile_program(lambda x: model.network(x, None), (8, 8, 1), steps, outputs, dtype)
+    values, noise = (draw((rows, 64, 1)).astype(dtype) for draw in (lambda n: random.integers(0, 2, n), random.random))
+    return [noise, values, np.ones(values.shape, bool), program, heads.CATEGORICAL, 1, np.array([[-1], [1]], dtype)]
 
 
 def _chain(name, sequences, normal, random):
@@ -169,7 +200,7 @@ def _difference(kernel, args):
         with np.errstate(all="ignore"):
             result = function(*own)
         results = result if isinstance(result, tuple) else (result,)
-        found.append([to_numpy(a) for a in (*results, *own) if hasattr(a, "dtype")])
+        found.append([to_numpy(a) for a in (*results, *own) if hasattr(a, "dtype") and a.dtype.kind != "b"])
     for ours, theirs in zip(*found, strict=True):
         if ours.shape != theirs.shape or ours.dtype != theirs.dtype:
             return float("nan")

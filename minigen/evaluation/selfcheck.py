@@ -76,6 +76,8 @@ def _examples(random):
         "logabsdet": (ops.logabsdet, (square,)),
         "masked_matmul": (lambda a, b: ops.masked_matmul(a, b, mask), (x, y)),
         "masked_weight": (lambda a, b: ops.masked_weight(a, b, mask), (x, y)),
+        "nade_logits": (lambda t, c, v, b: ops.nade_logits(t, c, v, b, rows[:, None] % np.array([2, 2, 3]) % 2, 2),
+                        (x[:, None], y[0], z[:, None], x[:, :1])),
         "pad": (lambda a: ops.pad(a, ((1, 0), (0, 2))), (x,)),
         "reshape": (lambda a: ops.reshape(a, (9,)), (x,)),
         "scatter": (lambda a: ops.scatter(a, rows, (4, 3)), (x,)),

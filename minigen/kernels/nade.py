@@ -29,8 +29,9 @@ def nade_logits(table, c, v, b, x, levels):
     x `(batch, D)` holds integers 0 … levels - 1, c `(H,)`, v `(D, K, H)`, b `(D, K)`.
     """
     xp = array_module(table)
-    a = xp.zeros((len(x), c.size), c.dtype) + c
-    logits = xp.empty((len(x), *b.shape), c.dtype)
+    dtype = xp.result_type(table, c, v, b)
+    a = xp.zeros((len(x), c.size), dtype) + c
+    logits = xp.empty((len(x), *b.shape), dtype)
     for d in range(len(v)):
         logits[:, d] = sigmoid(a) @ v[d].T + b[d]
         a += _added(table[d], x[:, d], levels)
@@ -41,12 +42,12 @@ def nade_logits(table, c, v, b, x, levels):
 def nade_logits_vjp(g, table, c, v, x, levels):
     """Cotangents of table, c, v and b, from g `(batch, D, K)`."""
     xp = array_module(table)
-    a = xp.zeros((len(x), c.size), c.dtype) + c
+    a = xp.zeros((len(x), c.size), g.dtype) + c
     hidden = []
     for d in range(len(v)):
         hidden.append(sigmoid(a))
         a += _added(table[d], x[:, d], levels)
-    g_table, g_v, g_a = xp.zeros(table.shape, c.dtype), xp.empty(v.shape, c.dtype), xp.zeros(a.shape, c.dtype)
+    g_table, g_v, g_a = xp.zeros(table.shape, g.dtype), xp.empty(v.shape, g.dtype), xp.zeros(a.shape, g.dtype)
     for d in reversed(range(len(v))):
         for row, value in enumerate(range(levels - table.shape[1], levels)):
             g_table[d, row] = g_a[x[:, d] == value].sum(axis=0)

@@ -236,5 +236,5 @@ def _bernoulli_log_prob_of_bits(source, name):
                    lambda logits: special.log_expit(np.where(x, logits, -logits)).sum(axis=-1))
 
 
-for _more in ("cases_arrays", "cases_convolution", "cases_fused", "cases_masked", "cases_special"):
+for _more in ("cases_arrays", "cases_convolution", "cases_fused", "cases_masked", "cases_nade", "cases_special"):
     importlib.import_module(f"ops.{_more}")
