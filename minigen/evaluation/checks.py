@@ -151,11 +151,10 @@ def random_example(spec, rng):
     return np.array(values, kind).reshape(spec.shape)
 
 
-def random_mask(n, rng, least=0):
-    """Booleans `(n,)`, from `least` true to all but one, every number of them as likely."""
-    mask = np.zeros(n, bool)
-    mask[rng.permutation(n)[: rng.integers(least, n)]] = True
-    return mask
+def random_masks(count, n, rng, least=0):
+    """Booleans `(count, n)`: in each row from `least` true to all but one, every number of them as likely."""
+    ranks = rng.random((count, n)).argsort(axis=1).argsort(axis=1)
+    return ranks < rng.integers(least, n, size=count)[:, None]
 
 
 def check_samples(subject, x):

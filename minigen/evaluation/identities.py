@@ -8,7 +8,7 @@ decides how: small discrete spaces are enumerated, one or two continuous numbers
 examples judged by Monte Carlo, with limits in standard errors such that a correct model fails once in 100,000 checks.
 
     samples                        have the shape and the values that the spec says
-    normalisation                  Σ p(x) = 1 or ∫ p(x) dx = 1                            (normalisation.py)
+    normalisation                  Σ p(x) = 1 or ∫ p(x) dx = 1             (normalisation.py, importance.py)
     sampler against density        samples have the density that log_prob states         (sampling.py)
     marginals, imputation          of models that take missing values                    (marginals.py)
     elbo and bounds                E elbo ≤ E iwae_bound ≤ log p(x)                       (bounds.py)
@@ -24,8 +24,9 @@ from ..protocols import LatentVariable
 from .bijections import check_bijection
 from .bounds import check_bounds, marginalise
 from .checks import Check, Subject, check_samples
+from .importance import PILOT
 from .marginals import check_marginals, redrawn
-from .normalisation import PILOT, check_normalisation
+from .normalisation import check_normalisation
 from .rows import check_count
 from .sampling import check_sampler
 
@@ -59,7 +60,7 @@ def identities(model, rng=0, samples=10_000, condition=None, prior=None, points=
         latent, prior = isinstance(model, LatentVariable), _prior(model) if prior is None else prior
         if latent:
             marginalise(subject, prior)
-        yield check_normalisation(subject, pilot)
+        yield check_normalisation(subject, pilot, x)
         yield check_sampler(subject, pilot, x)
         if getattr(model, "takes_missing", False):
             yield check_marginals(subject, pilot)
