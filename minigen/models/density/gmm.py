@@ -241,8 +241,8 @@ class GaussianMixture(MixtureModel):
         """log p(x, k) `(n, K)` of rows less the `centre`."""
         plain = not (isinstance(rows, Tensor) or self.by_gradient)
         if plain and mask is None:
-            centre = centre + rows.mean(axis=0)
-            return kernels.normal_mixture_log_joint(rows - centre, *self._standardising(centre))
+            middle = self.weights @ self.loc.data  # without which means far from 0 would cost digits
+            return kernels.normal_mixture_log_joint(rows - middle, *self._standardising(middle))
         logits, loc, scale = self.logits, self.loc, self._scale()
         if plain:
             logits, loc, scale = logits.data, loc.data, self._numbers()

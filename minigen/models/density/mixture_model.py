@@ -1,4 +1,4 @@
-"""What mixtures p(x) = Σ_k π_k p(x | k) share, whatever their components: the posterior of k, and EM from k-means.
+"""What mixtures p(x) = Σ_k π_k p(x | k) share, whatever their components: the posterior of k, and EM from some starts.
 
 By Bayes' rule p(k | x) = π_k p(x | k) / p(x), the responsibility of component k for x.
 """
@@ -53,7 +53,7 @@ class MixtureModel(ClosedForm):
         return self.predict_log_proba(x, observed).argmax(axis=1)
 
     def initialise(self, data, rng, observed=None):
-        """Take a starting point for `data`: components around centres that k-means finds from drawn seeds.
+        """Take a starting point for `data` `(n, *spec.shape)`, as `fit` does for each run.
 
         Raises ValueError for fewer examples than components, or a column that is observed nowhere.
         """
