@@ -214,6 +214,35 @@ def _prepared(model, x, observed):
             None if observed.all() else observed)
 
 
+@EACH_KIND
+def test_one_iteration_by_sums_over_paths(kind):
+    """Expected counts and weighted moments, by the posterior of whole paths, from parameters far from the data's."""
+    model, a = model_of(kind, seed=1, pseudo_count=0.3), 0.3
+    x = draw(model_of(kind, seed=2), 6)[0]
+    first, pairs, weights = np.full(3, a), np.full((3, 3), a), np.zeros((6, 4, 3))
+    for n in range(6):
+        paths, joint = by_paths(model, x[n], np.ones(x[n].shape, bool))
+        chances = np.exp(joint - logsumexp(joint))
+        np.add.at(first, paths[:, 0], chances)
+        for t in range(4):
+            np.add.at(weights[n, t], paths[:, t], chances)
+        for t in range(3):
+            np.add.at(pairs, (paths[:, t], paths[:, t + 1]), chances)
+    list(em_steps(model, _prepared(model, x, np.ones(x.shape, bool)), 1, -1.0))
+    np.testing.assert_allclose(model.initial.data, first / first.sum(), rtol=1e-10)
+    np.testing.assert_allclose(model.transition.data, pairs / pairs.sum(axis=1, keepdims=True), rtol=1e-10)
+    frames, weights = x.reshape(24, -1), weights.reshape(24, 3)
+    for s in range(3):
+        if model.spec.kind == "discrete":
+            counts = a + np.array([[weights[frames[:, d] == k, s].sum() for k in range(3)] for d in range(x.shape[2])])
+            expected = counts / counts.sum(axis=1, keepdims=True)
+            np.testing.assert_allclose(model.emission.probabilities.data[s], expected, rtol=1e-10)
+        else:
+            covariance = np.cov(frames.T, aweights=weights[:, s], ddof=0) * (np.eye(2) if kind == "diagonal" else 1)
+            np.testing.assert_allclose(normal_of(model, s)[0], np.average(frames, axis=0, weights=weights[:, s]))
+            np.testing.assert_allclose(normal_of(model, s)[1], covariance, rtol=1e-8, atol=1e-10)
+
+
 def prior_of(model):
     """Nats of the Dirichlet priors, up to a constant."""
     found = [model.initial, model.transition]
