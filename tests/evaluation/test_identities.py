@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import special, stats
 
 import minigen
 from evaluation.toys import (
@@ -196,6 +196,30 @@ def test_bounds_of_a_model_whose_likelihood_is_known():
     assert loose["elbo below the likelihood"].passed
 
 
+def test_class_probabilities():
+    spec, rng = DataSpec((3,), ("binary", "continuous", "discrete"), (None, None, 4)), np.random.default_rng(0)
+    model = models.create("naive_bayes", spec, n_classes=3)
+    x = np.stack([rng.random(90) < 0.4, rng.normal(size=90), rng.integers(0, 4, 90)], axis=1)
+    model.fit(x, 0, labels=np.arange(90) % 3)
+    found = report(model, samples=500)["class probabilities"]
+    assert found.passed and "3 classes" in found.detail and "Bayes" in found.detail
+    exact = model.predict_log_proba
+    model.predict_log_proba = lambda *x: exact(*x) + 1e-6
+    assert report(model, samples=500)["class probabilities"].passed is False
+    model.predict_log_proba = lambda *x: exact(*x)[:, [1, 2, 0]]  # still a distribution, but not the model's
+    assert report(model, samples=500)["class probabilities"].passed is False
+    model.takes_missing = False
+    model.predict_log_proba = lambda x: exact(x)[:, 0]
+    assert "expected shape" in report(model, samples=500)["class probabilities"].detail
+
+
+def test_a_classifier_without_samples():
+    model = type("Coin", (), {"spec": DataSpec((2,), "continuous")})()
+    model.predict_log_proba = lambda x: np.log(np.stack([special.expit(x[:, 0]), special.expit(-x[:, 0])], axis=1))
+    found = report(model)
+    assert found["samples"].passed is None and found["class probabilities"].passed and len(found) == 2
+
+
 @pytest.mark.parametrize("model", [Pair(), Pair(shy=True), HoledCoins(4), HoledCoins(20)])
 def test_models_that_take_missing_values(model):
     found = report(model, samples=4000)
@@ -306,6 +330,13 @@ def test_flows_are_checked_as_densities_and_as_bijections():
         "normalisation", "log-determinant of forward", "log-determinant of inverse"}
 
 
+def test_a_flow_without_samples_is_checked_where_it_is_asked_to_be():
+    flow = type("Map", (), {"spec": DataSpec((3,), "continuous")})()
+    flow.forward, flow.inverse = Affine(3).forward, Affine(3).inverse
+    assert report(flow)["inverse"].passed is None
+    assert report(flow, points=np.zeros((2, 3)))["inverse"].passed
+
+
 def test_reports_are_reproducible():
     assert list(identities(Table(), rng=5, samples=500)) == list(identities(Table(), rng=5, samples=500))
 
@@ -318,7 +349,7 @@ class Forward:
 
 
 @pytest.mark.parametrize("call, words", [
-    (lambda: identities(object()), "model: expected spec and sample"),
+    (lambda: identities(object()), "model: expected a spec"),
     (lambda: identities(Affine(2)), "or a bijection with points"),
     (lambda: identities(Gaussian(2), samples=5), "samples: expected"),
     (lambda: identities(Gaussian(2), condition=np.zeros(2)), "condition: .* takes none"),
