@@ -17,10 +17,11 @@ Bishop, "Pattern Recognition and Machine Learning", 2006, section 9.3.3 (equatio
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
-from ... import kernels, ops
+from ... import kernels, ops, plotting
 from ...arrays import as_generator
 from ...autograd.tensor import raw
 from ...layers import Buffer
@@ -28,6 +29,7 @@ from ..settings import check_size
 from .closed_form import as_rows
 from .mixture_model import MixtureModel, check_number, draw_components
 
+SHOWN = 100  # components in a picture
 BLOCK = 1 << 22  # numbers in memory at a time when examples are scored
 
 
@@ -134,6 +136,16 @@ class BernoulliMixture(MixtureModel):
             filled = np.where(mask, rows, rng.bernoulli(means, dtype=np.uint8).astype(rows.dtype))
         return filled.reshape(np.shape(x))
 
+    def report_pictures(self, dataset, folder):
+        """Where examples are images, draw the means of the heaviest components into a run's folder; the file's name."""
+        shape, d = self.spec.shape, self.spec.dimensions
+        if not (len(shape) == 3 and shape[2] in (1, 3)) and not (d >= 64 and math.isqrt(d) ** 2 == d):
+            return []
+        order = np.argsort(-self.weights, kind="stable")[:SHOWN]
+        means = self.means[order].reshape(len(order), *(shape if len(shape) == 3 else (d,)))
+        plotting.image_grid(means, Path(folder) / "components.png", title="Means of the components, heaviest first")
+        return ["components.png"]
+
     def _sample(self, n, rng):
         picked = draw_components(np.broadcast_to(self.weights, (n, len(self.weights))), rng)
         return rng.bernoulli(self.means[picked], dtype=np.uint8).reshape(n, *self.spec.shape)
@@ -155,7 +167,7 @@ class BernoulliMixture(MixtureModel):
         log_zero, log_weights = -ops.softplus(logits), ops.log_softmax(self.logits.data)
         return logits, log_zero, log_weights if mask is not None else log_weights + log_zero.sum(axis=1)
 
-    def _prepare(self, rows, mask):
+    def _prepared(self, rows, mask):
         return rows, mask
 
     def _start(self, prepared, rng):

@@ -260,7 +260,7 @@ class GaussianMixture(MixtureModel):
     def _standardising(self, centre):
         return standardising(ops.log_softmax(self.logits.data), self.loc.data - centre, self._numbers())
 
-    def _prepare(self, rows, mask):
+    def _prepared(self, rows, mask):
         """Rows less their mean, that mean, the mask, and the least eigenvalue: the floor, but above rounding errors."""
         rows = rows.astype(np.float64)
         count = len(rows) if mask is None else mask.sum(axis=0)

@@ -95,7 +95,7 @@ def test_one_step_of_em_by_hand(missing):
     model, weights, means = assigned(3, 3, 5, smoothing=0.5, precision="float64")
     x = clustered(4, 60, 3, 5)
     observed = np.random.default_rng(2).random(x.shape) > 0.3 if missing else np.ones(x.shape, bool)
-    statistics, value, _ = model.e_step(model._checked(x, observed))
+    statistics, value, _ = model.e_step(model.prepare(x, observed))
     model.m_step(statistics)
     joint = by_scipy(x, weights, means, observed)
     r = np.exp(joint - logsumexp(joint, axis=1, keepdims=True))
@@ -166,7 +166,7 @@ def test_components_without_examples_and_few_examples():
     assert np.isfinite(model.score(x)) and ((model.means > 0) & (model.means < 1)).all()
     model, *_ = assigned(0, 3, 4)
     model.assign([0.5, 0.0, 0.5], model.means)
-    statistics, value, _ = model.e_step(model._checked(np.tile(x, (4, 1)), None))
+    statistics, value, _ = model.e_step(model.prepare(np.tile(x, (4, 1)), None))
     model.m_step(statistics)
     assert math.isfinite(value) and model.weights[1] == 0
     np.testing.assert_allclose(model.means[1], 0.5)

@@ -101,7 +101,7 @@ def test_steps_are_sklearns_from_the_same_start(form):
     weights, loc, covariance, _ = parameters(2, 3, 3, form)
     model = mixture(3, 3, form)
     model.assign(weights, loc, covariance)
-    data = model._checked(X, None)
+    data = model.prepare(X)
     for step in range(1, 5):
         statistics, _ = model.e_step(data)
         model.m_step(statistics)
@@ -305,7 +305,7 @@ def test_components_without_examples_keep_what_they_have(form):
     loc[1] = 1e6
     model = mixture(3, 3, form)
     model.assign(weights, loc, covariance)
-    for data in (model._checked(X, None), model._checked(*holes(X))):
+    for data in (model.prepare(X), model.prepare(*holes(X))):
         for _ in range(3):
             statistics, value = model.e_step(data)
             model.m_step(statistics)
@@ -348,7 +348,7 @@ def test_all_observed_is_no_mask():
     one, other = mixture(2, 3, restarts=1).fit(X, 3), mixture(2, 3, restarts=1).fit(X, 3, observed=full)
     np.testing.assert_array_equal(one.loc.data, other.loc.data)
     # the E-step for missing values, where there are none
-    data = one._checked(X, None)
+    data = one.prepare(X)
     masked = (*data[:2], full, data[3])
     for a, b in zip(one.e_step(data)[0][:3], one.e_step(masked)[0][:3], strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-7, atol=1e-8)
