@@ -295,7 +295,10 @@ def test_classes_without_examples_and_constant_columns():
     assert model.class_log_prior.data[4] == -np.inf and (model.predict(x) < 3).all()
     np.testing.assert_array_equal(model.normal.variance.data[:, 1], 1e-6)
     np.testing.assert_allclose(model.normal.loc.data[4], x[:, [1, 3]].mean(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(model.normal.variance.data[4, 0], x[:, 1].var(), rtol=1e-12)
     assert np.isfinite(model.log_prob(x)).all() and np.isfinite(model.sample(100, 0)).all()
+    unsmoothed = nb(MIXED, n_classes=5, smoothing=0.0).fit(x, labels=y)
+    assert np.exp(unsmoothed.categorical.log_probability.data[4, 1]) == pytest.approx(x[:, 0].mean())
     assert np.isfinite(model.log_prob(x, condition=4)).all()
     smoothed = nb(MIXED, n_classes=5, class_smoothing=1.0).fit(x, labels=y)
     np.testing.assert_allclose(np.exp(smoothed.class_log_prior.data[3:]), 1 / 105)
@@ -305,6 +308,18 @@ def test_classes_without_examples_and_constant_columns():
     with pytest.raises(ValueError, match=r"column 3 \(from 0\) is constant"):
         fresh.fit(x, labels=y)
     assert all((array == state[name]).all() for name, array in fresh.state_dict().items())
+
+
+def test_moments_of_narrow_classes_and_from_any_start():
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 2, 500)
+    x = rng.normal(1e6 * y, 1.0)[:, None]
+    model = nb(DataSpec((1,), "continuous")).fit(x, labels=y)
+    np.testing.assert_allclose(model.normal.variance.data[:, 0], [x[y == k].var() for k in (0, 1)], rtol=1e-9)
+    model.normal.loc.assign([[3.0], [1e6 - 2]])
+    model.m_step(model.e_step((x, None, y))[0])
+    np.testing.assert_allclose(model.normal.loc.data[:, 0], [x[y == k].mean() for k in (0, 1)], rtol=1e-12)
+    np.testing.assert_allclose(model.normal.variance.data[:, 0], [x[y == k].var() for k in (0, 1)], rtol=1e-9)
 
 
 def test_unknown_categories():
