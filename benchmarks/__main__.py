@@ -1,4 +1,4 @@
-"""minigen beside PyTorch: time the rows of `rows.py` and write a table, a chart and the figures."""
+"""minigen beside PyTorch and others: time the rows of `rows.py` and write a table, a chart and the figures."""
 
 import argparse
 import importlib.util
@@ -44,10 +44,10 @@ def main(arguments=None) -> int:
     rates, cpu = done["rates"], done["machine"]["cpu"]
     print(f"{cpu}: {rates['flops'] / 1e9:.0f} GFLOP/s, {rates['bandwidth'] / 1e9:.0f} GB/s", flush=True)
     for row in chosen:
-        results = runner.measure(row, [variant for variant in row.variants if variant in variants], options.repeats)
+        results = runner.measure(row, _variants_of(row, variants, options), options.repeats)
         done["rows"][row.key] = {
             "step": row.step, "unit": "ms", "per": row.per, "goals": row.goals, "flops": row.flops, "bytes": row.bytes,
-            "results": results, "date": time.strftime("%Y-%m-%d"),
+            "peer": row.peer, "results": results, "date": time.strftime("%Y-%m-%d"),
         }
         _show(row.key, done["rows"][row.key])
     if not options.keys or "startup" in options.keys:
@@ -68,8 +68,15 @@ def _measure_rates(done):
     done["rates"] = {name: max(rate, done["rates"].get(name, 0.0)) for name, rate in floor.measure().items()}
 
 
+def _variants_of(row, variants, options):
+    """Which variants of a row's peer can be timed here."""
+    if row.peer == "torch":
+        return [variant for variant in row.variants if variant in variants]
+    return row.variants if not options.no_peer and importlib.util.find_spec(row.peer) else ()
+
+
 def _variants(options):
-    """Which of the peer's variants can be timed here; what cannot be is said."""
+    """Which of PyTorch's variants can be timed here; what cannot be is said."""
     if options.no_peer:
         return ()
     if importlib.util.find_spec("torch") is None:

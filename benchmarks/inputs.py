@@ -18,6 +18,13 @@ def normal(*shape, seed=1, scale=1.0):
     return (scale * np.random.default_rng(seed).standard_normal(shape, np.float32)).astype(DTYPE)
 
 
+def clusters(rows, columns, components):
+    """Examples around so many points, float64."""
+    rng = np.random.default_rng(1)
+    centres = 3 * rng.standard_normal((components, columns))
+    return centres[rng.integers(components, size=rows)] + rng.standard_normal((rows, columns))
+
+
 def mlp(prefix, sizes, seed=0):
     """Parameters of affine layers of these sizes, weights by Glorot's uniform rule, small biases."""
     rng, arrays = np.random.default_rng(seed), {}

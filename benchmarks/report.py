@@ -6,6 +6,7 @@ import platform
 from pathlib import Path
 
 NAMES = {"minigen": "minigen", "eager": "PyTorch", "default": "PyTorch, default Adam", "compile": "torch.compile"}
+PEERS = {"sklearn": "scikit-learn", "numpy": "NumPy"}  # where the peer is not PyTorch
 
 
 def machine() -> dict:
@@ -56,17 +57,21 @@ def table(report) -> str:
     notes = []
     for key, row in report["rows"].items():
         results, unit, per = row["results"], row["unit"], row.get("per", 1)
+        other = f" ({PEERS[row['peer']]})" if row.get("peer") in PEERS else ""
         times = [_quantity(results.get(name, {}).get("median"), unit, per) for name in ("minigen", "eager")]
         ratios = [_ratio(results, row.get("goals", {}), variant) for variant in ("eager", "default", "compile")]
         share = least(row, rates)
         share = f"{share / results['minigen']['median']:.2f}" if share and "median" in results["minigen"] else ""
         peaks = [results.get(name, {}).get("peak_bytes") for name in ("minigen", "eager")]
         memory = " / ".join("–" if peak is None else f"{peak / 1e6:.0f}" for peak in peaks) if any(peaks) else ""
-        lines.append(f"| `{key}` | {row['step']} | {' | '.join([*times, *ratios, share, memory])} |")
-        notes += [f"- `{key}`, {NAMES[name]}: {found['error']}" for name, found in results.items() if "error" in found]
-    lines += ["", "Ratios are PyTorch's time over minigen's, above 1 where minigen is faster, the goal in brackets "
-              "where there is one; floor is the least time over minigen's; memory is the peak of each process, "
-              "minigen's and PyTorch's, in MB. A ratio marked ~ was disturbed: a median was above 1.5 times the best."]
+        cells = [row["step"], times[0], times[1] + other, *ratios, share, memory]
+        lines.append(f"| `{key}` | {' | '.join(cells)} |")
+        names = {**NAMES, "eager": PEERS.get(row.get("peer"), NAMES["eager"])}
+        notes += [f"- `{key}`, {names[name]}: {found['error']}" for name, found in results.items() if "error" in found]
+    lines += ["", "Ratios are PyTorch's time, or that of the peer named with it, over minigen's, above 1 where minigen "
+              "is faster, the goal in brackets where there is one; floor is the least time over minigen's; memory is "
+              "the peak of each process, minigen's and the peer's, in MB. A ratio marked ~ was disturbed: a median was "
+              "above 1.5 times the best."]
     return "\n".join([*lines, *([""] + notes if notes else [])]) + "\n"
 
 

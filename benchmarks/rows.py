@@ -17,8 +17,8 @@ class Row:
 
     `flops` and `bytes` are the least that the step has to compute and move, masked zeros not counted. `arguments`
     go to both builders; `small` replaces some of them where only the values matter. `per` is the number of equal
-    pieces in a step. `needs` names what must be there on minigen's side, as "module:attribute". `goals` are the
-    ratios to reach against the peer's variants.
+    pieces in a step. `needs` names what must be there on minigen's side, as "module:attribute", and `peer` the package
+    that the other side is written with. `goals` are the ratios to reach against the peer's variants.
     """
 
     key: str
@@ -31,6 +31,7 @@ class Row:
     small: dict = field(default_factory=dict)
     per: int = 1
     needs: str = ""
+    peer: str = "torch"
     goals: dict = field(default_factory=dict)
 
     def available(self) -> bool:
@@ -113,6 +114,23 @@ def _elementwise(name, step, passes, features=1024, needs=""):
                arguments=shape, small={"rows": 37, "features": 29}, needs=needs, goals={"eager": 2.0})
 
 
+def _gmm(rows, columns, components):
+    """Half a product for the distances, which whiten by triangles, and half for the symmetric moments, in float64."""
+    shape = {"rows": rows, "columns": columns, "components": components}
+    flops = 2 * 2 * rows * components * columns**2  # twice, since the rate is that of float32
+    return Row("gmm", f"an EM iteration of {components} normals with full covariance, {rows:,} × {columns}, float64",
+               "gmm", flops, 8 * rows * columns, arguments=shape, small={"rows": 600, "columns": 3, "components": 4},
+               peer="sklearn", goals={"eager": 2.0})
+
+
+def _bernoulli_mixture(rows, columns, components):
+    """A product for log p(x, k), and one for the moments."""
+    shape = {"rows": rows, "columns": columns, "components": components}
+    step = f"an EM iteration of {components} products of Bernoullis, {rows:,} × {columns} (to take 0.7 s at most)"
+    return Row("bernoulli_mixture", step, "bernoulli_mixture", 4 * rows * columns * components, rows * columns,
+               arguments=shape, small={"rows": 600, "columns": 30, "components": 4}, peer="numpy")
+
+
 ROWS = [
     _training("vae", "Bernoulli VAE 784-400-(20,20)-400-784, ReLU, batch 128",
               _affine(128, (784, 400, 40), (20, 400, 784)),
@@ -150,6 +168,8 @@ ROWS = [
         arguments={"backward": False}, goals={"eager": 1.2}),
     Row("op_overhead/backward", "its gradient", "op_overhead", per=400,
         arguments={"backward": True}, goals={"eager": 2.0}),
+    _gmm(100_000, 20, 10),
+    _bernoulli_mixture(50_000, 784, 500),
 ]
 
 

@@ -4,6 +4,7 @@ Lines of JSON on its pipes: it says when it is ready, then runs as many repeats 
 their seconds, and sleeps in between.
 """
 
+import importlib
 import json
 import os
 import sys
@@ -25,7 +26,7 @@ def main(package, key, variant):
     work = side(package, row, **({"variant": variant} if package == "peers" else {}))
     for _ in range(WARM_UP):
         _repeat(work)
-    answer = {"ready": True, **_versions(package)}
+    answer = {"ready": True, **_versions(package, row.peer)}
     while True:
         print(json.dumps(answer), file=answers, flush=True)
         line = sys.stdin.readline()
@@ -55,11 +56,11 @@ def peak_memory() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
-def _versions(package):
+def _versions(package, peer):
     if package == "peers":
-        import torch
-
-        return {"versions": {"torch": torch.__version__}, "threads": torch.get_num_threads()}
+        module = importlib.import_module(peer)
+        threads = {"threads": module.get_num_threads()} if peer == "torch" else {}
+        return {"versions": {peer: module.__version__}, **threads}
     import numpy
 
     import minigen

@@ -1,1 +1,4 @@
-"""PyTorch's side of each row, as a good user would write it: `build(variant="eager", **arguments) -> Work`."""
+"""The side that each row is compared with, written in PyTorch unless the row names another peer.
+
+`build(variant="eager", **arguments) -> Work`, as a good user of the peer would write it.
+"""

@@ -1,23 +1,35 @@
 """Probability distributions: log-densities in nats, samples, entropies and divergences, all differentiable."""
 
 from . import finite as finite
+from . import kl_continuous as kl_continuous
 from .bernoulli import Bernoulli
+from .beta import Beta
 from .binomial import Binomial
 from .categorical import Categorical
+from .dirichlet import Dirichlet
 from .discretized_logistic_mixture import DiscretizedLogisticMixture
 from .distribution import Distribution
 from .empirical import Empirical
+from .gamma import Gamma
 from .independent import Independent
 from .kl import kl_divergence, register_kl
+from .laplace import Laplace
+from .log_normal import LogNormal
+from .logistic import Logistic
 from .mixture import Mixture
 from .multivariate_normal import MultivariateNormal
 from .normal import Normal
 from .one_hot import OneHot
 from .poisson import Poisson
 from .relaxed import ExpRelaxedOneHot, LogitRelaxedBernoulli, RelaxedBernoulli, RelaxedOneHot
+from .student_t import StudentT
+from .truncated_normal import TruncatedNormal
+from .uniform import Uniform
+from .von_mises import VonMises
 
 __all__ = [
-    "Bernoulli", "Binomial", "Categorical", "DiscretizedLogisticMixture", "Distribution", "Empirical",
-    "ExpRelaxedOneHot", "Independent", "LogitRelaxedBernoulli", "Mixture", "MultivariateNormal", "Normal", "OneHot",
-    "Poisson", "RelaxedBernoulli", "RelaxedOneHot", "kl_divergence", "register_kl",
+    "Bernoulli", "Beta", "Binomial", "Categorical", "Dirichlet", "DiscretizedLogisticMixture", "Distribution",
+    "Empirical", "ExpRelaxedOneHot", "Gamma", "Independent", "Laplace", "LogNormal", "Logistic",
+    "LogitRelaxedBernoulli", "Mixture", "MultivariateNormal", "Normal", "OneHot", "Poisson", "RelaxedBernoulli",
+    "RelaxedOneHot", "StudentT", "TruncatedNormal", "Uniform", "VonMises", "kl_divergence", "register_kl",
 ]

@@ -68,7 +68,8 @@ class Binomial(Distribution):
         inside = (level >= 0) & (level < self.total_count)
         k = xp.where(inside, level, 0).astype(self.dtype)
         misses = xp.where(inside, self.total_count, 1).astype(self.dtype) - k
-        below = ops.beta_cdf(misses, k + 1, -self.logits)  # of 1 - p by its logit
+        with np.errstate(over="ignore"):  # of a series for tiny values, which is not used for large counts
+            below = ops.beta_cdf(misses, k + 1, -self.logits)  # of 1 - p by its logit
         return ops.where(inside, below, xp.where(level == level, level >= 0, math.nan).astype(self.dtype))
 
     def icdf(self, p):

@@ -55,6 +55,17 @@ class Distribution:
         """Variance of each element, shape `batch_shape + event_shape`."""
         raise NotImplementedError(f"{type(self).__name__} has no variance in closed form")
 
+    def cdf(self, x):
+        """P(X ≤ x) of each element, for x that broadcasts with `batch_shape + event_shape`; NaN for NaN."""
+        raise NotImplementedError(f"{type(self).__name__} has no distribution function in closed form")
+
+    def icdf(self, p):
+        """The x with P(X ≤ x) = p of each element, for p that broadcasts with `batch_shape + event_shape`.
+
+        The ends of the support for 0 and 1, NaN for p outside [0, 1].
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no quantile function in closed form")
+
     @property
     def stddev(self):
         """Standard deviation of each element, shape `batch_shape + event_shape`."""
@@ -79,11 +90,7 @@ class Distribution:
 
     def _value(self, x):
         """x as a Tensor, an array or a Python number, once its shape is known to fit."""
-        if not hasattr(x, "dtype") and not isinstance(x, int | float):
-            x = np.asarray(x)
-        kind = getattr(getattr(x, "dtype", None), "kind", "f")
-        if kind not in "biuf":
-            raise TypeError(f"log_prob x: expected real numbers, got {x.dtype}")
+        x = _real("log_prob x", x)
         shape, own = getattr(x, "shape", ()), self.batch_shape + self.event_shape
         if shape != own:
             try:
@@ -96,6 +103,15 @@ class Distribution:
                                  f"got {shape}")
         return x
 
+    def _elements(self, name, x):
+        """x as a Tensor, an array or a Python number, once its shape is known to broadcast with that of a draw."""
+        x, own = _real(name, x), self.batch_shape + self.event_shape
+        try:
+            np.broadcast_shapes(getattr(x, "shape", ()), own)
+        except ValueError:
+            raise ValueError(f"{name}: expected a shape that broadcasts with {own}, got {x.shape}") from None
+        return x
+
     def _sum_event(self, value):
         """`value` summed over the event's axes."""
         return sum_last(value, len(self.event_shape))
@@ -105,3 +121,12 @@ class Distribution:
 
     def _sample(self, rng, shape):
         raise NotImplementedError(f"{type(self).__name__} has no sample")
+
+
+def _real(name, x):
+    """x as a Tensor, an array or a Python number; TypeError for anything but real numbers."""
+    if not hasattr(x, "dtype") and not isinstance(x, int | float):
+        x = np.asarray(x)
+    if getattr(getattr(x, "dtype", None), "kind", "f") not in "biuf":
+        raise TypeError(f"{name}: expected real numbers, got {x.dtype}")
+    return x

@@ -34,8 +34,8 @@ def kl_divergence(p, q):
                     raise ValueError(f"kl_divergence: expected events of one shape, got {p.event_shape} and "
                                      f"{q.event_shape}")
                 return _FORMULAS[a, b](p, q)
-    known = ", ".join(sorted(f"({a.__name__}, {b.__name__})" for a, b in _FORMULAS))
-    raise NotImplementedError(f"kl_divergence: no closed form for ({type(p).__name__}, {type(q).__name__}), only for "
+    known = ", ".join(sorted(b.__name__ for a, b in _FORMULAS if isinstance(p, a))) or "nothing"
+    raise NotImplementedError(f"kl_divergence: no closed form from {type(p).__name__} to {type(q).__name__}, only to "
                               f"{known}; register_kl adds one")
 
 

@@ -73,6 +73,14 @@ class Normal(Distribution):
         xp = array_module(raw(self.loc), raw(self._scale), raw(self._log_scale))
         return as_generator(rng).standard_normal(shape, self.dtype, xp)
 
+    def cdf(self, x):
+        """Φ((x - loc)/scale) of each element, Φ the standard normal distribution function."""
+        return apply(ops.ndtr, self.standardize(as_float(self._elements("cdf x", x), self.dtype)))
+
+    def icdf(self, p):
+        """loc + scale·Φ⁻¹(p) of each element; NaN for p outside [0, 1]."""
+        return self.loc + self.scale * apply(ops.ndtri, as_float(self._elements("icdf p", p), self.dtype))
+
     def entropy(self):
         """Σ log scale + ½ (1 + log 2π) over the event."""
         each = self.log_scale + 0.5 * (1 + LOG_2PI)

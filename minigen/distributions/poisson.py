@@ -61,7 +61,8 @@ class Poisson(Distribution):
         inside = (level >= 0) & (level < math.inf)
         certain = raw(self.rate) == 0
         log_rate = ops.log(ops.where(certain, 1, self.rate))
-        below = 1 - ops.where(certain, 0, ops.gamma_cdf(xp.where(inside, level, 0) + 1, log_rate))
+        with np.errstate(over="ignore"):  # of a series for tiny values, which is not used for large counts
+            below = 1 - ops.where(certain, 0, ops.gamma_cdf(xp.where(inside, level, 0) + 1, log_rate))
         return ops.where(inside, below, xp.where(level == level, level >= 0, math.nan).astype(self.dtype))
 
     def icdf(self, p):

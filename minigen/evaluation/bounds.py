@@ -111,7 +111,8 @@ def _draw(subject, name, x, draws, k=None):
     """`draws` values of a bound for each example, `(n, draws)`."""
     function = getattr(subject.model, name)
     call = function if k is None else lambda batch, stream: function(batch, k, stream)
-    return per_example(call, np.repeat(x, draws, axis=0), subject.stream(50 + len(x)), k or 1).reshape(len(x), draws)
+    stream = subject.stream(50 + (k or 0))
+    return per_example(call, np.repeat(x, draws, axis=0), stream, k or 1, xp=subject.xp).reshape(len(x), draws)
 
 
 def _below(name, values, ceiling, ceiling_error, words=""):

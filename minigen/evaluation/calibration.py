@@ -22,7 +22,7 @@ from ..arrays import as_generator, to_numpy
 from ..autograd import no_grad
 from ..autograd.tensor import raw
 from ..protocols import ExplicitDensity
-from .likelihood import per_example
+from .likelihood import module_of, per_example
 from .rows import check_count
 
 LEVELS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
@@ -66,7 +66,8 @@ def calibration(model, x, rng, n_samples=10_000, levels=LEVELS):
     rng = as_generator(rng)
     with no_grad():
         drawn = np.asarray(to_numpy(raw(model.sample(n_samples, rng.fold_in(0)))))
-    score = lambda values, stream: per_example(lambda batch, _: model.log_prob(batch), values, stream)  # noqa: E731
+    score = lambda values, stream: per_example(  # noqa: E731
+        lambda batch, _: model.log_prob(batch), values, stream, xp=module_of(model))
     return region_coverage(score(np.asarray(x), rng.fold_in(1)), score(drawn, rng.fold_in(2)), levels)
 
 

@@ -10,7 +10,7 @@ from ..arrays import as_generator, to_numpy
 from ..autograd import no_grad
 from ..autograd.tensor import raw
 from ..protocols import ExplicitDensity
-from .likelihood import per_example
+from .likelihood import module_of, per_example
 
 # A correct model fails a statistical check once in this many: a report of some checks then raises no false alarm.
 ODDS = 100_000
@@ -38,7 +38,7 @@ class Subject:
     """
 
     def __init__(self, model, rng, condition=None):
-        self.model, self.spec, self.rng = model, model.spec, as_generator(rng)
+        self.model, self.spec, self.rng, self.xp = model, model.spec, as_generator(rng), module_of(model)
         wanted = self.spec.condition
         if wanted is None and condition is not None:
             raise ValueError(f"condition: {type(model).__name__} is p(x), it takes none")
@@ -88,7 +88,7 @@ class Subject:
                 self.epsilon = max(self.epsilon, float(np.finfo(values.dtype).eps))
             return values
 
-        return per_example(function, x, self.stream(999))
+        return per_example(function, x, self.stream(999), xp=self.xp)
 
     def log_marginal(self, rows, observed):
         """log p of the observed columns of rows alone, float64 `(n,)`, of a model that takes missing values."""
@@ -96,7 +96,7 @@ class Subject:
         with no_grad():
             for start in range(0, len(rows), BATCH):
                 x, mask = (a[start : start + BATCH].reshape(-1, *self.spec.shape) for a in (rows, observed))
-                parts.append(to_numpy(raw(self.model.log_prob(self.examples(x), observed=mask))))
+                parts.append(to_numpy(raw(self.model.log_prob(self.xp.asarray(self.examples(x)), observed=mask))))
         return np.concatenate(parts).astype(np.float64)
 
     def rounding(self, log_p):
@@ -111,6 +111,11 @@ class Subject:
         if all(level is not None for level in self.columns) and x.dtype.kind == "f":
             x = x.astype(np.uint8 if max(self.columns) <= 256 else np.int64)
         return x
+
+    def random_examples(self, n):
+        """`n` examples that fit the spec, drawn without regard to the model."""
+        stream = self.stream(998)
+        return np.stack([random_example(self.spec, stream.fold_in(number)) for number in range(n)])
 
     @property
     def discrete(self):
@@ -151,11 +156,10 @@ def random_example(spec, rng):
     return np.array(values, kind).reshape(spec.shape)
 
 
-def random_mask(n, rng, least=0):
-    """Booleans `(n,)`, from `least` true to all but one, every number of them as likely."""
-    mask = np.zeros(n, bool)
-    mask[rng.permutation(n)[: rng.integers(least, n)]] = True
-    return mask
+def random_masks(count, n, rng, least=0):
+    """Booleans `(count, n)`: in each row from `least` true to all but one, every number of them as likely."""
+    ranks = rng.random((count, n)).argsort(axis=1).argsort(axis=1)
+    return ranks < rng.integers(least, n, size=count)[:, None]
 
 
 def check_samples(subject, x):

@@ -19,11 +19,11 @@ import math
 
 import numpy as np
 
-from ..arrays import array_module, as_generator
+from ..arrays import as_generator, to_numpy
 from ..autograd import no_grad
 from ..autograd.tensor import raw
 from ..protocols import ExplicitDensity
-from .likelihood import per_example, summarise
+from .likelihood import module_of, per_example, summarise
 from .rows import check_count
 
 
@@ -51,13 +51,13 @@ def dequantised_figures(model, x, levels, rng=0, k=1):
     x, k = _check(x, levels), check_count("k", k)
     if x.shape[1:] != model.spec.shape:
         raise ValueError(f"x: expected shape (n, {', '.join(map(str, model.spec.shape))}), got {x.shape}")
-    volume = model.spec.dimensions * math.log(levels)
+    xp, volume = module_of(model), model.spec.dimensions * math.log(levels)
 
     def bound(batch, stream):
         total = None
         for _ in range(k):
             with no_grad():
-                value = raw(model.log_prob(array_module(batch).asarray(dequantise(batch, levels, stream))))
+                value = to_numpy(raw(model.log_prob(xp.asarray(dequantise(batch, levels, stream)))))
             total = value if total is None else np.logaddexp(total, value)
         return total - math.log(k) - volume
 

@@ -20,7 +20,7 @@ import numpy as np
 from ..arrays import as_generator, to_numpy
 from ..autograd.tensor import raw
 from ..protocols import ExplicitDensity, LatentVariable
-from .likelihood import per_example
+from .likelihood import module_of, per_example
 from .rows import check_count
 
 
@@ -63,11 +63,12 @@ def gap_to_truth(source, model, n=10_000, rng=0, x=None, k=100):
         x = source.sample(n, rng.fold_in(0))
     x = np.asarray(x)
     check_count("x: number of examples", len(x), 2)
+    xp = module_of(model)
     if isinstance(model, ExplicitDensity):
-        samples, ours = None, per_example(lambda batch, _: model.log_prob(batch), x, rng.fold_in(1))
+        samples, ours = None, per_example(lambda batch, _: model.log_prob(batch), x, rng.fold_in(1), xp=xp)
     elif isinstance(model, LatentVariable):
         samples = check_count("k", k)
-        ours = per_example(lambda batch, stream: model.iwae_bound(batch, k, stream), x, rng.fold_in(1), k)
+        ours = per_example(lambda batch, stream: model.iwae_bound(batch, k, stream), x, rng.fold_in(1), k, xp=xp)
     else:
         raise ValueError(f"model: {type(model).__name__} has neither log_prob nor a bound")
     truth = np.asarray(to_numpy(raw(source.log_prob(x))), np.float64)

@@ -8,9 +8,10 @@ decides how: small discrete spaces are enumerated, one or two continuous numbers
 examples judged by Monte Carlo, with limits in standard errors such that a correct model fails once in 100,000 checks.
 
     samples                        have the shape and the values that the spec says
-    normalisation                  Σ p(x) = 1 or ∫ p(x) dx = 1                            (normalisation.py)
+    normalisation                  Σ p(x) = 1 or ∫ p(x) dx = 1             (normalisation.py, importance.py)
     sampler against density        samples have the density that log_prob states         (sampling.py)
     marginals, imputation          of models that take missing values                    (marginals.py)
+    class probabilities            add up to 1 and follow Bayes' rule                    (classes.py)
     elbo and bounds                E elbo ≤ E iwae_bound ≤ log p(x)                       (bounds.py)
     inverse, log-determinant       inverse(forward(z)) = z; log_det = log |det ∂x/∂z|     (bijections.py)
 """
@@ -24,8 +25,10 @@ from ..protocols import LatentVariable
 from .bijections import check_bijection
 from .bounds import check_bounds, marginalise
 from .checks import Check, Subject, check_samples
+from .classes import check_classes
+from .importance import PILOT
 from .marginals import check_marginals, redrawn
-from .normalisation import PILOT, check_normalisation
+from .normalisation import check_normalisation
 from .rows import check_count
 from .sampling import check_sampler
 
@@ -35,43 +38,58 @@ POINTS, EXAMPLES = 8, 16  # where a bijection and the bounds are checked
 def identities(model, rng=0, samples=10_000, condition=None, prior=None, points=None):
     """Yield a Check for each identity of a model: `(name, passed, detail)`, passed None where it does not apply.
 
-    `model` has `spec` and `sample`. What it has besides is checked: `log_prob`, where it `takes_missing` also of
-    `observed` values and with `impute`; `elbo`, `iwae_bound`, `encode` and `decode`; `forward` and `inverse`. So many
-    `samples` are compared with the density. `condition` is the one that a conditional model is checked at (by default
-    one drawn at random), `prior` the distribution p(z) of a latent-variable model (by default its attribute `prior`, or
-    what that returns when called), and `points` `(n, ...)` are latent points at which a bijection is checked: a
-    bijection that is no model may be given with these alone. Raises ValueError or TypeError for arguments that do not
-    fit.
+    `model` has a `spec`. What it has besides is checked: `sample`; `log_prob`, where it `takes_missing` also of
+    `observed` values and with `impute`; `predict_log_proba`; `elbo`, `iwae_bound`, `encode` and `decode`; `forward` and
+    `inverse`. So many `samples` are compared with the density. `condition` is the one that a conditional model is
+    checked at (by default one drawn at random), `prior` the distribution p(z) of a latent-variable model (by default
+    its attribute `prior`, or what that returns when called), and `points` `(n, ...)` are latent points at which a
+    bijection is checked: a bijection that is no model may be given with these alone. Raises ValueError or TypeError for
+    arguments that do not fit.
     """
     check_count("samples", samples, 100)
     rng = as_generator(rng)
     invertible = callable(getattr(model, "forward", None)) and callable(getattr(model, "inverse", None))
-    if not hasattr(model, "sample") or not hasattr(model, "spec"):
+    if not hasattr(model, "spec"):
         if not invertible or points is None:
-            raise TypeError(f"model: expected spec and sample, or a bijection with points, got {type(model).__name__}")
+            raise TypeError(f"model: expected a spec, or a bijection with points, got {type(model).__name__}")
         yield from check_bijection(model, points)
         return
     subject = Subject(model, rng, condition)
-    pilot, x = subject.sample(min(PILOT, samples), 1), subject.sample(samples, 2)
-    found = check_samples(subject, x)
+    pilot, x, found = _samples(subject, samples)
     yield found
     if found.passed:
-        latent, prior = isinstance(model, LatentVariable), _prior(model) if prior is None else prior
-        if latent:
-            marginalise(subject, prior)
-        yield check_normalisation(subject, pilot)
-        yield check_sampler(subject, pilot, x)
-        if getattr(model, "takes_missing", False):
-            yield check_marginals(subject, pilot)
-            if subject.spec.dimensions > 1:
-                yield check_sampler(subject, pilot, redrawn(subject, x), "imputation against density")
-        if latent:
-            yield from check_bounds(subject, x[:EXAMPLES], prior)
+        yield from _with_samples(subject, pilot, x, prior)
+    if hasattr(model, "predict_log_proba"):
+        yield check_classes(subject, x[:EXAMPLES] if found.passed else subject.random_examples(EXAMPLES))
+    if invertible and points is None and found.passed:
+        with no_grad():
+            points = np.asarray(to_numpy(raw(model.inverse(subject.xp.asarray(x[:POINTS]))[0])))
     if invertible:
-        if points is None:
-            with no_grad():
-                points = np.asarray(to_numpy(raw(model.inverse(x[:POINTS])[0])))
-        yield from check_bijection(model, points)
+        yield from [Check("inverse", None, "there are no points")] if points is None else check_bijection(model, points)
+
+
+def _with_samples(subject, pilot, x, prior):
+    """The checks that start from samples of the model."""
+    latent = isinstance(subject.model, LatentVariable)
+    if latent:
+        prior = _prior(subject.model) if prior is None else prior
+        marginalise(subject, prior)
+    yield check_normalisation(subject, pilot, x)
+    yield check_sampler(subject, pilot, x)
+    if getattr(subject.model, "takes_missing", False) and subject.has_density:
+        yield check_marginals(subject, pilot)
+        if subject.spec.dimensions > 1:
+            yield check_sampler(subject, pilot, redrawn(subject, x), "imputation against density")
+    if latent:
+        yield from check_bounds(subject, x[:EXAMPLES], prior)
+
+
+def _samples(subject, n):
+    """Two sets of samples, the first to choose by and the second to judge, and the Check of whether these fit."""
+    if not hasattr(subject.model, "sample"):
+        return None, None, Check("samples", None, "the model has no sampler, and what needs samples is not checked")
+    pilot, x = subject.sample(min(PILOT, n), 1), subject.sample(n, 2)
+    return pilot, x, check_samples(subject, x)
 
 
 def all_passed(checks):

@@ -38,7 +38,7 @@ def evaluate(model, dataset, split="test", rng=0, k=500, progress=None):
     labels = None if dataset.labels is None else dataset.labels.get(split)
     check_takes(model, observed, dataset.name)
     dimensions = model.spec.dimensions if observed is None else max(1.0, observed.sum() / len(observed))
-    figures, options = {}, {"progress": progress, "xp": _module(model), "observed": observed}
+    figures, options = {}, {"progress": progress, "xp": module_of(model), "observed": observed}
     if isinstance(model, ExplicitDensity):
         figures["log_prob"] = summarise(per_example(_log_prob(model), x, rng.fold_in(0), **options), dimensions)
     elif isinstance(model, LatentVariable):
@@ -61,7 +61,7 @@ def validation_score(model, x, rng, observed=None, labels=None):
     one with the luckiest noise. A classifier without a density gives `class_log_prob`, if there are labels. Empty for
     a model that has none of these.
     """
-    xp = _module(model)
+    xp = module_of(model)
     if isinstance(model, ExplicitDensity):
         return {"log_prob": float(per_example(_log_prob(model), x, rng, xp=xp, observed=observed).mean())}
     if isinstance(model, LatentVariable):
@@ -85,7 +85,7 @@ def class_figures(model, x, labels, observed=None, progress=None):
     known = labels >= 0
     x, labels, observed = x[known], labels[known], None if observed is None else observed[known]
     predict = lambda batch, stream, *mask: model.predict_log_proba(batch, *mask)  # noqa: E731
-    log_proba = per_example(predict, x, 0, progress=progress, xp=_module(model), observed=observed)
+    log_proba = per_example(predict, x, 0, progress=progress, xp=module_of(model), observed=observed)
     if labels.max() >= log_proba.shape[1]:
         raise ValueError(f"labels: the model has classes 0 to {log_proba.shape[1] - 1}, got {labels.max()}")
     right = (log_proba.argmax(axis=1) == labels).astype(np.float64)
@@ -123,8 +123,8 @@ def per_example(function, x, rng, samples=1, progress=None, xp=np, observed=None
     return np.concatenate(parts)
 
 
-def _module(model):
-    """The module of a model's arrays."""
+def module_of(model):
+    """The module of a model's arrays, NumPy or CuPy."""
     return array_module(*[parameter.data for parameter in getattr(model, "parameters", list)()])
 
 

@@ -14,7 +14,7 @@ Geman and Geman, "Stochastic Relaxation, Gibbs Distributions, and the Bayesian R
 
 import numpy as np
 
-from .checks import Check, random_mask
+from .checks import Check, random_masks
 from .quadrature import Chart, equal_cells, integrate
 
 EXAMPLES = {"sum": 32, "integral": 6}  # at which a discrete or a continuous column is added up
@@ -32,8 +32,8 @@ def check_marginals(subject, x):
     except ValueError:  # a model may refuse examples that say nothing
         nothing = 0.0
     worst, slack, counts = max(whole, nothing), subject.rounding(subject.log_prob(rows[:8])), {"sum": 0, "integral": 0}
-    for number in range(4 * max(EXAMPLES.values())):
-        row, seen = rows[number % len(rows)], random_mask(columns, rng)
+    for number, seen in enumerate(random_masks(4 * max(EXAMPLES.values()), columns, rng)):
+        row = rows[number % len(rows)]
         column = int(rng.permutation(np.flatnonzero(~seen))[0])
         kind = "integral" if subject.columns[column] is None else "sum"
         if counts[kind] == EXAMPLES[kind] or (subject.columns[column] or 0) > MOST_LEVELS:
@@ -51,7 +51,7 @@ def check_marginals(subject, x):
 def redrawn(subject, x):
     """Samples x with some of the columns of each, but not all, drawn anew by the model's `impute`."""
     rng = subject.stream(61)
-    mask = np.stack([random_mask(x[0].size, rng, 1) for _ in range(len(x))]).reshape(x.shape)
+    mask = random_masks(len(x), x[0].size, rng, 1).reshape(x.shape)
     return np.asarray(subject.model.impute(x, mask, subject.stream(62)))
 
 

@@ -71,15 +71,15 @@ class Proposal:
         # Student's t: a normal over the root of a chi-square with FREEDOM degrees (here of sums of exponentials)
         chi = 2 * rng.exponential((n, int(FREEDOM) // 2)).sum(axis=1) / FREEDOM
         for k in range(len(shares)):
-            own = picked == k
-            last = k == len(log_weights)
+            own, last = np.flatnonzero(picked == k), k == len(log_weights)
             mean, factor = (self.middle, self.factor) if last else (means[k], factors[k])
             stretch = np.sqrt(chi[own])[:, None] if last else 1.0
             rows[np.ix_(own, self.real)] = mean + noise[own] @ factor.T / stretch
-            table = np.exp(self.log_table if last else log_tables[k])
-            for place, column in enumerate(self.whole):
+            table, levels = np.exp(self.log_table if last else log_tables[k]), np.empty((len(self.whole), len(own)))
+            for place, u in enumerate(uniform[own].T):
                 heights = np.cumsum(table[self.ends[place] : self.ends[place + 1]])
-                rows[own, column] = np.searchsorted(heights[:-1], uniform[own, place] * heights[-1], side="right")
+                levels[place] = np.searchsorted(heights[:-1], u * heights[-1], side="right")
+            rows[np.ix_(own, self.whole)] = levels.T
         return rows
 
     def _indicators(self, rows):

@@ -48,9 +48,9 @@ def equal_cells(points, depth, finer=0):
     """Boxes `(lower, upper, owner)` that fill (-1, 1)^d, those around the points `(n, d)` with about as many each.
 
     The box around the points is halved at their median along the axis on which they spread most, `depth` times; its
-    parts are cells with a number from 0, the rest of the cube is one more cell. Cells are halved `finer` times more,
-    into boxes of which the cell is the owner. A box whose points cannot be told apart stays whole. The rest is in slabs
-    that grow outwards, so that what lies just beyond the points is seen.
+    parts are cells with a number from 0, on the line in its order. What lies before and after it along each axis is a
+    cell too, cut into slabs that grow outwards, so that what is just beyond the points is seen. Other cells are halved
+    `finer` times more, into boxes of which the cell is the owner. A box whose points are all the same stays whole.
     """
     d = points.shape[1]
     reach = MARGIN * (points.max(axis=0) - points.min(axis=0)) + 1e-9
@@ -69,6 +69,7 @@ def equal_cells(points, depth, finer=0):
                 first, last = -np.ones(d), np.ones(d)
                 first[:axis], last[:axis], first[axis], last[axis] = low[:axis], high[:axis], start, end
                 boxes.append((cells, first, last, None))
+            cells += 1
     return np.array([box[1] for box in boxes]), np.array([box[2] for box in boxes]), np.array([box[0] for box in boxes])
 
 

@@ -89,4 +89,4 @@ def _(x, logits, constant, observed, log_zero):
                 seen[i] += np.matmul(r.T, values, out=term)
 
     in_chunks(chunk, count, n)
-    return totals.sum(), *(None if sums is None else sums.sum(axis=0) for sums in (counts, ones, seen))
+    return np.array(totals.sum()), *(None if sums is None else sums.sum(axis=0) for sums in (counts, ones, seen))

@@ -173,4 +173,4 @@ def _(x, whitening, offset, constant):
                 _add_products(ry, y, second[i])
 
     in_chunks(piece, chunks, len(x))
-    return totals.sum(), counts.sum(axis=0), first.sum(axis=0), second.sum(axis=0)
+    return np.array(totals.sum()), counts.sum(axis=0), first.sum(axis=0), second.sum(axis=0)

@@ -67,18 +67,19 @@ def save(figure, path):
     The bytes depend on what is drawn alone: no date and no version go into the file. None writes nothing.
     """
     if path is not None:
-        with whole(path) as part:
-            figure.savefig(part, format="png", dpi=DPI, metadata={"Software": None})
+        with whole(path) as file:
+            figure.savefig(file, format="png", dpi=DPI, metadata={"Software": None})
     return figure
 
 
 @contextlib.contextmanager
 def whole(path):
-    """The name of a file to write, which takes the place of `path` when it is complete and goes away if it is not."""
+    """A binary file to write, which takes the place of `path` when it is complete and goes away if it is not."""
     part = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
     try:
-        yield part
-        with open(part, "rb+") as file:
+        with open(part, "wb") as file:
+            yield file
+            file.flush()
             os.fsync(file.fileno())
         os.replace(part, path)
     except BaseException:

@@ -91,8 +91,8 @@ def _write(frames, path):
     palette.putpalette(colours.ravel().tolist())
     images = [Image.fromarray(frame).quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
     times = [SHOWN] * (len(images) - 1) + [HELD]
-    with whole(path) as part:
-        images[0].save(part, format="GIF", save_all=True, append_images=images[1:], duration=times, loop=0)
+    with whole(path) as file:
+        images[0].save(file, format="GIF", save_all=True, append_images=images[1:], duration=times, loop=0)
 
 
 def _prepare_curve(axis, values, reference):

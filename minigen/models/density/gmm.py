@@ -241,8 +241,8 @@ class GaussianMixture(MixtureModel):
         """log p(x, k) `(n, K)` of rows less the `centre`."""
         plain = not (isinstance(rows, Tensor) or self.by_gradient)
         if plain and mask is None:
-            centre = centre + rows.mean(axis=0)
-            return kernels.normal_mixture_log_joint(rows - centre, *self._standardising(centre))
+            middle = self.weights @ self.loc.data  # without which means far from 0 would cost digits
+            return kernels.normal_mixture_log_joint(rows - middle, *self._standardising(middle))
         logits, loc, scale = self.logits, self.loc, self._scale()
         if plain:
             logits, loc, scale = logits.data, loc.data, self._numbers()
@@ -260,7 +260,7 @@ class GaussianMixture(MixtureModel):
     def _standardising(self, centre):
         return standardising(ops.log_softmax(self.logits.data), self.loc.data - centre, self._numbers())
 
-    def _prepare(self, rows, mask):
+    def _prepared(self, rows, mask):
         """Rows less their mean, that mean, the mask, and the least eigenvalue: the floor, but above rounding errors."""
         rows = rows.astype(np.float64)
         count = len(rows) if mask is None else mask.sum(axis=0)

@@ -70,7 +70,7 @@ def _em_states(model, x, plane):
     learner, rows = type(model)(model.spec, config), x.reshape(len(x), -1)
     spread = rows.std(axis=0)
     seeds = k_means_seeds(rows / np.where(spread > 0, spread, 1), config.n_components, as_generator(0))
-    k, (centred, _, _, least) = config.n_components, (prepared := learner._prepare(rows, None))
+    k, (centred, _, _, least) = config.n_components, (prepared := learner._prepared(rows, None))
     learner._begin(centred, np.full(k, 1 / k), rows[seeds], least)
     states = []
     for metrics in em_steps(learner, prepared, ITERATIONS, 1e-5):

@@ -1,4 +1,4 @@
-"""What mixtures p(x) = Σ_k π_k p(x | k) share, whatever their components: the posterior of k, and EM from k-means.
+"""What mixtures p(x) = Σ_k π_k p(x | k) share, whatever their components: the posterior of k, and EM from some starts.
 
 By Bayes' rule p(k | x) = π_k p(x | k) / p(x), the responsibility of component k for x.
 """
@@ -19,7 +19,7 @@ class MixtureModel(ClosedForm):
     """Base class of mixtures that are fitted by EM, with missing values marginalised exactly.
 
     A subclass has `logits` `(K,)`, the logarithms of the weights up to a constant, `_log_joint(rows, mask)` for
-    log p(x, k) `(n, K)`, `_prepare(rows, mask)` for what its `e_step` takes, and `_start(prepared, rng)`. `rounding`
+    log p(x, k) `(n, K)`, `_prepared(rows, mask)` for what its `e_step` takes, and `_start(prepared, rng)`. `rounding`
     says how far rounding may let the log-likelihood fall, relative to it.
     """
 
@@ -52,19 +52,30 @@ class MixtureModel(ClosedForm):
         """The most probable component of each example, int64 `(n,)`; of equal ones the first."""
         return self.predict_log_proba(x, observed).argmax(axis=1)
 
-    def initialise(self, data, rng, observed=None):
-        """Take a starting point for `data`: components around centres that k-means finds from drawn seeds.
+    def prepare(self, data, observed=None):
+        """The data `(n, *spec.shape)`, checked, in the form that `e_step` takes them.
 
         Raises ValueError for fewer examples than components, or a column that is observed nowhere.
         """
-        self._start(self._checked(data, observed), as_generator(rng))
+        rows, mask = as_rows(data, self.spec, observed)
+        if len(rows) < self.config.n_components:
+            raise ValueError(f"data: expected at least as many examples as n_components={self.config.n_components}, "
+                             f"got {len(rows)}")
+        if mask is not None and not mask.any(axis=0).all():
+            column = int(np.argmin(mask.any(axis=0)))
+            raise ValueError(f"data: column {column} (from 0) is observed in no example")
+        return self._prepared(rows, mask)
+
+    def initialise(self, data, rng, observed=None):
+        """Take a starting point for `data` `(n, *spec.shape)`, as `fit` does for each run; errors as in `prepare`."""
+        self._start(self.prepare(data, observed), as_generator(rng))
 
     def fit_steps(self, data, rng=0, *, observed=None, labels=None):
         """Fit to `data` `(n, *spec.shape)` by EM from several starting points; yields the metrics of `em_restarts`.
 
         Raises ValueError for fewer examples than components, or a column that is observed nowhere.
         """
-        config, prepared = self.config, self._checked(data, observed)
+        config, prepared = self.config, self.prepare(data, observed)
         yield from em_restarts(
             self, prepared, lambda rng: self._start(prepared, rng), as_generator(rng), config.restarts,
             preference=lambda: self._preference(prepared), max_iterations=config.max_iterations,
@@ -76,16 +87,6 @@ class MixtureModel(ClosedForm):
 
     def _rows(self, x, observed):
         return as_rows(x, self.spec, observed)
-
-    def _checked(self, data, observed):
-        rows, mask = as_rows(data, self.spec, observed)
-        if len(rows) < self.config.n_components:
-            raise ValueError(f"data: expected at least as many examples as n_components={self.config.n_components}, "
-                             f"got {len(rows)}")
-        if mask is not None and not mask.any(axis=0).all():
-            column = int(np.argmin(mask.any(axis=0)))
-            raise ValueError(f"data: column {column} (from 0) is observed in no example")
-        return self._prepare(rows, mask)
 
 
 def draw_components(probabilities, rng):

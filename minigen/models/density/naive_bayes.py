@@ -1,0 +1,306 @@
+"""Naive Bayes: columns that are independent given a class.
+
+    p(x, y) = p(y) Π_d p(x_d | y)        p(y | x) = p(x, y) / Σ_y' p(x, y')
+
+A column is Bernoulli if it is binary, categorical if discrete, normal if continuous; a table may have all three. A
+column that is missing drops out of the product, which is exactly what summing or integrating over it gives.
+
+Labelled examples have a closed form: class frequencies, category frequencies and moments, class by class. Where labels
+are missing the class is a latent variable and EM fits it: r_nk is 1 for the class of a labelled example and p(k | x_n)
+for another, and the frequencies and moments are weighted by r. Without any label that is latent class analysis.
+
+The objective is Σ log p(x_n, y_n) over labelled and Σ log p(x_n) over other examples, plus the log-prior that the
+smoothing stands for.
+
+Murphy, "Machine Learning: A Probabilistic Perspective", 2012, section 3.5; Lazarsfeld and Henry, "Latent Structure
+Analysis", 1968; Nigam, McCallum, Thrun and Mitchell, "Text Classification from Labeled and Unlabeled Documents using
+EM", 2000.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from ... import kernels
+from ...arrays import as_generator
+from ...inference import em_restarts
+from ...layers import Buffer
+from ..settings import check_size
+from .class_columns import CategoricalColumns, NormalColumns
+from .closed_form import ClosedForm, as_rows
+from .labels import MISSING, check_labels, class_settings
+from .mixture_model import check_number
+
+BLOCK = 1 << 21  # numbers of the examples that are worked on at once
+
+
+@dataclass(frozen=True)
+class Config:
+    """How many classes there are, how their parameters are smoothed, and how EM for missing labels runs.
+
+    `smoothing` is added to the count of every category in every class, `class_smoothing` to the number of examples of
+    every class. With `smoothing=0` a category that a class never had has probability 0 in it. `floor` is the smallest
+    variance of a continuous column in a class; 0 refuses columns that are constant in one. A class without examples
+    has probability 0 unless class_smoothing is positive; its numbers have the moments of all examples, its categories
+    equal probabilities (unsmoothed: the frequencies in all examples). EM runs from `restarts` starting points (one if
+    every class has labels), each time until the objective rises by less than `tolerance` nats per example, or for
+    `max_iterations`.
+    """
+
+    n_classes: int = 2
+    smoothing: float = 1.0
+    class_smoothing: float = 0.0
+    floor: float = 1e-6
+    restarts: int = 5
+    max_iterations: int = 500
+    tolerance: float = 1e-7
+
+    def __post_init__(self):
+        for name in ("n_classes", "restarts", "max_iterations"):
+            check_size(name, getattr(self, name))
+        for name in ("smoothing", "class_smoothing", "floor", "tolerance"):
+            check_number(name, getattr(self, name))
+
+
+class NaiveBayes(ClosedForm):
+    """Naive Bayes for data of any kind, with missing values marginalised exactly and missing labels by EM.
+
+    `class_log_prior` is log p(y), `(K,)`; the columns' parameters are in `categorical` and `normal`. Before it is
+    fitted classes and categories are equally probable and numbers standard normal. Categories outside a column's
+    levels are refused everywhere. Raises ValueError for conditional data.
+    """
+
+    Config = Config
+    takes_missing = True
+    labels = "optional"
+
+    def __init__(self, spec, config=None, *, rng=0):
+        if spec.condition is not None:
+            raise ValueError("naive_bayes: expected data without a condition; classes are given as labels")
+        self.spec, self.config = spec, Config() if config is None else config
+        table = isinstance(spec.kind, tuple)
+        kinds = np.array(spec.kind if table else (spec.kind,) * spec.dimensions)
+        levels = np.array([level or 2 for level in (spec.levels if table else (spec.levels,) * spec.dimensions)])
+        discrete, k = np.flatnonzero(kinds != "continuous"), self.config.n_classes
+        continuous = np.flatnonzero(kinds == "continuous")
+        self.class_log_prior = Buffer(np.full(k, -math.log(k)))
+        self.categorical = self.normal = None
+        if len(discrete):
+            self.categorical = CategoricalColumns(discrete, levels[discrete], k, self.config.smoothing)
+        if len(continuous):
+            self.normal = NormalColumns(continuous, k, self.config.floor)
+        self.groups = [group for group in (self.categorical, self.normal) if group is not None]
+        self.sample_dtype = np.float64 if len(continuous) else np.uint8 if levels.max() <= 256 else np.int64
+
+    @classmethod
+    def data_settings(cls, dataset):
+        """The number of classes among the labels, where there are any."""
+        return class_settings(dataset)
+
+    def joint_log_prob(self, x, observed=None):
+        """log p(x, y) in nats for every class, float64 `(n, K)`, of the observed values alone."""
+        return self.class_log_prior.data + self._given_class(*as_rows(x, self.spec, observed))
+
+    def log_prob(self, x, condition=None, observed=None):
+        """log p(x) = log Σ_y p(x, y) in nats, float64 `(n,)`; with `condition`, classes y `(n,)` or one, log p(x | y).
+
+        -inf for a category that no class has ever had, if nothing is smoothed.
+        """
+        if condition is None:
+            return kernels.logsumexp(self.joint_log_prob(x, observed), axis=1)
+        given = self._given_class(*as_rows(x, self.spec, observed))
+        return given[np.arange(len(given)), self._classes(condition, len(given))]
+
+    def predict_log_proba(self, x, observed=None):
+        """log p(y | x) in nats, float64 `(n, K)`, given the observed values alone.
+
+        Raises ValueError for an example that has probability 0 in every class (a category never seen, if nothing is
+        smoothed).
+        """
+        joint = self.joint_log_prob(x, observed)
+        nowhere = joint.max(axis=1) == -math.inf
+        if nowhere.any():
+            raise ValueError(f"x: row {int(np.argmax(nowhere))} (from 0) has probability 0 in every class; a smoothing "
+                             "above 0 gives every category some probability")
+        return kernels.log_softmax(joint, axis=1)
+
+    def predict_proba(self, x, observed=None):
+        """p(y | x), float64 `(n, K)`: rows sum to 1."""
+        return np.exp(self.predict_log_proba(x, observed))
+
+    def predict(self, x, observed=None):
+        """The most probable class of each example, int64 `(n,)`; of equal ones the first."""
+        return self.predict_log_proba(x, observed).argmax(axis=1)
+
+    def fit_steps(self, data, rng=0, *, observed=None, labels=None):
+        """Fit to `data` `(n, *spec.shape)` and `labels` `(n,)`, -1 or None where missing; EM if any is.
+
+        Yields metrics with `log_likelihood`, of (x, y) for labelled examples and of x for others, in nats per example.
+        Raises ValueError for data without rows, without labels fewer rows than classes, a continuous column that is
+        observed nowhere, and with `floor=0` one that is constant in a class.
+        """
+        rows, mask = as_rows(data, self.spec, observed)
+        n, k = len(rows), self.config.n_classes
+        known = check_labels(np.full(n, MISSING) if labels is None else labels, n, k)
+        if not n:
+            raise ValueError("data: expected at least one example, got none")
+        if (known == MISSING).all() and n < k:
+            raise ValueError(f"data: expected at least as many examples as classes, {k}, got {n}")
+        if mask is not None and self.normal is not None and not mask[:, self.normal.columns].any(axis=0).all():
+            column = self.normal.columns[np.argmin(mask[:, self.normal.columns].any(axis=0))]
+            raise ValueError(f"data: column {column} (from 0) is observed in no example")
+        before = self.state_dict()
+        try:
+            yield from self._fit(rows, mask, known, as_generator(rng))
+        except ValueError:
+            self.load_state_dict(before)
+            raise
+
+    def _fit(self, rows, mask, known, rng):
+        n, k = len(rows), self.config.n_classes
+        self._take_moments(rows, mask, np.full((n, k), 1 / k))  # what a class without examples keeps
+        labelled = known != MISSING
+        if labelled.all():
+            self._take_moments(rows, mask, one_hot(known, k))
+            yield {"iteration": 0, "log_likelihood": self.e_step((rows, mask, known))[1], "converged": True}
+            return
+        pooled = self.state_dict()
+
+        def start(rng):
+            self.load_state_dict(pooled)
+            self.m_step(self._statistics(rows, mask, _start(known, k, rng)))
+
+        restarts = 1 if len(np.unique(known[labelled])) == k else self.config.restarts
+        yield from em_restarts(self, (rows, mask, known), start, rng, restarts,
+                               max_iterations=self.config.max_iterations, tolerance=self.config.tolerance)
+
+    def e_step(self, data):
+        """The statistics under r, the log-likelihood and the log-prior, both in nats per example."""
+        rows, mask, known = data
+        joint, labelled = self.class_log_prior.data + self._given_class(rows, mask), known != MISSING
+        r = np.where(labelled[:, None], one_hot(known, joint.shape[1]), np.exp(kernels.log_softmax(joint, axis=1)))
+        values = np.where(labelled, joint[np.arange(len(known)), known], kernels.logsumexp(joint, axis=1))
+        prior = sum(group.log_prior() for group in self.groups)
+        if self.config.class_smoothing:
+            prior += self.config.class_smoothing * float(self.class_log_prior.data.sum())
+        return self._statistics(rows, mask, r), float(values.mean()), prior / len(rows)
+
+    def m_step(self, statistics):
+        """Take the smoothed class frequencies, and of each group of columns the most likely parameters."""
+        counts, *rest = statistics
+        counts = counts + self.config.class_smoothing
+        with np.errstate(divide="ignore"):
+            self.class_log_prior.assign(np.log(counts / counts.sum()))
+        for group, found in zip(self.groups, rest, strict=True):
+            group.maximise(*found)
+
+    def sample(self, n, rng, condition=None, given=None):
+        """Draw `n` examples `(n, *spec.shape)`; with `condition`, a class or `(n,)` of them, from these classes.
+
+        `given` is as in `ClosedForm.sample`, and not for both at once.
+        """
+        if condition is None:
+            return super().sample(n, rng, given=given)
+        if given is not None:
+            raise ValueError("given: expected None together with a condition")
+        return self._draw(self._classes(condition, check_size("n", n)), as_generator(rng))
+
+    def sample_joint(self, n, rng):
+        """Draw `n` examples with their classes: `(x, y)`, y int64 `(n,)`."""
+        rng = as_generator(rng)
+        prior = np.broadcast_to(np.exp(self.class_log_prior.data), (check_size("n", n), self.config.n_classes))
+        classes = pick(prior, rng)
+        return self._draw(classes, rng), classes
+
+    def impute(self, x, observed, rng=None):
+        """`x` with missing values replaced, of the dtype of samples.
+
+        By default by the mean given the observed ones, or the most probable category; with `rng` by a joint draw.
+        """
+        rows, mask = as_rows(x, self.spec, observed)
+        if mask is None:
+            return rows.astype(self.sample_dtype).reshape(np.shape(x))
+        r = self.predict_proba(x, observed)
+        if rng is None:
+            filled = self._assemble([group.centre(r) for group in self.groups], len(rows))
+        else:
+            rng = as_generator(rng)
+            filled = self._draw(pick(r, rng), rng)
+        return np.where(mask, rows.astype(self.sample_dtype), filled.reshape(rows.shape)).reshape(np.shape(x))
+
+    @property
+    def parameter_count(self):
+        """K - 1 for the classes, and those of all columns."""
+        return self.config.n_classes - 1 + sum(group.parameter_count for group in self.groups)
+
+    def _given_class(self, rows, mask):
+        """log p(x | y), `(n, K)`."""
+        found = np.zeros((len(rows), self.config.n_classes))
+        for part, block in self._blocks(rows, mask):
+            for group in self.groups:
+                found[part] += group.log_prob(*block)
+        return found
+
+    def _statistics(self, rows, mask, r):
+        """The weights of the classes, and the statistics of each group of columns."""
+        totals = None
+        for part, block in self._blocks(rows, mask):
+            found = [group.statistics(*block, r[part]) for group in self.groups]
+            totals = found if totals is None else [
+                tuple(a + b for a, b in zip(*pair, strict=True)) for pair in zip(totals, found, strict=True)]
+        return r.sum(axis=0), *totals
+
+    def _take_moments(self, rows, mask, r):
+        for _ in range(2):  # the second time with deviations from the classes' own means
+            self.m_step(self._statistics(rows, mask, r))
+
+    def _sample(self, n, rng):
+        return self.sample_joint(n, rng)[0]
+
+    def _draw(self, classes, rng):
+        return self._assemble([group.draw(classes, rng) for group in self.groups], len(classes))
+
+    def _assemble(self, parts, n):
+        """Examples from the columns of each group."""
+        rows = np.empty((n, self.spec.dimensions), self.sample_dtype)
+        for group, part in zip(self.groups, parts, strict=True):
+            rows[:, group.columns] = part
+        return rows.reshape(n, *self.spec.shape)
+
+    def _classes(self, condition, n):
+        classes = check_labels(np.broadcast_to(condition, n) if np.ndim(condition) == 0 else condition, n,
+                               self.config.n_classes)
+        if (classes == MISSING).any():
+            raise ValueError("condition: expected classes, got -1, which is none")
+        return classes
+
+    def _blocks(self, rows, mask):
+        """Slices of the rows, each with its rows and their mask."""
+        step = max(1, BLOCK // rows.shape[1])
+        for start in range(0, len(rows), step):
+            part = slice(start, start + step)
+            yield part, (rows[part], None if mask is None else mask[part])
+
+
+def _start(known, k, rng):
+    """Weights to start EM from: of each class half all examples, half those labelled with it, or else one drawn."""
+    weights = np.full((len(known), k), 1 / k)
+    unlabelled = np.flatnonzero(known == MISSING)
+    drawn = unlabelled[rng.permutation(len(unlabelled))]
+    for c in range(k):
+        seeds = np.flatnonzero(known == c)
+        seeds = seeds if len(seeds) else drawn[[c % len(drawn)]]
+        weights[seeds, c] += len(known) / k / len(seeds)
+    return weights
+
+
+def one_hot(labels, n_classes):
+    """Rows with a 1 at the label, all 0 for a missing one."""
+    return (labels[:, None] == np.arange(n_classes)).astype(np.float64)
+
+
+def pick(probabilities, rng):
+    """A column for each row of probabilities `(n, K)`, drawn by them."""
+    cumulative = probabilities.cumsum(axis=1)
+    return (cumulative <= rng.random((len(probabilities), 1), np.float64) * cumulative[:, -1:]).sum(axis=1)
