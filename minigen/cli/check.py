@@ -9,6 +9,8 @@ def add_arguments(parser):
                         help="a run folder: check that its model is normalised, that its samples have its density, …")
     parser.add_argument("--samples", type=int, metavar="N",
                         help="of a run's model that are compared with its density (default: 10000)")
+    parser.add_argument("--receptive-field", nargs="?", const="centre", metavar="ROW,COLUMN",
+                        help="draw what that pixel (default: the centre) of a run's image model depends on")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of what is random (default: 0)")
     parser.add_argument("--kernels", action="store_true", help="compare each kernel with its reference, and time both")
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"), help="of the kernels (default: cpu)")
@@ -22,6 +24,10 @@ def run(args):
         raise ValueError("--kernels: it checks the installation; leave out either it or the run folder")
     if args.samples is not None and args.run_folder is None:
         raise ValueError("--samples: only a run's model is sampled; name a run folder")
+    if args.receptive_field is not None:
+        if args.run_folder is None:
+            raise ValueError("--receptive-field: only a run's model has one; name a run folder")
+        return _draw_receptive_field(args)
     if args.kernels:
         return _run_kernels(args)
     return _run_checks(args) if args.run_folder is None else _run_identities(args)
@@ -38,6 +44,30 @@ def _run_identities(args):
     counts = _print(identities(model, args.seed, **options))
     print(f"{counts[True]} passed, {counts[False]} failed, {counts[None]} skipped")
     return 1 if counts[False] else 0
+
+
+def _draw_receptive_field(args):
+    from pathlib import Path
+
+    from .. import plotting, training
+    from ..evaluation import receptive_field
+
+    model = training.load(args.run_folder)
+    if args.receptive_field == "centre":
+        row, column = (extent // 2 for extent in (*model.spec.shape, 1, 1)[:2])
+    else:
+        try:
+            row, column = (int(part) for part in args.receptive_field.split(","))
+        except ValueError:
+            raise ValueError(f"--receptive-field: expected ROW,COLUMN, got {args.receptive_field!r}") from None
+    strength = receptive_field(model, row, column, args.seed).sum(axis=-1)
+    path = Path(args.run_folder) / "receptive_field.png"
+    plotting.receptive_field_picture(strength, row, column, path, f"What the pixel ({row}, {column}) depends on")
+    earlier = row * model.spec.shape[1] + column
+    seen = int((strength.reshape(-1)[:earlier] > 0).sum())
+    print(f"pixel ({row}, {column}) depends on {seen} of the {earlier} before it")
+    print(f"picture: {path}")
+    return 0
 
 
 def _run_checks(args):

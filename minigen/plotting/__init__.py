@@ -1,8 +1,8 @@
 """Figures from plain arrays, each drawn without global state and saved atomically.
 
 `image_grid`, `reconstructions` and `latent_traversal` draw images pixel for pixel, `learning_curves` metrics, `scatter`
-points in the plane, `mixture_picture` and `mixture_density` mixtures of normals; `em_film` shows as a GIF how one is
-fitted.
+points in the plane, `receptive_field_picture` what a pixel depends on, `mixture_picture` and `mixture_density`
+mixtures of normals; `em_film` shows as a GIF how one is fitted.
 Matplotlib is imported when the first figure is drawn.
 """
 
@@ -11,10 +11,11 @@ from .em_film import em_film
 from .grid import image_grid
 from .mixtures import mixture_density, mixture_picture
 from .pairs import reconstructions
+from .receptive_field import receptive_field_picture
 from .scatter import scatter
 from .traversal import latent_traversal
 
 __all__ = [
     "em_film", "image_grid", "latent_traversal", "learning_curves", "mixture_density", "mixture_picture",
-    "reconstructions", "scatter",
+    "receptive_field_picture", "reconstructions", "scatter",
 ]
