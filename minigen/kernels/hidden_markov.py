@@ -129,8 +129,18 @@ def _multiply(v, matrix, log_matrix, safe, weights, sums, out):
 
 
 @loop
+def _scratch(count, like):
+    """Rows to work with, in one block of memory.
+
+    The compiler looks at the distance of two arrays to choose between two forms of a loop, which round differently:
+    rows of one block always have the same distance, so that equal data give equal bits.
+    """
+    return np.empty((count, like.size), like.dtype)
+
+
+@loop
 def _filter(start, stop, emission, initial, matrix, log_matrix, safe, filtered, conditional):
-    weights, sums, predicted = np.empty_like(initial), np.empty_like(initial), np.empty_like(initial)
+    weights, sums, predicted = _scratch(3, initial)
     for n in range(start, stop):
         predicted[:] = initial
         for t in range(emission.shape[1]):
@@ -150,8 +160,7 @@ def _smooth(start, stop, emission, filtered, matrix, log_matrix, safe, posterior
     """Blocks `start` to `stop` of the sequences; each block has its own matrix of expected transitions."""
     states, steps, blocks = emission.shape[2], emission.shape[1], transitions.shape[0]
     transposed, log_transposed = matrix.T.copy(), log_matrix.T.copy()
-    future, product, left = np.empty_like(matrix[0]), np.empty_like(matrix[0]), np.empty_like(matrix[0])
-    weights, sums = np.empty_like(matrix[0]), np.empty_like(matrix[0])
+    future, product, left, weights, sums = _scratch(5, matrix[0])
     for block in range(start, stop):
         counts = transitions[block]
         for n in range(emission.shape[0] * block // blocks, emission.shape[0] * (block + 1) // blocks):
