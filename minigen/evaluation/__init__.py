@@ -7,6 +7,7 @@ from .dequantisation import dequantise, dequantised_figures
 from .gap import Gap, gap_to_truth
 from .identities import Check, all_passed, check_bijection, identities
 from .likelihood import evaluate, per_example, summarise, validation_score
+from .receptive_field import receptive_field
 from .two_sample import TwoSampleTest, energy_distance, energy_test, mmd_squared, mmd_test
 from .wasserstein import SlicedWasserstein, sliced_wasserstein, wasserstein_1d
 
