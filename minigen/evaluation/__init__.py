@@ -16,6 +16,6 @@ __all__ = [
     "TwoSampleTest", "Uniformity", "all_passed", "calibration", "check_bijection", "classifier_test",
     "dequantise", "dequantised_figures", "energy_distance", "energy_test", "evaluate", "gap_to_truth",
     "identities", "integral_transform", "mmd_squared", "mmd_test", "mode_coverage", "per_example",
-    "receptive_field", "region_coverage", "sample_coverage", "sliced_wasserstein", "summarise", "uniformity", "validation_score",
-    "wasserstein_1d",
+    "receptive_field", "region_coverage", "sample_coverage", "sliced_wasserstein", "summarise",
+    "uniformity", "validation_score", "wasserstein_1d",
 ]
