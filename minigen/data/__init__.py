@@ -1,6 +1,7 @@
 """Data: readers of files, the carried digits, splits, preprocessing and batches."""
 
 from . import binarize
+from .cifar import cifar, read_cifar
 from .codec import CharacterCodec
 from .dataset import Dataset, from_arrays
 from .digits import digits
@@ -10,7 +11,9 @@ from .loader import Loader
 from .loading import available, load
 from .mnist import mnist
 from .npz import read_npy, read_npz
+from .prepare import prepare
 from .preprocess import Standardizer, dequantize, quantize
+from .shapes import shapes
 from .splitting import split, split_indices
 from .table import read_csv
 from .text import read_text
@@ -24,17 +27,21 @@ __all__ = [
     "Standardizer",
     "available",
     "binarize",
+    "cifar",
     "dequantize",
     "digits",
     "from_arrays",
     "load",
     "mnist",
+    "prepare",
     "quantize",
+    "read_cifar",
     "read_csv",
     "read_idx",
     "read_npy",
     "read_npz",
     "read_text",
+    "shapes",
     "split",
     "split_indices",
 ]

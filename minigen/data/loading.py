@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ..arrays.stream import check_integer
 from ..protocols import DataSpec, nearest
+from .cifar import TRAIN, cifar
 from .dataset import Dataset, from_arrays
 from .digits import digits
 from .errors import DataError
@@ -13,10 +14,11 @@ from .kinds import parse_kind
 from .label_column import take_labels
 from .mnist import mnist
 from .npz import read_npy, read_npz
+from .shapes import shapes
 from .table import read_table
 from .text import read_text, text_windows
 
-BUILT_IN = ("digits", "digits:gray", "mnist", "mnist:threshold", "mnist:fixed", "mnist:dynamic")
+BUILT_IN = ("digits", "digits:gray", "shapes", "mnist", "mnist:threshold", "mnist:fixed", "mnist:dynamic")
 SUFFIXES = (".npz", ".npy", ".csv", ".tsv", ".txt", ".gz", ".idx")
 # What a split may be called in an .npz file, and what its labels.
 ARRAYS = {
@@ -43,7 +45,7 @@ def load(name, seed: int = 0, kind=None, length: int = 64, *, missing=False, lab
 
     Files: .npz (arrays `train`, `valid` or `validation`, `test`; or `x`), .npy, .csv and .tsv (numbers, with
     or without a line of names), IDX (plain or .gz; images get a channel axis), .txt (windows of `length`
-    characters with a codec); a folder is taken for MNIST's. Splits that a file does not have are cut by
+    characters with a codec); a folder is taken for CIFAR-10's in its binary format, or MNIST's. Splits that a file does not have are cut by
     `seed`, a fifth for testing and a tenth of the rest for validation; text is cut in order. `kind` overrides
     what the values suggest, as in `from_arrays`: for a table also one kind for each column, as a tuple or "a,b,c".
     With `missing`, NaN and empty cells are missing values, `Dataset.observed` says where. `labels` is the column of a
@@ -65,7 +67,8 @@ def load(name, seed: int = 0, kind=None, length: int = 64, *, missing=False, lab
             path = named[str(name)]
         elif _is(path, Path.is_dir):
             _refuse_labels(name, labels)
-            return mnist(path, seed=seed, kind=kind)
+            read = cifar if any(path.glob(TRAIN)) else mnist
+            return read(path, seed=seed, kind=kind)
         elif path.suffix.lower() in SUFFIXES or len(path.parts) != 1:
             raise DataError(f"{name}: no such file")
         else:
@@ -77,6 +80,8 @@ def _built_in(name, seed, kind):
     base, _, variant = name.partition(":")
     if base == "digits":
         return digits(variant == "gray", seed, kind)
+    if base == "shapes":
+        return shapes(seed, kind)
     folder = _folder()
     places = [] if folder is None else [folder / "mnist", folder]
     for place in places:
