@@ -138,7 +138,14 @@ def test_long_sequences():
         np.testing.assert_allclose(conditional[0], each, rtol=1e-13)
     posterior, transitions = kernels.hmm_smooth(emission, filtered, transition)
     np.testing.assert_allclose(posterior[0], np.exp(emission[0] + weights - each[:, None]), atol=1e-10)
-    np.testing.assert_allclose(transitions.sum(), 19_999, rtol=1e-11)
+    np.testing.assert_allclose(transitions, posterior[0, :-1].T @ posterior[0, 1:], rtol=1e-10)
+
+
+@VERSIONS
+def test_of_equal_paths_the_first(version):
+    zeros = np.zeros((2, 5, 3))
+    states, value = getattr(kernels.hmm_viterbi, version)(zeros, zeros[0, 0], zeros[0, :3])
+    assert (states == 0).all() and (value == 0).all()
 
 
 def test_other_dtypes_run_as_references():

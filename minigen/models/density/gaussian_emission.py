@@ -17,6 +17,7 @@ import math
 import numpy as np
 
 from ...layers import Buffer, Module
+from .columns import column_moments
 from .gaussian import patterns
 from .k_means import k_means
 
@@ -26,12 +27,14 @@ LOG_2PI = math.log(2 * math.pi)
 class GaussianEmission(Module):
     """Normal frames: `loc` `(S, D)`, and `covariance` `(S, D, D)` if full, else variances `(S, D)`.
 
-    No covariance has an eigenvalue below `floor`: the most likely such one is the weighted one with these raised to it.
+    In the columns' units (`units`, standard deviations of the data) no covariance has an eigenvalue below `floor`: the
+    most likely such one is the weighted one with these raised to it.
     """
 
     def __init__(self, states, channels, full, floor):
         self.full, self.floor = full, floor
         self.loc = Buffer(np.zeros((states, channels)))
+        self.units = Buffer(np.ones(channels))
         self.covariance = Buffer(np.tile(np.eye(channels), (states, 1, 1)) if full else np.ones((states, channels)))
 
     def log_prob(self, x, mask):
@@ -94,16 +97,19 @@ class GaussianEmission(Module):
         self.covariance.assign(np.where(some_state, self._floored(covariance), self.covariance.data))
 
     def start(self, x, mask, rng):
-        """Means by k-means of the frames (missing values: the column's mean) and everywhere the columns' variances."""
-        seen = np.ones(x.shape) if mask is None else mask.astype(np.float64)
-        loc = (x * seen).sum(axis=(0, 1)) / seen.sum(axis=(0, 1))
-        variance = (((x - loc) * seen) ** 2).sum(axis=(0, 1)) / seen.sum(axis=(0, 1))
-        frames = np.where(seen > 0, x, loc).reshape(-1, len(loc))[seen.any(axis=-1).reshape(-1)]
-        # in units of the columns' deviations, so that no column outweighs the others
-        units = np.sqrt(np.maximum(variance, self.floor))
+        """Means by k-means of the frames (missing values: the column's mean) and everywhere the columns' variances.
+
+        A column that is constant counts as one of variance 1.
+        """
+        frames, seen = x.reshape(-1, x.shape[-1]), None if mask is None else mask.reshape(-1, x.shape[-1])
+        loc, deviation = column_moments(frames, seen)
+        units = np.where(deviation > 0, deviation, 1.0)
+        if seen is not None:
+            frames = np.where(seen, frames, loc)[seen.any(axis=1)]
         centres = k_means((frames - loc) / units, len(self.loc.data), rng)[1]
+        self.units.assign(units)
         self.loc.assign(loc + centres * units)
-        variance = np.tile(variance, (len(centres), 1))
+        variance = np.tile(deviation**2, (len(centres), 1))
         self.covariance.assign(self._floored(variance[:, :, None] * np.eye(len(loc)) if self.full else variance))
 
     def sample(self, states, rng):
@@ -151,12 +157,13 @@ class GaussianEmission(Module):
         return result
 
     def _floored(self, covariance):
+        units = self.units.data
         if not self.full:
-            return np.maximum(covariance, self.floor)
-        values, vectors = np.linalg.eigh(covariance)
-        rounding = 8 * values.shape[1] * np.finfo(np.float64).eps * values.max(axis=1, keepdims=True)
-        values = np.maximum(values, np.maximum(rounding, self.floor))
-        return (vectors * values[:, None, :]) @ vectors.swapaxes(1, 2)
+            return np.maximum(covariance, self.floor * units**2)
+        scale = units[:, None] * units
+        values, vectors = np.linalg.eigh(covariance / scale)
+        raised = (vectors * np.maximum(values, self.floor)[:, None, :]) @ vectors.swapaxes(1, 2)
+        return np.where(values.min(axis=1)[:, None, None] < self.floor, raised * scale, covariance)
 
 
 def _kinds(x, mask):

@@ -27,6 +27,7 @@ from ...layers import Buffer
 from ..settings import check_size
 from .categorical_emission import CategoricalEmission, log_dirichlet, normalised
 from .closed_form import ClosedForm, as_rows
+from .columns import column_moments
 from .gaussian_emission import GaussianEmission
 from .mixture_model import check_number, draw_components
 
@@ -38,11 +39,11 @@ BLOCK = 2**21  # numbers T·S of sequences that are worked on at a time
 class Config:
     """States, the form of normal emissions' covariances and their smallest variance, a prior, and how EM runs.
 
-    No covariance has an eigenvalue below `floor`: that is what constant columns get, and states that keep to one
-    frame. `pseudo_count` is added to every expected count of first states, transitions and categorical emissions (a
-    Dirichlet prior), so that nothing is impossible that merely was not seen; 0 is maximum likelihood. EM runs from
-    `restarts` random starts, each for `max_iterations` or until the log-likelihood (with its prior) rises by less
-    than `tolerance` nats per sequence.
+    With channels in units of their standard deviations (1 where one is constant), no covariance has an eigenvalue
+    below `floor`: that is what constant channels get, and states that keep to one frame. `pseudo_count` is added to
+    every expected count of first states, transitions and categorical emissions (a Dirichlet prior), so that nothing is
+    impossible that merely was not seen; 0 is maximum likelihood. EM runs from `restarts` random starts, each for
+    `max_iterations` or until the log-likelihood (with its prior) rises by less than `tolerance` nats per sequence.
     """
 
     n_components: int = 4
@@ -125,17 +126,14 @@ class HiddenMarkovModel(ClosedForm):
     def fit_steps(self, data, rng=0, *, observed=None, labels=None):
         """Fit to `data` `(n, *spec.shape)` by Baum and Welch's algorithm; yields the metrics of `em_restarts`.
 
-        Raises ValueError for fewer frames with values than states, and a channel that is observed nowhere.
+        Raises ValueError for fewer frames with values than states, and what `column_moments` refuses.
         """
         x, mask = self._sequences(data, observed)
         count = len(x) * self.frames[0] if mask is None else int(mask.any(axis=-1).sum())
         if count < self.config.n_components:
             raise ValueError(f"data: expected at least as many time steps with values as n_components="
                              f"{self.config.n_components}, got {count}")
-        if mask is not None and not mask.any(axis=(0, 1)).all():
-            raise ValueError(f"data: channel {int(np.argmin(mask.any(axis=(0, 1))))} (from 0) is observed nowhere")
-        if not np.isfinite((x * x).sum()):
-            raise ValueError("data: the numbers are too large to have a variance in float64")
+        column_moments(x.reshape(-1, x.shape[2]), None if mask is None else mask.reshape(-1, x.shape[2]))  # if it can
         yield from em_restarts(self, (x, mask), lambda rng: self._start(x, mask, rng), as_generator(rng),
                                self.config.restarts, max_iterations=self.config.max_iterations,
                                tolerance=self.config.tolerance)

@@ -108,14 +108,12 @@ def masked_moments(data, loc, weight, noise):
 class Axes:
     """The sample's mean, and its covariance by variances along principal axes, from the largest: `(k,)` and `(k, D)`.
 
-    k is the smaller of D and the number of examples. Raises ValueError for numbers whose squares are infinite.
+    k is the smaller of D and the number of examples.
     """
 
     def __init__(self, rows):
         self.mean = rows.mean(axis=0)
         centred = rows - self.mean
-        if not np.isfinite((centred * centred).sum()):
-            raise ValueError("data: the numbers are too large to have a variance in float64")
         if len(rows) > rows.shape[1]:
             values, vectors = np.linalg.eigh(centred.T @ centred / len(rows))
             self.variances, self.axes = np.maximum(values[::-1], 0), vectors.T[::-1]

@@ -30,6 +30,7 @@ from ...inference import em_steps
 from ...layers import Buffer
 from ..settings import check_size
 from .closed_form import ClosedForm, as_rows
+from .columns import column_moments
 from .linear_gaussian import LOG_2PI, Axes, Observations, infer, masked_moments, maximise
 from .mixture_model import check_number
 
@@ -42,9 +43,10 @@ class Config:
     """Latent dimensions M, the form of the noise's covariance, its smallest variance, and when EM stops.
 
     `latent_dim=None` is 10, or D - 1 if that is less. `noise` is "isotropic" (probabilistic principal component
-    analysis) or "diagonal" (factor analysis). No noise variance is below `floor`: this is what constant columns get,
-    data in a subspace of M dimensions, and coordinates that the factors explain completely. EM stops after
-    `max_iterations`, or when the log-likelihood rises by less than `tolerance` nats per example.
+    analysis) or "diagonal" (factor analysis). No noise variance is below `floor` times the variance of its column (1 if
+    that is constant), or isotropic, times the mean of these: this is what constant columns get, data in a subspace of M
+    dimensions, and coordinates that the factors explain completely. EM stops after `max_iterations`, or when the
+    log-likelihood rises by less than `tolerance` nats per example.
     """
 
     latent_dim: int | None = None
@@ -66,9 +68,9 @@ class Config:
 class ProbabilisticPCA(ClosedForm):
     """Probabilistic PCA or factor analysis of continuous data, examples of any shape read as rows.
 
-    `loc` is μ `(D,)`, `weight` W `(D, M)`, `noise` the variances on the diagonal of Ψ, `(1,)` or `(D,)`. Before it is
-    fitted W is drawn from `rng`. Missing values are marginalised exactly. Raises ValueError for other data, conditional
-    data, and unless `latent_dim` is below D.
+    `loc` is μ `(D,)`, `weight` W `(D, M)`, `noise` the variances on the diagonal of Ψ, `(1,)` or `(D,)`, and `least`
+    the least that these may be. Before it is fitted W is drawn from `rng`. Missing values are marginalised exactly.
+    Raises ValueError for other data, conditional data, and unless `latent_dim` is below D.
     """
 
     Config = Config
@@ -87,6 +89,7 @@ class ProbabilisticPCA(ClosedForm):
         self.loc = Buffer(np.zeros(d))
         self.weight = Buffer(as_generator(rng).standard_normal((d, m), np.float64) / math.sqrt(m))
         self.noise = Buffer(np.ones(1 if config.noise == "isotropic" else d))
+        self.least = Buffer(np.full(self.noise.shape, config.floor))
 
     def log_prob(self, x, condition=None, observed=None):
         """log p(x) in nats, float64 `(n,)`, of the observed values alone; x may be a Tensor, and is differentiated."""
@@ -150,21 +153,13 @@ class ProbabilisticPCA(ClosedForm):
 
         EM starts at the closed form for the data in units of their standard deviations (isotropic noise: as they are),
         means in place of missing values; nothing is random. Yields metrics with `log_likelihood` in nats per example.
-        Raises ValueError for fewer than M + 2 examples and for a column that is observed nowhere.
+        Raises ValueError for fewer than M + 2 examples, and for what `column_moments` refuses.
         """
         rows, mask = self._rows(data, observed)
         m = self.config.latent_dim
         if len(rows) < m + 2:
             raise ValueError(f"data: expected at least {m + 2} examples for {m} latent dimensions, got {len(rows)}")
-        if mask is not None:
-            counts = mask.sum(axis=0)
-            if not counts.all():
-                raise ValueError(f"data: column {int(np.argmin(counts))} (from 0) is observed in no example")
-            loc = rows.sum(axis=0) / counts
-            complete = np.where(mask, rows, loc)
-        else:
-            complete = rows
-        axes = self._start(complete)
+        axes = self._start(rows, mask)
         if mask is None and self.config.noise == "isotropic":
             yield {"iteration": 0, "log_likelihood": axes.moments(*self._parameters())[1], "converged": True}
         else:
@@ -225,30 +220,32 @@ class ProbabilisticPCA(ClosedForm):
         """μ, W and the diagonal of Ψ."""
         return self.loc.data, self.weight.data, np.broadcast_to(self.noise.data, self.loc.shape)
 
-    def _start(self, rows):
-        """Take the closed form for complete rows, and return their principal axes."""
-        axes = Axes(rows)
-        units, own = np.ones(rows.shape[1]), axes
+    def _start(self, rows, mask):
+        """Take the closed form for rows, means in place of missing values, and return their principal axes."""
+        mean, deviation = column_moments(rows, mask)
+        variances = np.where(deviation > 0, deviation**2, 1.0)
+        complete, m = rows if mask is None else np.where(mask, rows, mean), self.config.latent_dim
+        axes = own = Axes(complete)
+        units, least = np.ones(1), self.config.floor * variances.mean(keepdims=True)
         if self.config.noise == "diagonal":
-            deviation = rows.std(axis=0)
-            units = np.where(deviation**2 > self.config.floor, deviation, 1.0)
-            own = Axes(rows / units)
-        m = self.config.latent_dim
-        noise = max(own.variances[m:].sum() / (len(units) - m), self.config.floor)
+            units, least = np.sqrt(variances), self.config.floor * variances
+            own = Axes(complete / units)
+        noise = max(own.variances[m:].sum() / (len(mean) - m), (least / units**2)[0])
         weight = own.axes[:m].T * np.sqrt(np.maximum(own.variances[:m] - noise, 0))
-        self._take(axes.mean, weight * units[:, None], noise * (units**2 if self.config.noise == "diagonal" else 1.0))
+        self.least.assign(least)
+        self._take(axes.mean, weight * units[:, None], noise * units**2)
         return axes
 
     def _take(self, loc, weight, noise):
-        rounding = 8 * np.finfo(np.float64).eps * (weight**2).sum(axis=1).max()
         self.loc.assign(loc)
         self.weight.assign(weight)
-        self.noise.assign(np.maximum(np.broadcast_to(noise, self.noise.shape), max(self.config.floor, rounding)))
+        self.noise.assign(np.maximum(noise, self.least.data))
 
     def _turn(self):
-        """Rotate z so that Wᵀ Ψ⁻¹ W is diagonal, from the largest; the largest weight of each column is positive."""
+        """Rotate z so that Wᵀ Ψ⁻¹ W is diagonal, from the largest; the largest of each column of Ψ^-½ W is positive."""
         _, weight, noise = self._parameters()
-        vectors = np.linalg.eigh(weight.T @ (weight / noise[:, None]))[1][:, ::-1]
-        weight = weight @ vectors
-        largest = weight[np.abs(weight).argmax(axis=0), np.arange(weight.shape[1])]
-        self.weight.assign(weight * np.where(largest < 0, -1.0, 1.0))
+        v = weight / np.sqrt(noise)[:, None]
+        vectors = np.linalg.eigh(v.T @ v)[1][:, ::-1]
+        v = v @ vectors
+        largest = v[np.abs(v).argmax(axis=0), np.arange(v.shape[1])]
+        self.weight.assign(weight @ vectors * np.where(largest < 0, -1.0, 1.0))

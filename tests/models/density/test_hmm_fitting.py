@@ -73,7 +73,9 @@ def test_gradient_is_zero_where_em_ends(kind, share):
     def objective(direction, size):
         moved = {}
         for name, value in state.items():
-            if "loc" in name:
+            if "units" in name:
+                moved[name] = value
+            elif "loc" in name:
                 moved[name] = value + size * direction[name]
             elif "covariance" in name and value.ndim == 3:
                 shift = np.eye(2) + size * direction[name]
@@ -168,10 +170,26 @@ def test_constant_channels_and_single_frames(covariance):
     model = models.create("hmm", DataSpec((5, 3), "continuous"), n_components=3, covariance=covariance, restarts=2,
                           max_iterations=30).fit(x)
     assert np.isfinite(model.log_prob(x)).all() and np.isfinite(model.sample(3, 0)).all()
-    variances = model.emission.covariance.data
-    assert (np.linalg.eigvalsh(variances) if covariance == "full" else variances).min() > 0.999e-6
+    units = x.std(axis=(0, 1)) * [1, 0, 1] + [0, 1, 0]
+    variances = model.emission.covariance.data / (units[:, None] * units if covariance == "full" else units**2)
+    assert (np.linalg.eigvalsh(variances) if covariance == "full" else variances).min() == pytest.approx(1e-6, rel=1e-3)
     same = models.create("hmm", DataSpec((5, 3), "continuous"), n_components=2, covariance=covariance).fit(x * 0 + 1)
     np.testing.assert_allclose(same.sample(4, 0), 1, atol=0.01)
+
+
+@pytest.mark.parametrize("covariance", ["full", "diagonal"])
+def test_other_units(covariance):
+    """Channels of units that are 10⁹ apart, far from 0, some values missing: the same model, seen through them."""
+    x, observed = draw(model_of(covariance, 8), 40, 0.2)
+    units, shift = np.array([1e-4, 1e5]), np.array([3.0, 1e7])
+    config = {"n_components": 3, "covariance": covariance, "restarts": 1, "max_iterations": 40, "tolerance": 0.0}
+    model, other = (models.create("hmm", DataSpec((8, 2), "continuous"), **config) for _ in range(2))
+    model.fit(x, 0, observed=observed)
+    other.fit(x * units + shift, 0, observed=observed)
+    np.testing.assert_allclose((other.emission.loc.data - shift) / units, model.emission.loc.data, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(other.transition.data, model.transition.data, rtol=1e-3, atol=1e-6)
+    volume = (observed.sum(axis=(0, 1)) * np.log(units)).sum() / 40  # the density is one per unit
+    assert other.score(x * units + shift, observed) == pytest.approx(model.score(x, observed) - volume, abs=1e-4)
 
 
 @EACH_KIND
@@ -185,6 +203,8 @@ def test_states_that_nothing_needs(kind):
     list(em_steps(model, prepared(model, x, observed), 3, -1.0))
     for name, value in model.state_dict().items():
         assert np.isfinite(value).all()
+        if "units" in name:
+            continue
         np.testing.assert_array_equal(value[2], before[name][2])
         assert (value[0] != before[name][0]).any()
 
@@ -231,7 +251,7 @@ def test_refused_data():
     few = np.zeros(x.shape, bool)
     few[0, 0] = few[1, 0] = True
     for data, observed, words in [
-        (x[:, :3], None, "shape"), (x * np.nan, None, "finite"), (x, never, "channel 1"), (x[:0], None, "at least"),
+        (x[:, :3], None, "shape"), (x * np.nan, None, "finite"), (x, never, "column 1"), (x[:0], None, "at least"),
         (x, few, "at least as many time steps"), (x, never[:3], "observed"), (1e200 * x, None, "too large"),
     ]:
         with pytest.raises(ValueError, match=words), np.errstate(over="ignore"):

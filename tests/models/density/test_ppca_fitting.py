@@ -39,7 +39,7 @@ def test_latents_are_turned(noise):
     precision = np.linalg.inv(model.fit(x).posterior(x).covariance)
     np.testing.assert_allclose(precision, np.diag(np.diag(precision)), atol=1e-8 * precision.max())
     assert (np.diff(np.diag(precision)) <= 0).all()
-    weight = model.weight.data
+    weight = model.weight.data / np.sqrt(model.noise.data)[:, None]
     assert (weight.max(axis=0) == np.abs(weight).max(axis=0)).all()
 
 
@@ -114,7 +114,7 @@ def test_gradient_is_zero_where_em_ends(noise, share):
         return dense_log_prob(model, x, observed).mean()
 
     for _ in range(5):
-        direction = {name: RANDOM.standard_normal(value.shape) for name, value in state.items()}
+        direction = {name: RANDOM.standard_normal(value.shape) * (name != "least") for name, value in state.items()}
         direction["noise"] *= state["noise"]
         slope = (moved(direction, step) - moved(direction, -step)) / (2 * step)
         curvature = (moved(direction, step) + moved(direction, -step) - 2 * moved(direction, 0)) / step**2
@@ -157,10 +157,24 @@ def test_constant_columns_and_too_little_noise(noise):
     assert np.isfinite(model.log_prob(x)).all() and (model.noise.data >= 1e-6).all()
     plane = np.random.default_rng(0).standard_normal((40, 2)) @ RANDOM.standard_normal((2, 6))
     model = models.create("ppca", DataSpec((6,), "continuous"), latent_dim=2, noise=noise, max_iterations=50).fit(plane)
-    np.testing.assert_allclose(model.noise.data, 1e-6, rtol=1e-3)
+    unit = plane.var(axis=0)
+    np.testing.assert_allclose(model.noise.data, 1e-6 * (unit.mean() if noise == "isotropic" else unit), rtol=1e-3)
     same = np.ones((10, 6))
     model = models.create("ppca", DataSpec((6,), "continuous"), latent_dim=2, noise=noise, max_iterations=50).fit(same)
     np.testing.assert_allclose(model.sample(3, 0), 1, atol=0.01)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3])
+def test_factor_analysis_in_other_units(share):
+    """Columns of units that are 10¹⁰ apart, far from 0: the same model, seen through them."""
+    x, observed = factor_data(60, 5, 2, share=share)
+    units, shift = 10.0 ** np.array([-6, -2, 0, 1, 4]), np.array([1.0, 0, 1e6, 3, 1e7])
+    config = {"latent_dim": 2, "noise": "diagonal", "max_iterations": 3000, "tolerance": 1e-12}
+    model, other = (models.create("ppca", DataSpec((5,), "continuous"), **config) for _ in range(2))
+    model.fit(x, observed=observed)
+    other.fit(x * units + shift, observed=observed)
+    np.testing.assert_allclose(other.noise.data / units**2, model.noise.data, rtol=1e-3)
+    np.testing.assert_allclose(other.weight.data / units[:, None], model.weight.data, rtol=1e-3, atol=1e-4)
 
 
 @NOISES
