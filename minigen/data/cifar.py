@@ -36,7 +36,7 @@ def read_cifar(path) -> tuple[np.ndarray, np.ndarray]:
     """
     with opened(path) as (file, size):
         if size % RECORD:
-            raise DataError(f"{path}: expected records of {RECORD} bytes (a label, 3 × 32 × 32 pixels), got {size} bytes")
+            raise DataError(f"{path}: expected records of {RECORD} bytes (a label, 3 × 32 × 32 pixels), got {size}")
         records = np.frombuffer(file.read(size), np.uint8)
     if records.size != size:
         raise DataError(f"{path}: expected {size} bytes, got {records.size}")

@@ -21,7 +21,7 @@ def prepare(dataset: Dataset, shape=None, levels=None, standardize=False, condit
     spec, changed = dataset.spec, {}
     arrays = {split: getattr(dataset, split) for split in SPLITS}
     if (shape, levels, standardize) != (None, None, False) and dataset.transform is not None:
-        raise ValueError(f"data {dataset.name!r}: its training examples are made anew for each batch, and keep their form")
+        raise ValueError(f"data {dataset.name!r}: its training examples are made anew for each batch, in one form")
     if shape is not None:
         shape = tuple(shape)
         if math.prod(shape) != spec.dimensions or min(shape) < 1 or not isinstance(spec.kind, str):

@@ -37,7 +37,7 @@ def test_cifar_folder(folder):
     for dataset in (data.load(folder), data.cifar(folder)):
         assert dataset.spec == data.load("shapes").spec
         assert [len(x) for x in (dataset.train, dataset.validation, dataset.test)] == [27, 3, 7]
-        assert {split: len(labels) for split, labels in dataset.labels.items()} == {"train": 27, "validation": 3, "test": 7}
+        assert {split: len(y) for split, y in dataset.labels.items()} == {"train": 27, "validation": 3, "test": 7}
 
 
 def test_malformed_cifar_files(folder):
