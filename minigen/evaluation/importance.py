@@ -27,6 +27,8 @@ PILOT, FIRST, MOST = 4000, 4000, 64_000  # samples that a proposal is fitted to,
 ENOUGH, PRECISE = 400, 0.01  # effective weights that are trusted, and the relative standard error aimed at
 EVENTS, USELESS = 100, 0.1  # the like for bounded weights; a standard error that says nothing
 
+ROUNDED = 1e-12  # a standard error of weights that are all the same
+
 
 def fitted_proposal(subject, pilot):
     """A Proposal near the samples `pilot`, fitted once for all checks of a subject; ValueError if there can be none."""
@@ -65,7 +67,7 @@ def _by_mean(log_w, own, rounding):
     if effective < ENOUGH:
         return None
     weights = np.exp(log_w)
-    mean, error = float(weights.mean()), float(weights.std(ddof=1)) / math.sqrt(len(weights))
+    mean, error = float(weights.mean()), float(weights.std(ddof=1)) / math.sqrt(len(weights)) + ROUNDED
     most = limit()
     return bool(abs(mean - 1) <= most * error + rounding), (
         f"by importance sampling, {mean:.4f} ± {error:.4f} (effective sample size {effective:.0f} of {len(log_w)}), "
@@ -86,7 +88,7 @@ def _by_bridge(log_w, own, rounding):
     if events < EVENTS:
         return None, (f"not enumerable, and a proposal is too far from the model: of {n} draws from either, the other "
                       f"would make {events:.0f}")
-    error = math.sqrt(sum(side.var(ddof=1) / side.mean() ** 2 / n for side in sides))
+    error = math.sqrt(sum(side.var(ddof=1) / side.mean() ** 2 / n for side in sides)) + ROUNDED
     words = (f"by bridge sampling between {n} samples and a proposal, log Z = {low:+.4f} ± {error:.4f} (effective "
              f"sample size {events:.0f})")
     if error > USELESS:

@@ -136,6 +136,7 @@ def draw_examples(axis, x, responsibilities):
 def draw_components(axis, weights, loc, covariance):
     """Ellipses and means in the components' colours, faint where the weight is small; returns what was drawn."""
     from matplotlib.patches import Ellipse
+    from matplotlib.patheffects import withStroke
 
     made = []
     for k in range(len(weights)):
@@ -145,9 +146,10 @@ def draw_components(axis, weights, loc, covariance):
         for radius in RADII:
             shape = (loc[k], radius * sizes[1], radius * sizes[0])
             fill = Ellipse(*shape, angle=angle, facecolor=colour, edgecolor="none", alpha=0.10 * strength, zorder=1)
+            width = 1.8 if radius == RADII[0] else 1.1
             edge = Ellipse(*shape, angle=angle, facecolor="none", edgecolor=colour, alpha=strength, zorder=3,
-                           linewidth=1.8 if radius == RADII[0] else 1.1)
-            made += [axis.add_patch(fill), axis.add_patch(edge)]
+                           linewidth=width, path_effects=[withStroke(linewidth=width + 1.4, foreground="white")])
+            made += [axis.add_artist(fill), axis.add_artist(edge)]
         made += axis.plot(*loc[k], marker="X", markersize=9, markerfacecolor=colour, markeredgecolor="white",
                           markeredgewidth=1.3, linestyle="none", zorder=4, alpha=strength)
     return made

@@ -228,7 +228,7 @@ def test_models_that_take_missing_values(model):
 
 
 @pytest.mark.parametrize("model, failing", [
-    (Pair(lie=0.01), "marginals"), (Pair(deaf=True), "imputation against density"),
+    (Pair(lie=0.01), "marginals"), (Pair(nothing=1e-6), "marginals"), (Pair(deaf=True), "imputation against density"),
     (HoledCoins(4, lie=1.001), "marginals"), (HoledCoins(4, deaf=True), "imputation against density"),
     (HoledCoins(20, lie=1.001), "marginals"), (HoledCoins(20, deaf=True), "imputation against density"),
 ])

@@ -222,14 +222,15 @@ class Flow(Affine, Gaussian):
 class Pair(Gaussian):
     """Two numbers of variances 1 and correlation 0.9; any may be missing.
 
-    `lie` is added to log-densities of one number alone; `deaf` imputes without looking at what was observed.
+    `lie` is added to log-densities of one number alone, `nothing` to those of none; `deaf` imputes without looking at
+    what was observed; `shy` refuses examples without any observed value.
     """
 
     takes_missing = True
 
-    def __init__(self, lie=0.0, deaf=False, shy=False):
+    def __init__(self, lie=0.0, deaf=False, shy=False, nothing=0.0):
         super().__init__(2)
-        self.lie, self.deaf, self.shy = lie, deaf, shy
+        self.lie, self.deaf, self.shy, self.nothing = lie, deaf, shy, nothing
 
     def log_prob(self, x, condition=None, observed=None):
         joint = stats.multivariate_normal.logpdf(x, cov=[[1, 0.9], [0.9, 1]]).reshape(len(x))
@@ -237,7 +238,8 @@ class Pair(Gaussian):
             return joint
         if self.shy and not observed.any(axis=1).all():
             raise ValueError("x: expected at least one observed value in each row")
-        alone = np.where(observed, stats.norm.logpdf(x), 0).sum(axis=1) + self.lie * observed.any(axis=1)
+        alone = np.where(observed, stats.norm.logpdf(x), 0).sum(axis=1)
+        alone += np.where(observed.any(axis=1), self.lie, self.nothing)
         return np.where(observed.all(axis=1), joint, alone)
 
     def draw(self, n, random):
