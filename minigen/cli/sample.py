@@ -3,14 +3,19 @@
 from pathlib import Path
 
 SUFFIXES = (".npz", ".npy", ".png")
+DRAWS = 6  # completions of each example in a picture
 
 
 def add_arguments(parser):
     """Declare the arguments of `minigen sample`."""
     parser.add_argument("run_folder", metavar="RUN", help="a run folder that `minigen train` left, or known:NAME")
-    parser.add_argument("-n", type=int, default=64, metavar="N", help="how many samples (default: 64)")
+    parser.add_argument("-n", type=int, metavar="N", help="how many samples (default: 64), or examples to complete (8)")
     parser.add_argument("--out", required=True, metavar="FILE", help=f"one of {', '.join(SUFFIXES)}")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the noise (default: 0)")
+    parser.add_argument("--condition", metavar="CLASS|all", help="of a model p(x | class): the class, or all in turn")
+    parser.add_argument("--complete", type=float, metavar="FRACTION",
+                        help="keep this part of examples of the test split, the first that the model draws, and draw "
+                             "the rest")
 
 
 def run(args):
@@ -21,8 +26,45 @@ def run(args):
     path = Path(args.out)
     if path.suffix not in SUFFIXES:
         raise ValueError(f"--out: expected a file ending in {', '.join(SUFFIXES)}, got {args.out!r}")
-    if args.n < 1:
+    if args.n is not None and args.n < 1:
         raise ValueError(f"-n: expected an integer of at least 1, got {args.n}")
-    model = training.load_truth(args.run_folder) or training.load(args.run_folder)
-    training.write_samples(path, training.draw_samples(model, args.n, Generator(args.seed)), model.spec)
-    print(f"{args.n} samples: {path}")
+    model, rng = training.load_truth(args.run_folder) or training.load(args.run_folder), Generator(args.seed)
+    if args.complete is not None:
+        return _complete(args, model, rng, path)
+    n = 64 if args.n is None else args.n
+    condition = _condition(args.condition, model.spec.condition, n)
+    training.write_samples(path, training.draw_samples(model, n, rng, condition), model.spec)
+    print(f"{n} samples: {path}")
+
+
+def _complete(args, model, rng, path):
+    """Complete examples of the run's test split."""
+    from .. import training
+    from ..training.completion import complete, draw_completions
+
+    run = training.Run.open(args.run_folder)
+    dataset, n = training.load_source(run.source, run.train.seed, model), 8 if args.n is None else args.n
+    x = dataset.test[:n]
+    condition = None if model.spec.condition is None else dataset.labels["test"][:n]
+    picture = path.suffix == ".png"
+    observed, completed = complete(model, x, args.complete, rng, DRAWS if picture else 1, condition)
+    if picture:
+        draw_completions(path, x, observed, completed, model.spec)
+    else:
+        training.write_samples(path, completed[0], model.spec)
+    print(f"{len(x)} examples of which {observed.sum()} of {observed.size} numbers are kept: {path}")
+
+
+def _condition(text, spec, n):
+    """The classes of `n` samples."""
+    import numpy as np
+
+    if spec is None:
+        if text is not None:
+            raise ValueError("--condition: the model is p(x), not p(x | class)")
+        return None
+    if text in (None, "all"):
+        return np.arange(n) * spec.levels // n if n >= spec.levels else np.arange(n)
+    if not text.isdecimal() or int(text) >= spec.levels:
+        raise ValueError(f"--condition: expected a class from 0 to {spec.levels - 1}, or all, got {text!r}")
+    return np.full(n, int(text))

@@ -47,7 +47,8 @@ def load(name, seed: int = 0, kind=None, length: int = 64, *, missing=False, lab
     or without a line of names), IDX (plain or .gz; images get a channel axis), .txt (windows of `length`
     characters with a codec); a folder is taken for CIFAR-10's in its binary format, or MNIST's. Splits that a file
     does not have are cut by `seed`, a fifth for testing and a tenth of the rest for validation; text is cut in order.
-    `kind` overrides what the values suggest, as in `from_arrays`: for a table also one kind for each column, as a tuple or "a,b,c".
+    `kind` overrides what the values suggest, as in `from_arrays`: for a table also one kind for each column, as a
+    tuple or "a,b,c".
     With `missing`, NaN and empty cells are missing values, `Dataset.observed` says where. `labels` is the column of a
     table, by its name or its number from 0, that holds integer labels and is no part of the examples. Raises
     DataError for a file that is missing or malformed, MissingValues for values that are missing without `missing`,

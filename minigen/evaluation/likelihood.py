@@ -40,6 +40,8 @@ def evaluate(model, dataset, split="test", rng=0, k=500, progress=None):
     dimensions = model.spec.dimensions if observed is None else max(1.0, observed.sum() / len(observed))
     figures, options = {}, {"progress": progress, "xp": module_of(model), "observed": observed}
     if isinstance(model, ExplicitDensity):
+        if model.spec.condition is not None:
+            options["observed"] = _classes(labels, f"data {dataset.name!r}")
         figures["log_prob"] = summarise(per_example(_log_prob(model), x, rng.fold_in(0), **options), dimensions)
     elif isinstance(model, LatentVariable):
         bound = lambda batch, stream: model.iwae_bound(batch, k, stream)  # noqa: E731
@@ -63,7 +65,8 @@ def validation_score(model, x, rng, observed=None, labels=None):
     """
     xp = module_of(model)
     if isinstance(model, ExplicitDensity):
-        return {"log_prob": float(per_example(_log_prob(model), x, rng, xp=xp, observed=observed).mean())}
+        beside = observed if model.spec.condition is None else _classes(labels, "validation")
+        return {"log_prob": float(per_example(_log_prob(model), x, rng, xp=xp, observed=beside).mean())}
     if isinstance(model, LatentVariable):
         draws = -(-VALIDATION_DRAWS // len(x))
         return {"elbo": float(per_example(model.elbo, np.concatenate([x] * draws), rng, xp=xp).mean())}
@@ -101,7 +104,16 @@ def check_takes(model, observed, name):
         raise ValueError(f"data {name!r}: values are missing, and {type(model).__name__} takes none that are")
 
 
+def _classes(labels, where):
+    """The labels as the condition of p(x | label); ValueError where there are none, or some are missing."""
+    if labels is None or (labels < 0).any():
+        raise ValueError(f"{where}: the model is p(x | label), and labels are missing")
+    return labels
+
+
 def _log_prob(model):
+    if model.spec.condition is not None:
+        return lambda batch, stream, condition: model.log_prob(batch, condition)
     return lambda batch, stream, *mask: model.log_prob(batch, **({"observed": mask[0]} if mask else {}))
 
 
@@ -109,7 +121,7 @@ def per_example(function, x, rng, samples=1, progress=None, xp=np, observed=None
     """`function(batch, rng)` over all of `x`, in batches: float64 array `(len(x), ...)`.
 
     Each batch has a random stream of its own; batches are as large as `samples` draws per example let them
-    be, and arrays of the module `xp`. With `observed`, a mask of the shape of `x`, it is
+    be, and arrays of the module `xp`. With `observed`, a mask of the shape of `x` (or any array of as many rows), it is
     `function(batch, rng, observed)`.
     """
     rows = max(1, min(1024, ROW_BUDGET // (samples * max(1, math.prod(x.shape[1:])))))

@@ -15,6 +15,7 @@ from .metrics import RunError, read_metrics
 
 SUFFIXES = (".npz", ".npy", ".png")
 GRID, PAIRS = 64, 24  # images in samples.png and in reconstructions.png
+ROW = 10  # samples of each class
 POINTS = 5000  # points in samples.png
 DIMENSIONS, VALUES = 10, np.linspace(-2.5, 2.5, 11)  # rows and columns of traversal.png
 BATCH = 1024  # samples drawn at once
@@ -50,23 +51,33 @@ def _draw_samples(model, data, folder, rng):
     spec = model.spec
     x = data.train if data.observed is None else data.train[data.observed["train"].reshape(len(data.train), -1).all(1)]
     try:
-        samples = draw_samples(model, GRID if is_image(spec) else max(1, min(POINTS, len(x))), rng)
+        condition = None if spec.condition is None else np.repeat(np.arange(spec.condition.levels), ROW)
+        count = GRID if condition is None else len(condition)
+        samples = draw_samples(model, count if is_image(spec) else max(1, min(POINTS, len(x))), rng, condition)
     except NotImplementedError:  # a classifier has no samples
         return
     if is_image(spec):
-        plotting.image_grid(to_images(samples, spec), folder / "samples.png", title="Samples")
+        columns, title = (None, "Samples") if condition is None else (ROW, "Samples, one class each row")
+        plotting.image_grid(to_images(samples, spec), folder / "samples.png", title=title, columns=columns)
     else:
         clouds = {"training data": x[:POINTS].reshape(-1, 2), "samples": samples.reshape(-1, 2)}
         plotting.scatter({name: points for name, points in clouds.items() if len(points)}, folder / "samples.png")
 
 
-def draw_samples(model, n, rng):
-    """`n` samples of the model as a NumPy array `(n, *spec.shape)`, drawn in batches of `BATCH`."""
-    rng = as_generator(rng)
-    with no_grad():
-        parts = [
-            _plain(model.sample(min(BATCH, n - start), rng.fold_in(start))) for start in range(0, n, BATCH)
-        ]
+def draw_samples(model, n, rng, condition=None, given=None):
+    """`n` samples of the model as a NumPy array `(n, *spec.shape)`, drawn in batches of `BATCH`.
+
+    `condition` `(n,)` and `given`, a pair of arrays `(n, *spec.shape)`, are what the model's `sample` takes.
+    """
+    rng, parts = as_generator(rng), []
+    for start in range(0, n, BATCH):
+        rows, options = slice(start, min(n, start + BATCH)), {}
+        if condition is not None:
+            options["condition"] = condition[rows]
+        if given is not None:
+            options["given"] = tuple(part[rows] for part in given)
+        with no_grad():
+            parts.append(_plain(model.sample(rows.stop - start, rng.fold_in(start), **options)))
     return np.concatenate(parts)
 
 

@@ -1,5 +1,6 @@
 """Where a run's data come from: what `data.load` finds, or a source whose density is known (`known:NAME`)."""
 
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,15 +12,20 @@ KNOWN = "known:"
 
 @dataclass(frozen=True)
 class DataSource:
-    """The name or path of data, with the `kind` and the `labels` column that `data.load` is to take, as a run keeps it.
+    """The name or path of data, and how they are read, as a run keeps it.
 
-    A name "known:NAME" is a source of `minigen.known`. Raises ValueError or TypeError for a name, a kind or a column
-    that can be none.
+    `kind` and the `labels` column are what `data.load` takes; `shape`, `levels`, `standardize` and `conditional` what
+    `data.prepare` takes. A name "known:NAME" is a source of `minigen.known`. Raises ValueError or TypeError for a name,
+    a kind or a column that can be none.
     """
 
     name: str
     kind: str | tuple[str, ...] | None = None
     labels: str | int | None = None
+    shape: tuple[int, ...] | None = None
+    levels: int | None = None
+    standardize: bool = False
+    conditional: bool = False
 
     def __post_init__(self):
         if not isinstance(self.name, str) or not self.name:
@@ -29,22 +35,36 @@ class DataSource:
             raise TypeError(f"labels: expected a column's name or number, got {self.labels!r}")
         if self.name.startswith(KNOWN) and (self.kind, self.labels) != (None, None):
             raise ValueError(f"data {self.name!r}: a known source has its own kind and labels, none can be given")
+        if self.name.startswith(KNOWN) and self.prepared:
+            raise ValueError(f"data {self.name!r}: a known source is taken as it is, without {', '.join(self.prepared)}")
+        if self.shape is not None and not all(type(extent) is int for extent in self.shape):
+            raise TypeError(f"shape: expected integers, got {self.shape!r}")
+
+    @property
+    def prepared(self) -> dict:
+        """What `data.prepare` is asked for."""
+        asked = {name: getattr(self, name) for name in ("shape", "levels", "standardize", "conditional")}
+        return {name: value for name, value in asked.items() if value is not None and value is not False}
 
     def resolved(self):
         """The same data, a file's path made absolute."""
         if self.name.startswith(KNOWN) or self.name in data.available() or not Path(self.name).exists():
             return self
-        return DataSource(str(Path(self.name).resolve()), self.kind, self.labels)
+        return dataclasses.replace(self, name=str(Path(self.name).resolve()))
 
     def to_json(self):
         """A dict for a run's config.json."""
-        optional = {"kind": list(self.kind) if isinstance(self.kind, tuple) else self.kind, "labels": self.labels}
-        return {"name": self.name, **{key: value for key, value in optional.items() if value is not None}}
+        optional = {"kind": self.kind, "labels": self.labels, **self.prepared}
+        return {"name": self.name, **{key: list(value) if isinstance(value, tuple) else value
+                                      for key, value in optional.items() if value is not None}}
 
     @classmethod
     def from_json(cls, value):
         """What `to_json` wrote; ValueError or TypeError for anything else. Other keys are left alone."""
-        return cls(value.get("name"), value.get("kind"), value.get("labels"))
+        shape = value.get("shape")
+        return cls(value.get("name"), value.get("kind"), value.get("labels"),
+                   tuple(shape) if isinstance(shape, list) else shape, value.get("levels"),
+                   value.get("standardize", False), value.get("conditional", False))
 
 
 def load_source(source, seed=0, model=None):
@@ -62,6 +82,8 @@ def load_source(source, seed=0, model=None):
             dataset = data.load(source.name, seed, source.kind, missing=missing, labels=source.labels)
         except data.MissingValues as error:
             raise data.MissingValues(f"{error}; models that take missing values: {_takers()}") from error
+        if source.prepared:
+            dataset = data.prepare(dataset, **source.prepared)
     if model is not None:
         check_data(model, dataset)
     return dataset

@@ -70,7 +70,7 @@ class Autoregressive(Module):
                              f"{shape}") from None
         if observed.dtype != bool:
             raise TypeError(f"given: expected observed to be booleans, got {observed.dtype}")
-        flat, ranks = observed.reshape(n, -1), self._ranks()
+        flat, ranks = observed.reshape(n, -1), self.ranks()
         last = np.where(flat, ranks, -1).max(axis=1)
         first = np.where(flat, len(ranks), ranks).min(axis=1)
         if (last > first).any():
@@ -84,6 +84,6 @@ class Autoregressive(Module):
                 raise ValueError(f"given: expected integers 0 to {top}, got values from {shown.min()} to {shown.max()}")
         return values, observed
 
-    def _ranks(self):
-        """Of each variable its number in the order; those of one number are independent given all before them."""
+    def ranks(self) -> np.ndarray:
+        """Of each variable the number of the step that draws it, `(dimensions,)`."""
         return np.argsort(np.asarray(raw(self.order)))

@@ -97,9 +97,9 @@ class MultiscalePixelCNN(Autoregressive):
     @property
     def order(self):
         """The smallest image in raster order, then the groups of each scale from the smallest up."""
-        return np.argsort(self._ranks(), kind="stable")
+        return np.argsort(self.ranks(), kind="stable")
 
-    def _ranks(self):
+    def ranks(self):
         """The steps at which variables are drawn: all pixels of a group in one."""
         ranks = np.empty(self.spec.shape, np.int64)
         step = 2 ** len(self.groups)

@@ -144,6 +144,10 @@ class PixelCNNPP(PixelModel):
         outputs = [(k, k, 0, self.outputs) for k in range(places)]
         return self._run(n, rng, condition, values, observed, steps, outputs, PIXEL, self.colours, 1 + self.colours)
 
+    def ranks(self):
+        """Of each variable the number of the step that draws it: all colours of a pixel in one."""
+        return np.arange(self.spec.dimensions) // self.colours
+
     def _check_given(self, n, given):
         values, observed = super()._check_given(n, given)
         if observed is not None and (observed != observed[..., :1]).any():

@@ -52,6 +52,11 @@ class PixelModel(Autoregressive):
         return None if self.spec.condition is None else Embedding(self.spec.condition.levels, channels, rng)
 
     @property
+    def labels(self):
+        """Whether the model learns from labels: "required" for p(x | class), else None."""
+        return None if self.spec.condition is None else "required"
+
+    @property
     def order(self):
         """Raster order, colours fastest: an example as it is."""
         return np.arange(self.spec.dimensions)
