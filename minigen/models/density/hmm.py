@@ -135,7 +135,7 @@ class HiddenMarkovModel(ClosedForm):
         if count < self.config.n_components:
             raise ValueError(f"data: expected at least as many time steps with values as n_components="
                              f"{self.config.n_components}, got {count}")
-        column_moments(x.reshape(-1, x.shape[2]), None if mask is None else mask.reshape(-1, x.shape[2]))  # for its errors
+        column_moments(*(a if a is None else a.reshape(-1, a.shape[2]) for a in (x, mask)))  # refuses what has none
         yield from em_restarts(self, (x, mask), lambda rng: self._start(x, mask, rng), as_generator(rng),
                                self.config.restarts, max_iterations=self.config.max_iterations,
                                tolerance=self.config.tolerance)
