@@ -16,7 +16,7 @@ from .report import draw
 from .run import Run, check_same, describe
 from .signals import Interrupted, stop_requests
 from .source import check_data
-from .state import PICTURES, State
+from .state import INITIAL, PICTURES, State
 
 INTERVAL = 30.0  # seconds between two checkpoints when the settings name no number of steps
 
@@ -36,7 +36,8 @@ def fit(model, data, run=None, *, resume=False, quiet=True, source=None, **setti
     """Train `model` on `data` and return a `Fitted`; the model ends with its best parameters by validation.
 
     A model with `fit_steps` is fitted by these, on all training examples at once with their labels and missing values,
-    and its metrics are one dict for each pass; other models descend their objectives, epoch by epoch. `data` is a
+    and its metrics are one dict for each pass; other models descend their objectives, epoch by epoch, from the
+    start that a method `initialise(data, rng)` finds in the training examples if there is one. `data` is a
     `data.Dataset`, or an array of training examples `(n, *spec.shape)`. `run` is the path of a
     run folder to make or, with `resume=True`, to continue as if it had never stopped; None keeps nothing on
     the disk. `settings` are the fields of TrainConfig; a model class's `training` dict gives its own
@@ -57,6 +58,8 @@ def fit(model, data, run=None, *, resume=False, quiet=True, source=None, **setti
         if folder is not None:
             draw(model, data, folder, Generator(config.seed).fold_in(PICTURES))
         return Fitted(model, rows, None, None if folder is None else folder.path)
+    if not resume and hasattr(model, "initialise"):
+        model.initialise(data.train, Generator(config.seed).fold_in(INITIAL))
     config = prepare(model, config)
     state = State(model, data, config)
     if run is None:

@@ -14,7 +14,7 @@ from .load import load_parameters
 from .step import make_step
 
 # children of the run's generator, one for each purpose; none is ever advanced, so they need no saving
-LOADER, STEPS, VALIDATION, PICTURES = range(4)
+LOADER, STEPS, VALIDATION, PICTURES, INITIAL = range(5)
 
 READ_EVERY = 16  # steps on a GPU after which their metrics are read: reading waits for it
 

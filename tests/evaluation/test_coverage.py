@@ -100,3 +100,12 @@ def test_modes():
 def test_bad_input(function, arguments, words):
     with pytest.raises(ValueError, match=words):
         function(*arguments)
+
+
+def test_distances_keep_what_rounding_leaves():
+    random = np.random.default_rng(4)
+    near = random.normal(size=(30, 9))
+    other = near + 1e-5 * random.normal(size=near.shape)
+    np.testing.assert_allclose(rows.squared_distances(near, other), cdist(near, other) ** 2, atol=1e-13)
+    assert (np.diag(rows.squared_distances(near, near)) == 0).all()  # repeated points are exactly at distance 0
+    assert (np.diag(rows.squared_distances(near, other)) > 0).all()

@@ -128,17 +128,17 @@ def test_evidence_that_turns_over_after_underflow(version):
 
 
 def test_long_sequences():
-    """A chain that forgets at once is a product over time: 20,000 steps keep 10 digits and more."""
+    """A chain that forgets at once is a product over time: 20,000 steps keep their digits."""
     random = np.random.default_rng(3)
-    emission, weights = 40 * random.standard_normal((1, 20_000, 4)) - 1e4, np.log(random.dirichlet(np.ones(4)))
+    emission, weights = random.standard_normal((1, 20_000, 4)) - 1e6, np.log(random.dirichlet(np.ones(4)))
     transition = np.tile(weights, (4, 1))
     each = logsumexp(emission[0] + weights, axis=1)
     for function in (kernels.hmm_filter.fast, kernels.hmm_filter.reference):
         filtered, conditional = function(emission, weights, transition)
         np.testing.assert_allclose(conditional[0], each, rtol=1e-13)
     posterior, transitions = kernels.hmm_smooth(emission, filtered, transition)
-    np.testing.assert_allclose(posterior[0], np.exp(emission[0] + weights - each[:, None]), atol=1e-10)
-    np.testing.assert_allclose(transitions, posterior[0, :-1].T @ posterior[0, 1:], rtol=1e-10)
+    np.testing.assert_allclose(posterior[0], np.exp(emission[0] + weights - each[:, None]), atol=1e-8)
+    np.testing.assert_allclose(transitions, posterior[0, :-1].T @ posterior[0, 1:], rtol=1e-9)
 
 
 @VERSIONS

@@ -101,6 +101,11 @@ class GaussianMixture(MixtureModel):
         self.factor = hold(np.zeros(factor_shape(self.config.covariance, k, d)))
 
     @property
+    def takes_missing(self):
+        """Whether data with missing values can be fitted: by EM, for a training loop knows of none."""
+        return not self.by_gradient
+
+    @property
     def by_gradient(self):
         """Whether a training loop fits the model by its objectives."""
         return self.config.method == "gradient"
@@ -128,8 +133,8 @@ class GaussianMixture(MixtureModel):
     def assign(self, weights, loc, covariance):
         """Take these parameters, shaped as the attributes are.
 
-        Raises ValueError for weights that are no probabilities, numbers that are not finite, and covariances that
-        are not positive definite.
+        Raises ValueError for weights that are no probabilities, numbers that are not finite, and covariances that are
+        not positive definite or have an eigenvalue below the floor.
         """
         weights = np.asarray(weights, np.float64)
         if weights.shape != self.logits.shape or not (weights >= 0).all() or abs(weights.sum() - 1) > 1e-6:
@@ -139,8 +144,9 @@ class GaussianMixture(MixtureModel):
             if value.shape != like.shape or not np.isfinite(value).all():
                 raise ValueError(f"{name}: expected finite numbers of shape {like.shape}, got shape {value.shape}")
         values = np.linalg.eigvalsh(covariance) if self.config.covariance in ("full", "tied") else covariance
-        if values.min() <= 0:
-            raise ValueError(f"covariance: expected positive definite ones, got an eigenvalue of {values.min()}")
+        if values.min() <= 0 or values.min() < self.config.floor * (1 - 1e-6):
+            raise ValueError(f"covariance: expected positive definite matrices with eigenvalues of at least the floor, "
+                             f"{self.config.floor}, got one of {values.min()}")
         self._take(weights, loc, covariance)
 
     def objectives(self):
@@ -199,9 +205,9 @@ class GaussianMixture(MixtureModel):
         else:
             covariance = second / share.reshape(-1, *[1] * (second.ndim - 1))
             covariance = covariance.mean(axis=1) if form == "spherical" else covariance
-        covariance = floored(covariance, form, least, refuse=self.config.floor == 0)
         if form != "tied":  # any parameters are as good for a component without examples
             covariance[~some] = self.covariance[~some]
+        covariance = floored(covariance, form, least, refuse=self.config.floor == 0)
         self._take(counts / counts.sum(), self.loc.data + shift, covariance)
 
     def impute(self, x, observed, rng=None):

@@ -34,6 +34,8 @@ from .mixture_model import check_number, draw_components
 COVARIANCES = ("full", "diagonal")
 BLOCK = 2**21  # numbers T·S of sequences that are worked on at a time
 
+IMPOSSIBLE = "x: a sequence has probability 0, its states and missing values have no distribution"
+
 
 @dataclass(frozen=True)
 class Config:
@@ -133,7 +135,7 @@ class HiddenMarkovModel(ClosedForm):
         if count < self.config.n_components:
             raise ValueError(f"data: expected at least as many time steps with values as n_components="
                              f"{self.config.n_components}, got {count}")
-        column_moments(x.reshape(-1, x.shape[2]), None if mask is None else mask.reshape(-1, x.shape[2]))  # if it can
+        column_moments(*(a if a is None else a.reshape(-1, a.shape[2]) for a in (x, mask)))  # refuses what has none
         yield from em_restarts(self, (x, mask), lambda rng: self._start(x, mask, rng), as_generator(rng),
                                self.config.restarts, max_iterations=self.config.max_iterations,
                                tolerance=self.config.tolerance)
@@ -166,13 +168,16 @@ class HiddenMarkovModel(ClosedForm):
         """`x` with missing values replaced by their mean given all observed ones of the sequence, or by a draw (`rng`).
 
         Where values are categorical the mean is replaced by the most probable level. Of the dtype of `x`, or float64
-        for continuous data in integers.
+        for continuous data in integers. Raises ValueError if x is impossible.
         """
         rows, mask = self._sequences(x, observed)
         if mask is None:
             filled = rows
         elif rng is None:
-            filled = self.emission.conditional_mean(rows, mask, self.state_posteriors(x, observed))
+            posteriors = self.state_posteriors(x, observed)
+            if np.isnan(posteriors).any():
+                raise ValueError(IMPOSSIBLE)
+            filled = self.emission.conditional_mean(rows, mask, posteriors)
         else:
             rng = as_generator(rng)
             filled = self.emission.conditional_sample(rows, mask, self._sample_states(rows, mask, rng), rng)
@@ -200,7 +205,7 @@ class HiddenMarkovModel(ClosedForm):
         paths, log_transition = [np.zeros((0, self.frames[0]), np.int64)], _log(self.transition.data)
         for *_, filtered, conditional in self._filtered(x, mask):
             if not np.isfinite(conditional).all():
-                raise ValueError("x: a sequence has probability 0, its states have no distribution")
+                raise ValueError(IMPOSSIBLE)
             paths.append(kernels.hmm_draw(filtered, log_transition, rng.random(conditional.shape)))
         return np.concatenate(paths)
 

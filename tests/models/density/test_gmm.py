@@ -11,8 +11,9 @@ from scipy.integrate import quad
 from scipy.special import log_softmax, logsumexp
 from scipy.stats import multivariate_normal
 
-from minigen import DataSpec, Tensor, check_grads, grad, models
+from minigen import DataSpec, Tensor, check_grads, grad, load, models, training
 from minigen.arrays import Generator
+from minigen.data import from_arrays
 from minigen.models.density.gmm_components import TYPES
 from minigen.training import make_step
 from models.density.normal_mixtures import FORMS, X, assigned, holes, mixture, parameters
@@ -212,6 +213,20 @@ def test_gradients_reach_the_likelihood_of_em(form):
     assert model.score(X) == pytest.approx(fitted.score(X), abs=2e-3)
     with pytest.raises(ValueError, match="method='gradient' a training loop"):
         model.fit(X)
+
+
+def test_a_training_loop_starts_from_the_data(tmp_path):
+    x = np.concatenate([X, X + 0.1, X - 0.1]) + 100  # far from where a model is created
+    model = mixture(3, 3, method="gradient")
+    fitted = training.fit(model, x, tmp_path / "run", epochs=30, batch_size=64, learning_rate=0.02, seed=1)
+    assert len(fitted.metrics) == 30 and model.score(x) > mixture(3, 3).fit(x).score(x) - 0.6
+    assert {"em.gif", "components.png", "curves.png"} <= {path.name for path in (tmp_path / "run").iterdir()}
+    again = load(tmp_path / "run")
+    np.testing.assert_array_equal(again.score_samples(x), model.score_samples(x))
+    data = from_arrays("holes", {"x": holes(X)[0]}, "continuous", missing=True)
+    assert not model.takes_missing and mixture(2, 3).takes_missing
+    with pytest.raises(ValueError, match="values are missing, and GaussianMixture takes none"):
+        training.fit(mixture(2, 3, method="gradient"), data)
 
 
 def test_em_finds_what_generated_the_data():

@@ -52,11 +52,23 @@ def test_singular_covariances_without_a_floor_are_refused(form):
     np.testing.assert_allclose(fitted.score(X), mixture(2, 3, form, restarts=1).fit(X).score(X), atol=1e-4)
 
 
+@pytest.mark.parametrize("form", ["full", "diagonal", "spherical"])
+def test_a_component_that_shrinks_onto_equal_examples_is_refused_without_a_floor(form):
+    x = np.concatenate([np.random.default_rng(0).standard_normal((50, 2)), np.full((10, 2), 5.0)])
+    model = mixture(2, 2, form, floor=0)
+    small = {"full": 0.01 * np.eye(2), "diagonal": [0.01, 0.01], "spherical": 0.01}[form]
+    model.assign([0.5, 0.5], [[0.0, 0.0], [5.0, 5.0]], np.array([np.array(small) * 100, np.array(small)]))
+    data = model.prepare(x)
+    with pytest.raises(ValueError, match=r"the covariance of component 1 \(from 0\) became singular"):
+        for _ in range(20):
+            model.m_step(model.e_step(data)[0])
+
+
 @FORMS
 def test_components_without_examples_keep_what_they_have(form):
     weights, loc, covariance, _ = parameters(2, 3, 3, form)
     loc[1] = 1e6
-    model = mixture(3, 3, form)
+    model = mixture(3, 3, form, floor=0)  # which refuses what has collapsed
     model.assign(weights, loc, covariance)
     for data in (model.prepare(X), model.prepare(*holes(X))):
         for _ in range(3):
@@ -64,6 +76,7 @@ def test_components_without_examples_keep_what_they_have(form):
             model.m_step(statistics)
         assert model.weights[1] == 0 and np.isfinite(value)
         np.testing.assert_allclose(model.loc.data[1], 1e6)
+        assert np.linalg.eigvalsh(model.matrices).min() > 1e-3
         assert (model.sample(500, 0) < 1e5).all() and not model.predict_proba(X)[:, 1].any()
     if form in ("full", "diagonal"):
         np.testing.assert_allclose(model.covariance[1], covariance[1], rtol=1e-8)
@@ -156,6 +169,7 @@ def test_parameters_that_do_not_fit():
     for bad, words in (((weights * 2, loc, covariance), "weights: expected 2 probabilities"),
                        ((weights, loc[:, :2], covariance), "loc: expected finite numbers of shape"),
                        ((weights, loc, covariance * math.nan), "covariance: expected finite"),
-                       ((weights, loc, -covariance), "positive definite")):
+                       ((weights, loc, -covariance), "positive definite"),
+                       ((weights, loc, 1e-9 * np.tile(np.eye(3), (2, 1, 1))), "at least the floor, 1e-06")):
         with pytest.raises(ValueError, match=words):
             model.assign(*bad)

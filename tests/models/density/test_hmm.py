@@ -198,8 +198,11 @@ def test_impossible_sequences():
     posterior = model.state_posteriors(x)
     assert np.isfinite(posterior[0]).all() and np.isnan(posterior[1]).all()
     assert model.viterbi(x)[1][1] == -np.inf
-    with pytest.raises(ValueError, match="probability 0"):
-        model.sample_states(x, 0)
+    last = np.ones(x.shape, bool)
+    last[:, -1] = False
+    for use in (lambda: model.sample_states(x, 0), lambda: model.impute(x, last), lambda: model.impute(x, last, 0)):
+        with pytest.raises(ValueError, match="probability 0"):
+            use()
 
 
 def test_binary_images_row_by_row():

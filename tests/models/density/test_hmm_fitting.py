@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import logsumexp
 
@@ -13,6 +13,7 @@ from models.density.chains import EACH_KIND, KINDS, by_paths, draw, model_of, no
 RANDOM = np.random.default_rng(8)
 
 
+@settings(max_examples=40)
 @given(st.integers(0, 10**6), st.sampled_from(KINDS), st.sampled_from([0.0, 0.4]), st.sampled_from([0.0, 0.3]))
 def test_likelihood_never_falls(seed, kind, share, pseudo_count):
     """From anywhere, with the prior where there is one."""

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from minigen import DataSpec, models
@@ -61,6 +61,7 @@ def test_scikit_learn_agrees():
     assert factors.score(x) > model.score(x)
 
 
+@settings(max_examples=40)
 @given(st.integers(0, 10**6), st.sampled_from(["isotropic", "diagonal"]), st.sampled_from([0.0, 0.3, 0.7]),
        st.integers(2, 6), st.integers(1, 3))
 def test_likelihood_never_falls(seed, noise, share, d, m):
