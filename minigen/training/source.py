@@ -36,7 +36,7 @@ class DataSource:
         if self.name.startswith(KNOWN) and (self.kind, self.labels) != (None, None):
             raise ValueError(f"data {self.name!r}: a known source has its own kind and labels, none can be given")
         if self.name.startswith(KNOWN) and self.prepared:
-            raise ValueError(f"data {self.name!r}: a known source is taken as it is, without {', '.join(self.prepared)}")
+            raise ValueError(f"data {self.name!r}: a source is taken as it is, not with {', '.join(self.prepared)}")
         if self.shape is not None and not all(type(extent) is int for extent in self.shape):
             raise TypeError(f"shape: expected integers, got {self.shape!r}")
 
