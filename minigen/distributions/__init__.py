@@ -9,7 +9,10 @@ from .categorical import Categorical
 from .dirichlet import Dirichlet
 from .discretized_logistic_mixture import DiscretizedLogisticMixture
 from .distribution import Distribution
+from .divergences import Estimate, divergence
 from .empirical import Empirical
+from .f_divergence import FDivergence
+from .f_divergences import F_DIVERGENCES, f_divergence
 from .gamma import Gamma
 from .independent import Independent
 from .kl import kl_divergence, register_kl
@@ -17,10 +20,12 @@ from .laplace import Laplace
 from .log_normal import LogNormal
 from .logistic import Logistic
 from .mixture import Mixture
+from .monte_carlo import kl_monte_carlo
 from .multivariate_normal import MultivariateNormal
 from .normal import Normal
 from .one_hot import OneHot
 from .poisson import Poisson
+from .power_integrals import log_power_integral, register_power_integral
 from .relaxed import ExpRelaxedOneHot, LogitRelaxedBernoulli, RelaxedBernoulli, RelaxedOneHot
 from .student_t import StudentT
 from .truncated_normal import TruncatedNormal
@@ -28,8 +33,9 @@ from .uniform import Uniform
 from .von_mises import VonMises
 
 __all__ = [
-    "Bernoulli", "Beta", "Binomial", "Categorical", "Dirichlet", "DiscretizedLogisticMixture", "Distribution",
-    "Empirical", "ExpRelaxedOneHot", "Gamma", "Independent", "Laplace", "LogNormal", "Logistic",
-    "LogitRelaxedBernoulli", "Mixture", "MultivariateNormal", "Normal", "OneHot", "Poisson", "RelaxedBernoulli",
-    "RelaxedOneHot", "StudentT", "TruncatedNormal", "Uniform", "VonMises", "kl_divergence", "register_kl",
+    "F_DIVERGENCES", "Bernoulli", "Beta", "Binomial", "Categorical", "Dirichlet", "DiscretizedLogisticMixture",
+    "Distribution", "Empirical", "Estimate", "ExpRelaxedOneHot", "FDivergence", "Gamma", "Independent", "Laplace",
+    "LogNormal", "Logistic", "LogitRelaxedBernoulli", "Mixture", "MultivariateNormal", "Normal", "OneHot", "Poisson",
+    "RelaxedBernoulli", "RelaxedOneHot", "StudentT", "TruncatedNormal", "Uniform", "VonMises", "divergence",
+    "f_divergence", "kl_divergence", "kl_monte_carlo", "log_power_integral", "register_kl", "register_power_integral",
 ]

@@ -48,7 +48,7 @@ class Progress:
 
 
 class Passes:
-    """A count of the passes over the data that a fit has made, with the log-likelihood after the latest."""
+    """A count of the passes over the data that a fit has made, with the likelihood after the latest."""
 
     def __init__(self, quiet=False):
         self.bar = None
@@ -63,7 +63,7 @@ class Passes:
         """One pass further."""
         if self.bar is None:
             return
-        names = [name for name in ("restart", "log_likelihood", "log_posterior") if name in metrics]
+        names = [name for name in ("restart", "log_likelihood", "class_log_prob") if name in metrics]
         figures = [f"{name.replace('_', ' ')} {metrics[name]:.6g}" for name in names]
         self.bar.set_postfix_str(" ".join(figures), refresh=False)
         self.bar.update()

@@ -34,8 +34,9 @@ def draw(model, data, folder, rng):
         if epochs := _curves(rows):
             plotting.learning_curves(epochs, folder.path / "curves.png", title="Training")
         if passes := _passes(rows):
-            plotting.learning_curves(passes, folder.path / "curves.png", quantity="log-likelihood",
-                                     units="nats per example", time="iteration", title="Fit")
+            quantity = "log p(label | x)" if "class_log_prob" in rows[0] else "log-likelihood"
+            plotting.learning_curves(passes, folder.path / "curves.png", quantity=quantity, units="nats per example",
+                                     time="iteration", title="Fit")
         if is_image(spec) or is_planar(spec):
             _draw_samples(model, data, folder.path, rng.fold_in(0))
         if is_image(spec) and isinstance(model, LatentVariable):
@@ -173,9 +174,9 @@ def _passes(rows):
     """The log-likelihood by iteration of a fit of several, a curve for each of its starting points."""
     curves = {}
     for row in rows:
-        if isinstance(row.get("iteration"), int) and row.get("log_likelihood") is not None and not row.get("kept"):
-            points = curves.setdefault(row.get("restart"), [])
-            points.append((row["iteration"], row["log_likelihood"]))
+        value = row.get("log_likelihood", row.get("class_log_prob"))
+        if isinstance(row.get("iteration"), int) and value is not None and not row.get("kept"):
+            curves.setdefault(row.get("restart"), []).append((row["iteration"], value))
     if not any(len(points) > 1 for points in curves.values()):
         return {}
     names = {restart: "train" if len(curves) == 1 else f"start {restart + 1}" for restart in curves}

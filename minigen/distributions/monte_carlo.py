@@ -1,0 +1,96 @@
+"""Divergences estimated from draws, with their standard errors."""
+
+import math
+
+import numpy as np
+
+from ..arrays import as_generator, to_numpy
+from ..autograd import no_grad
+from ..autograd.tensor import raw
+from .distribution import Distribution
+
+BLOCK = 1 << 20  # numbers that are drawn at once
+
+
+def kl_monte_carlo(p, q, rng, n: int = 65536):
+    """`(estimate, standard_error)` of KL(p‖q) = E_p[log p(x) - log q(x)] in nats, by n draws from p.
+
+    float64, of the shape that the batches broadcast to; no gradient. The estimate is unbiased for any two
+    distributions on the same values, and may be below 0. A draw that q excludes proves the divergence infinite: inf,
+    with standard error 0. Raises TypeError or ValueError for distributions or n that do not fit.
+    """
+    batch = common_batch(p, q)
+    rng, n = as_generator(rng), check_draws(n)
+    mean, variance = _moments(p, batch, rng, n, lambda x: log_density(p, x) - log_density(q, x))
+    return mean, np.sqrt(variance / n)
+
+
+def balanced_monte_carlo(f, p, q, rng, n: int = 65536):
+    """`(estimate, standard_error)` of D_f(p‖q) by ½ n draws from each of p and q, which are n from m = ½ (p + q).
+
+    E_m[g/m] with g = `f.gap`, so that no ratio is ever of densities where the draws are not. For the bounded
+    divergences g/m is bounded too, and for the KL divergences it grows like a logarithm; for χ² and α divergences of
+    distributions with different tails it may have no variance, and then the standard error is too small.
+    """
+    batch = common_batch(p, q)
+    rng, half = as_generator(rng), (check_draws(n) + 1) // 2
+
+    def weighted(x):
+        log_p, log_q = log_density(p, x), log_density(q, x)
+        log_m = np.logaddexp(log_p, log_q) - math.log(2)
+        return f.gap(log_p - log_m, log_q - log_m)
+
+    (mean_p, variance_p), (mean_q, variance_q) = (_moments(d, batch, rng, half, weighted) for d in (p, q))
+    value = f.at_one + 0.5 * (mean_p + mean_q)
+    return value, np.where(value == math.inf, 0, 0.5 * np.sqrt((variance_p + variance_q) / half))[()]
+
+
+def log_density(distribution, x) -> np.ndarray:
+    """log p(x) as a float64 NumPy array, nothing recorded."""
+    with no_grad(), np.errstate(all="ignore"):
+        return np.asarray(to_numpy(raw(distribution.log_prob(x))), np.float64)
+
+
+def common_batch(p, q) -> tuple[int, ...]:
+    """The shape that the batches broadcast to; TypeError or ValueError for what are no distributions on one space."""
+    for name, d in (("p", p), ("q", q)):
+        if not isinstance(d, Distribution):
+            raise TypeError(f"{name}: expected a Distribution, got {type(d).__name__}")
+    if p.event_shape != q.event_shape:
+        raise ValueError(f"divergence: expected events of one shape, got {p.event_shape} and {q.event_shape}")
+    try:
+        return np.broadcast_shapes(p.batch_shape, q.batch_shape)
+    except ValueError:
+        raise ValueError("divergence: expected batches that broadcast together, got "
+                         f"{p.batch_shape} and {q.batch_shape}") from None
+
+
+def check_draws(n) -> int:
+    """n, once it is known to be an integer from 2 up."""
+    if isinstance(n, bool) or not isinstance(n, int | np.integer):
+        raise TypeError(f"n: expected an integer, got {n!r}")
+    if n < 2:
+        raise ValueError(f"n: expected at least 2 draws, as a standard error needs two, got {n}")
+    return int(n)
+
+
+def _moments(source, batch, rng, n, function):
+    """Mean and variance of `function` over n draws from `source`, a block of them at a time.
+
+    Blocks are joined by Chan's formula. Where a value is inf the mean is inf and the variance 0.
+    """
+    block = max(1, BLOCK // max(1, math.prod(batch + source.event_shape)))
+    mean, square, infinite, done = np.zeros(batch), np.zeros(batch), np.zeros(batch, bool), 0
+    while done < n:
+        count = min(block, n - done)
+        x = raw(source.sample(rng, count))
+        x = x.reshape((count, *(1,) * (len(batch) - len(source.batch_shape)), *x.shape[1:]))
+        values = np.broadcast_to(function(x), (count, *batch))
+        infinite |= (values == math.inf).any(axis=0)
+        values = np.where(values == math.inf, 0, values)
+        with np.errstate(over="ignore", invalid="ignore"):
+            centre = values.mean(axis=0)
+            spread, shift = ((values - centre) ** 2).sum(axis=0), centre - mean
+            square = square + spread + shift**2 * (done / (done + count)) * count
+        mean, done = mean + shift * (count / (done + count)), done + count
+    return np.where(infinite, math.inf, mean)[()], np.where(infinite, 0.0, square / (n - 1))[()]

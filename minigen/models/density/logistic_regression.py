@@ -1,0 +1,220 @@
+"""Logistic regression: the classes given the data, p(y | x), and no model of the data themselves.
+
+    p(y | x) = softmax(f(x))_y        f(x) = W x + b
+
+With two classes one logit is enough, f(x) = (0, w·x + b): p(1 | x) is the sigmoid of w·x + b. Fitting minimises
+
+    -Σ_n log p(y_n | x_n) + ½ λ |W|²
+
+which is convex, so that there is one minimum; biases are not penalised. It is the discriminative partner of naive
+Bayes, whose p(y | x) has this form too: of normal columns with equal variances, and of categories in one-hot form.
+With hidden layers f is a multilayer perceptron, and the minimum found depends on its first weights.
+
+Bishop, "Pattern Recognition and Machine Learning", 2006, equations 4.87, 4.104 and 4.108, and section 5.2; Ng and
+Jordan, "On Discriminative vs. Generative Classifiers", 2002.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ... import ops
+from ...arrays import as_generator
+from ...autograd import grad, no_grad
+from ...autograd.tensor import raw
+from ...layers import MLP, Buffer
+from ...layers.initializers import glorot_uniform, zeros
+from ...optim.l_bfgs import l_bfgs
+from ..settings import ACTIVATIONS, check_activation, check_size, check_sizes
+from .closed_form import ClosedForm, as_rows
+from .labels import MISSING, check_labels, class_settings
+from .mixture_model import check_number
+
+
+@dataclass(frozen=True)
+class Config:
+    """Classes, penalty, hidden layers, how data become features, and when the optimiser stops.
+
+    `penalty` is λ (scikit-learn's 1/C). `hidden` are the sizes of hidden layers, none by default, and `activation` what
+    follows each. Features are the numbers of an example; with `one_hot` a discrete column gives one for each of its
+    levels instead. With `standardize` they are shifted and scaled to mean 0 and variance 1 in the training examples
+    (a constant one to 0), which the penalty then refers to. L-BFGS stops when no element of the gradient of the loss
+    per example exceeds `tolerance`, or after `max_iterations`.
+    """
+
+    n_classes: int = 2
+    penalty: float = 1.0
+    hidden: tuple[int, ...] = ()
+    activation: str = "tanh"
+    one_hot: bool = False
+    standardize: bool = True
+    max_iterations: int = 1000
+    tolerance: float = 1e-8
+
+    def __post_init__(self):
+        check_size("max_iterations", self.max_iterations)
+        if check_size("n_classes", self.n_classes) == 1:
+            raise ValueError("n_classes: expected at least 2, got 1")
+        object.__setattr__(self, "hidden", check_sizes("hidden", self.hidden))
+        check_activation("activation", self.activation)
+        check_number("penalty", self.penalty)
+        check_number("tolerance", self.tolerance)
+        for name in ("one_hot", "standardize"):
+            if not isinstance(getattr(self, name), bool):
+                raise ValueError(f"{name}: expected true or false, got {getattr(self, name)!r}")
+
+
+class LogisticRegression(ClosedForm):
+    """A classifier p(y | x) for data of any kind, taken as rows of numbers.
+
+    `network` maps standardised features `(n, F)` to logits; `loc` and `scale` `(F,)` standardise. Before it is fitted
+    all classes are equally probable, or nearly so with hidden layers. Raises ValueError for conditional data.
+    """
+
+    Config = Config
+    labels = "required"
+
+    def __init__(self, spec, config=None, *, rng=0):
+        if spec.condition is not None:
+            raise ValueError("logistic_regression: expected data without a condition; classes are given as labels")
+        self.spec, self.config = spec, Config() if config is None else config
+        levels = spec.levels if isinstance(spec.levels, tuple) else (spec.levels,) * spec.dimensions
+        self.levels = [1 if level is None or not self.config.one_hot else level for level in levels]
+        self.network = self._network(as_generator(rng))
+        self.loc, self.scale = Buffer(np.zeros(sum(self.levels))), Buffer(np.ones(sum(self.levels)))
+
+    @classmethod
+    def data_settings(cls, dataset):
+        """The number of classes among the labels."""
+        return class_settings(dataset)
+
+    def logits(self, x):
+        """f(x) of examples `(n, *spec.shape)`, a float64 Tensor `(n, K)`; of two classes the first has logit 0."""
+        return self._logits((self._features("x", x) - self.loc.data) / self.scale.data)
+
+    def predict_log_proba(self, x, observed=None):
+        """log p(y | x) in nats, float64 `(n, K)`."""
+        if observed is not None and not np.all(observed):
+            raise ValueError("x: values are missing, and logistic regression takes none that are")
+        with no_grad():
+            return raw(ops.log_softmax(self.logits(x), axis=1))
+
+    def predict_proba(self, x, observed=None):
+        """p(y | x), float64 `(n, K)`: rows sum to 1."""
+        return np.exp(self.predict_log_proba(x, observed))
+
+    def predict(self, x, observed=None):
+        """The most probable class of each example, int64 `(n,)`; of equal ones the first."""
+        return self.predict_log_proba(x, observed).argmax(axis=1)
+
+    def score_samples(self, x, observed=None):
+        """There is no p(x): raises NotImplementedError. log p(y | x) is `predict_log_proba`."""
+        raise NotImplementedError("logistic regression has no density of x; predict_log_proba gives log p(y | x)")
+
+    def fit_steps(self, data, rng=0, *, observed=None, labels=None):
+        """Fit to `data` `(n, *spec.shape)` and `labels` `(n,)`; examples with label -1 are left out.
+
+        Yields after each iteration of L-BFGS the `loss`, `class_log_prob` (the mean of log p(y_n | x_n)), both in nats
+        per example, the largest element of the loss's `gradient`, and whether that has `converged`. `rng` draws the
+        first weights of hidden layers; without these they are 0. A class without examples ends with a probability
+        near 0, and classes that a plane separates without a penalty with ever larger weights, until an iteration
+        changes too little. Raises ValueError without labels, for labels that are all missing, and for missing values.
+        """
+        if labels is None:
+            raise ValueError("labels: logistic regression learns from labels, got None")
+        if observed is not None and not np.all(observed):
+            raise ValueError("data: values are missing, and logistic regression takes none that are")
+        features = self._features("data", data)
+        labels = check_labels(labels, len(features), self.config.n_classes)
+        features, labels = features[labels != MISSING], labels[labels != MISSING]
+        if not len(labels):
+            raise ValueError("labels: expected at least one that is not missing (-1)")
+        loc, scale = np.zeros(self.loc.shape), np.ones(self.scale.shape)
+        if self.config.standardize:
+            loc, scale = _moments(features)
+        for own, fresh in zip(self._parameters, self._network(as_generator(rng)).parameters(), strict=True):
+            own.assign(fresh.data)
+        self.loc.assign(loc)
+        self.scale.assign(scale)
+        features = (features - loc) / scale
+        weights = [layer.weight for layer in self.network.layers]
+
+        def objective(point):
+            self._assign(point)
+            fit = ops.categorical_log_prob(self._logits(features), labels).mean()
+            loss = 0.5 * self.config.penalty / len(labels) * sum(ops.square(w).sum() for w in weights) - fit
+            gradients = grad(loss, self._parameters)
+            return float(loss.data), np.concatenate([gradient.reshape(-1) for gradient in gradients])
+
+        start = np.concatenate([parameter.data.reshape(-1) for parameter in self._parameters])
+        steps = l_bfgs(objective, start, self.config.max_iterations, self.config.tolerance)
+        for iteration, point, loss, gradient, converged in steps:
+            self._assign(point)
+            penalty = 0.5 * self.config.penalty / len(labels) * sum(float((w.data**2).sum()) for w in weights)
+            yield {"iteration": iteration, "loss": loss, "class_log_prob": penalty - loss, "gradient": gradient,
+                   "converged": converged}
+
+    def sample(self, n, rng, condition=None, given=None):
+        """Draw labels, int64 `(n,)`, for the examples `condition`, `(n, *spec.shape)` or one.
+
+        Raises NotImplementedError without a condition: there is no p(x) to draw examples from.
+        """
+        if condition is None:
+            raise NotImplementedError("logistic regression draws labels given examples (condition=x), not examples")
+        if given is not None:
+            raise ValueError("given: expected None, logistic regression draws labels")
+        condition = np.asarray(raw(condition))
+        if condition.shape == self.spec.shape:
+            condition = np.broadcast_to(condition, (check_size("n", n), *self.spec.shape))
+        if len(condition) != n:
+            raise ValueError(f"condition: expected one example or {n}, got {len(condition)}")
+        noise = as_generator(rng).gumbel((n, self.config.n_classes), np.float64)
+        return (self.predict_log_proba(condition) + noise).argmax(axis=1)
+
+    @property
+    def parameter_count(self):
+        """The weights and biases, but only K - 1 logits' of the last layer: adding a number to all changes nothing."""
+        *hidden, last = self.network.layers
+        own = sum(parameter.data.size for layer in hidden for parameter in layer.parameters())
+        return own + (self.config.n_classes - 1) * (last.inputs + 1)
+
+    @property
+    def _parameters(self):
+        return self.network.parameters()
+
+    def _network(self, rng):
+        config, outputs = self.config, 1 if self.config.n_classes == 2 else self.config.n_classes
+        first = glorot_uniform if config.hidden else lambda shape, rng, dtype: zeros(shape, dtype=dtype)
+        sizes = (sum(self.levels), *config.hidden, outputs)
+        return MLP(sizes, ACTIVATIONS[config.activation], rng=rng, init=first, dtype="float64")
+
+    def _logits(self, features):
+        logits = self.network(features)
+        if self.config.n_classes > 2:
+            return logits
+        return ops.concatenate([np.zeros((len(features), 1)), logits], axis=1)
+
+    def _features(self, name, x):
+        rows, _ = as_rows(x, self.spec)
+        if rows.shape[1] == len(self.loc.data):
+            return rows.astype(np.float64)
+        parts = [rows[:, [d]] if level == 1 else rows[:, [d]] == np.arange(level)
+                 for d, level in enumerate(self.levels)]
+        return np.concatenate(parts, axis=1).astype(np.float64)
+
+    def _assign(self, point):
+        start = 0
+        for parameter in self._parameters:
+            stop = start + parameter.data.size
+            parameter.assign(point[start:stop].reshape(parameter.shape))
+            start = stop
+
+
+def _moments(features):
+    """Mean and standard deviation of each column, 1 for one that is constant but for rounding."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        loc, scale = features.mean(axis=0), features.std(axis=0)
+    if not np.isfinite(scale).all():
+        raise ValueError("data: the numbers are too large to have a variance in float64")
+    constant = scale <= 8 * np.finfo(np.float64).eps * np.abs(loc)
+    return loc, np.where(constant, 1.0, scale)

@@ -1,0 +1,85 @@
+"""L-BFGS over a whole data set, iteration by iteration.
+
+Newton's method goes along -H⁻¹g, H the second derivatives. Of a step s along which the gradient changed by y one knows
+that H s ≈ y. L-BFGS keeps the last pairs (s, y) and applies to g the inverse that agrees with them, built from a
+multiple of the identity; it takes two passes over the pairs and no matrix.
+
+Nocedal, "Updating Quasi-Newton Matrices with Limited Storage", 1980; Nocedal and Wright, "Numerical Optimization",
+2006, algorithm 7.4 and equation 7.20; the line search: Lewis and Overton, "Nonsmooth Optimization via Quasi-Newton
+Methods", 2013, algorithm 2.6.
+"""
+
+import math
+from collections import deque
+
+import numpy as np
+
+SUFFICIENT, CURVED = 1e-4, 0.9  # of the slope: how far a step must lower the value and how much flatter it must end
+TRIALS = 60  # steps that one line search tries; halving, they reach the last bit
+ROUNDING = 8 * np.finfo(np.float64).eps  # of the value
+
+
+def l_bfgs(objective, start, max_iterations: int = 1000, tolerance: float = 1e-8, memory: int = 20):
+    """Minimise `objective(point) -> (value, gradient)` from `start`, an array `(n,)`.
+
+    Yields `(iteration, point, value, gradient's largest element, converged)`, first for the start itself and then after
+    each iteration; the last point is the minimum found. It has converged when no element of the gradient exceeds
+    `tolerance`. The search also ends after `max_iterations`, and when no step lowers the value any more. `memory` is
+    the number of pairs that are kept. Raises FloatingPointError if the objective is not finite at the start.
+    """
+    point = np.array(start, np.float64)
+    value, gradient = objective(point)
+    if not math.isfinite(value):
+        raise FloatingPointError(f"L-BFGS: the objective is {value} at the start")
+    pairs = deque(maxlen=memory)
+    for iteration in range(max_iterations + 1):
+        largest = float(np.abs(gradient).max(initial=0.0))
+        yield iteration, point, value, largest, largest <= tolerance
+        if largest <= tolerance or iteration == max_iterations:
+            return
+        found = _line_search(objective, point, value, gradient, _direction(pairs, gradient))
+        if found is None and pairs:  # the pairs may be wrong where the curvature has changed
+            pairs.clear()
+            found = _line_search(objective, point, value, gradient, _direction(pairs, gradient))
+        if found is None:
+            return
+        step, turn = found[0] - point, found[2] - gradient
+        if step @ turn > 0:
+            pairs.append((step, turn, 1 / (step @ turn)))
+        point, value, gradient = found
+
+
+def _direction(pairs, gradient):
+    """-H⁻¹g by the two-loop recursion; without pairs a descent of length 1 at most."""
+    if not pairs:
+        return -gradient / max(1.0, float(np.linalg.norm(gradient)))
+    q, weights = gradient.copy(), []
+    for step, turn, inverse in reversed(pairs):
+        weights.append(inverse * (step @ q))
+        q -= weights[-1] * turn
+    _, turn, inverse = pairs[-1]
+    q /= inverse * (turn @ turn)
+    for step, turn, inverse in pairs:
+        q += (weights.pop() - inverse * (turn @ q)) * step
+    return -q
+
+
+def _line_search(objective, point, value, gradient, direction):
+    """The first of some steps that lowers the value enough and ends flat enough: (point, value, gradient), or None.
+
+    A step that is too long bounds the next ones from above, one that is too short from below.
+    """
+    slope, low, high, step = float(gradient @ direction), 0.0, math.inf, 1.0
+    if not slope < 0:
+        return None
+    for _ in range(TRIALS):
+        there = point + step * direction
+        new, new_gradient = objective(there)
+        if not new <= value + SUFFICIENT * step * slope + ROUNDING * abs(value):  # NaN too
+            high = step
+        elif not new_gradient @ direction >= CURVED * slope:
+            low = step
+        else:
+            return there, new, new_gradient
+        step = (low + high) / 2 if high < math.inf else 2 * low
+    return None
