@@ -27,6 +27,7 @@ from ...inference import em_steps
 from ...layers import Buffer
 from ..settings import check_size
 from .closed_form import ClosedForm, as_rows
+from .columns import column_moments
 
 COVARIANCES = ("full", "diagonal", "spherical")
 LOG_2PI = math.log(2 * math.pi)
@@ -36,9 +37,9 @@ LOG_2PI = math.log(2 * math.pi)
 class Config:
     """The form of the covariance, the smallest variance in any direction, and when EM for missing values stops.
 
-    The covariance that is fitted is the most likely one without an eigenvalue below `floor`: the sample's, with smaller
-    eigenvalues raised. This is what a constant column, columns that depend linearly on others, or fewer examples than
-    dimensions get. `floor=0` refuses them instead. EM stops after `max_iterations`, or when the log-likelihood rises by
+    With columns scaled to variance 1 (constant ones as they are), the covariance that is fitted is the most likely one
+    without an eigenvalue below `floor`: the sample's, with smaller eigenvalues raised. This is what a constant column,
+    columns that depend linearly on others, or fewer examples than dimensions get. `floor=0` refuses them instead. EM stops after `max_iterations`, or when the log-likelihood rises by
     less than `tolerance` nats per example.
     """
 
@@ -110,24 +111,32 @@ class Gaussian(ClosedForm):
         rows = rows.astype(np.float64)
         if not len(rows):
             raise ValueError("data: expected at least one example, got none")
-        weight = np.ones(rows.shape) if mask is None else mask.astype(np.float64)
-        if not weight.any(axis=0).all():
-            raise ValueError(f"data: column {int(np.argmin(weight.any(axis=0)))} (from 0) is observed in no example")
-        loc = (weight * rows).sum(axis=0) / weight.sum(axis=0)
-        squares = weight * (rows - loc) ** 2
+        # In units of the columns' deviations nothing is lost where columns differ by orders of magnitude.
+        mean, deviation = column_moments(rows, mask)
+        units = np.where(deviation > 0, deviation, 1.0)
         if self.config.covariance == "spherical":
-            covariance = np.full(len(loc), squares.sum() / weight.sum())
-        elif self.full and mask is None:
-            covariance = (rows - loc).T @ (rows - loc) / len(rows)
+            units = np.full(len(mean), math.sqrt(np.square(units).mean()))
+        standard = (rows - mean) / units
+        if mask is not None:
+            standard *= mask
+        weight = len(rows) if mask is None else mask.sum(axis=0)
+        variances = np.square(standard).sum(axis=0) / weight
+        if self.config.covariance == "spherical":
+            variances[:] = (variances * weight).sum() / (weight * np.ones(len(mean))).sum()
+        if self.full:
+            self._take(0 * mean, standard.T @ standard / len(rows) if mask is None else np.diag(variances))
         else:
-            covariance = squares.sum(axis=0) / weight.sum(axis=0)
-        self._take(loc, np.diag(covariance) if self.full and covariance.ndim == 1 else covariance)
+            self._take(0 * mean, variances)
         if self.full and mask is not None:
-            for metrics in em_steps(self, (rows, mask), self.config.max_iterations, self.config.tolerance):
+            shift = float((mask @ np.log(units)).mean())  # log |d standard / dx| of an example
+            for metrics in em_steps(self, (standard, mask), self.config.max_iterations, self.config.tolerance):
+                metrics["log_likelihood"] -= shift
                 yield {**metrics, "at_floor": self._at_floor()}
-        else:
-            value = self.score(data, observed)
-            yield {"iteration": 0, "log_likelihood": value, "converged": True, "at_floor": self._at_floor()}
+            self._scale(mean, units)
+            return
+        at_floor = self._at_floor()
+        self._scale(mean, units)
+        yield {"iteration": 0, "log_likelihood": self.score(data, observed), "converged": True, "at_floor": at_floor}
 
     def e_step(self, data):
         """Sums over the examples of E[x - μ | x_o] and E[(x - μ)(x - μ)ᵀ | x_o] with their number; log-likelihood."""
@@ -212,6 +221,11 @@ class Gaussian(ClosedForm):
     def _at_floor(self):
         variances = np.linalg.eigvalsh(self.covariance.data) if self.full else self.covariance.data
         return int((variances < self.config.floor * (1 + 1e-3)).sum())
+
+    def _scale(self, mean, units):
+        """From columns in these units, measured from `mean`, to the columns themselves."""
+        self.loc.assign(mean + units * self.loc.data)
+        self.covariance.assign(self.covariance.data * (np.outer(units, units) if self.full else units**2))
 
     def _take(self, loc, covariance):
         if not (np.isfinite(loc).all() and np.isfinite(covariance).all()):

@@ -186,8 +186,9 @@ def test_differentiable_in_x(covariance):
 def test_the_floor_raises_what_is_singular_and_nothing_else():
     x = np.column_stack([X, X[:, 0] + X[:, 1], np.full(60, 7.0)])
     model = gaussian((5,), floor=1e-4).fit(x)
-    eigenvalues = np.linalg.eigvalsh(model.covariance.data)
-    expected = np.linalg.eigvalsh(np.cov(x.T, ddof=0))
+    units = np.append(x[:, :-1].std(axis=0), 1.0)  # columns scaled to variance 1, the constant one as it is
+    eigenvalues = np.linalg.eigvalsh(model.covariance.data / np.outer(units, units))
+    expected = np.linalg.eigvalsh(np.cov((x / units).T, ddof=0))
     np.testing.assert_allclose(eigenvalues, np.maximum(expected, 1e-4), rtol=1e-6)
     assert np.isfinite(model.log_prob(x)).all() and model.history[-1]["at_floor"] == 2
     few = gaussian((3,), floor=1e-3).fit(X[:2])
@@ -268,3 +269,19 @@ def test_data_that_do_not_fit(x, words):
 def test_a_gaussian_of_several_kinds_of_columns_that_are_all_continuous():
     spec = DataSpec((3,), ("continuous",) * 3)
     assert Gaussian(spec).fit(X).score(X) == gaussian().fit(X).score(X)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_likelihood_never_falls_where_columns_have_very_different_units(seed):
+    random = np.random.default_rng(seed)
+    d, n = random.integers(2, 7), random.integers(8, 60)
+    x = random.normal(size=(n, d)) @ random.normal(size=(d, d))
+    units, offset = 10.0 ** random.uniform(-6, 6, d), random.normal(size=d) * 10.0 ** random.uniform(-3, 3, d)
+    observed = random.random((n, d)) < random.uniform(0.4, 0.95)
+    observed[0] = True
+    plain = gaussian((int(d),)).fit(x, observed=observed)
+    scaled = gaussian((int(d),)).fit(x * units + offset, observed=observed)
+    # the fit is that of the same data in their own units
+    np.testing.assert_allclose((scaled.loc.data - offset) / units, plain.loc.data, rtol=0, atol=1e-4)
+    shift = (observed @ np.log(units)).mean()
+    assert abs(scaled.score(x * units + offset, observed) + shift - plain.score(x, observed)) < 1e-6
