@@ -117,8 +117,8 @@ class LogisticRegression(ClosedForm):
         Yields after each iteration of L-BFGS the `loss`, `class_log_prob` (the mean of log p(y_n | x_n)), both in nats
         per example, the largest element of the loss's `gradient`, and whether that has `converged`. `rng` draws the
         first weights of hidden layers; without these they are 0. A class without examples ends with a probability
-        near 0, and classes that a plane separates without a penalty with ever larger weights, until an iteration
-        changes too little. Raises ValueError without labels, for labels that are all missing, and for missing values.
+        near 0; classes that a plane separates have, without a penalty, weights that grow until the gradient is small
+        enough. Raises ValueError without labels, for labels that are all missing, and for missing values.
         """
         if labels is None:
             raise ValueError("labels: logistic regression learns from labels, got None")
