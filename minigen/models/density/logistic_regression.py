@@ -211,10 +211,10 @@ class LogisticRegression(ClosedForm):
 
 
 def _moments(features):
-    """Mean and standard deviation of each column, 1 for one that is constant but for rounding."""
+    """Mean and standard deviation of each column, 1 for one that is constant."""
     with np.errstate(over="ignore", invalid="ignore"):
         loc, scale = features.mean(axis=0), features.std(axis=0)
     if not np.isfinite(scale).all():
         raise ValueError("data: the numbers are too large to have a variance in float64")
-    constant = scale <= 8 * np.finfo(np.float64).eps * np.abs(loc)
-    return loc, np.where(constant, 1.0, scale)
+    constant = (features == features[0]).all(axis=0)  # its deviation is of the size of rounding, not always 0
+    return np.where(constant, features[0], loc), np.where(constant, 1.0, scale)
