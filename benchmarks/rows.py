@@ -45,6 +45,7 @@ class Work:
     """One side of a row, built: `step(prepare())` is one repeat, of which `prepare` is not timed.
 
     `values()` gives named arrays by which the sides are compared: the parameters, or what the last step computed.
+    `share` is how much of the row's work a step does, where it does only a part that stands for all.
     A training step also has `update`, one update with the noise that is given: on minigen's side a generator that
     draws it, on the peer's the arrays that minigen's `noise(generator)` draws.
     """
@@ -54,6 +55,7 @@ class Work:
     prepare: Callable | None = None
     update: Callable | None = None
     noise: Callable | None = None
+    share: float = 1.0
 
 
 def _affine(batch, *nets, examples=1, skip_input=True, density=None):
@@ -131,6 +133,15 @@ def _bernoulli_mixture(rows, columns, components):
                arguments=shape, small={"rows": 600, "columns": 30, "components": 4}, peer="numpy")
 
 
+def _kde(points, queries, columns):
+    """The products of the coordinates of all pairs, and an exponential of each, counted as 20 operations."""
+    shape = {"points": points, "queries": queries, "columns": columns, "bandwidth": 0.5}
+    flops = 2 * points * queries * (2 * columns + 20)  # twice, since the rate is that of float32
+    return Row("kde", f"log-density of {queries:,} by {points:,} normal kernels, {columns} columns, float64", "kde",
+               flops, 8 * (points + queries) * columns, arguments=shape, small={"points": 300, "queries": 200},
+               peer="sklearn", goals={"eager": 6.0})
+
+
 ROWS = [
     _training("vae", "Bernoulli VAE 784-400-(20,20)-400-784, ReLU, batch 128",
               _affine(128, (784, 400, 40), (20, 400, 784)),
@@ -170,6 +181,7 @@ ROWS = [
         arguments={"backward": True}, goals={"eager": 2.0}),
     _gmm(100_000, 20, 10),
     _bernoulli_mixture(50_000, 784, 500),
+    _kde(10_000, 10_000, 10),
 ]
 
 

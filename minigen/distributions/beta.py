@@ -33,9 +33,9 @@ class Beta(Continuous):
         dtype, x, a, b = self._wide(x)
         inside = (raw(x) >= 0) & (raw(x) <= 1)
         flat0, flat1 = (raw(x) == 0) & (raw(a) == 1), (raw(x) == 1) & (raw(b) == 1)  # 0·log 0 is 0 here
-        x = ops.where(inside, x, 0.5)
+        safe = ops.where(inside, x, 0.5)
         with np.errstate(divide="ignore"):
-            each = (a - 1) * ops.log(ops.where(flat0, 1, x)) + (b - 1) * ops.log1p(-ops.where(flat1, 0, x))
+            each = (a - 1) * ops.log(ops.where(flat0, 1, safe)) + (b - 1) * ops.log1p(-ops.where(flat1, 0, safe))
         return self._sum_event(narrow(ops.where(inside, each - ops.lbeta(a, b), outside(x, dtype)), dtype))
 
     def _sample(self, rng, shape):

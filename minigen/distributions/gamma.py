@@ -35,9 +35,9 @@ class Gamma(Continuous):
         dtype, x, a, b = self._wide(x)
         inside = (raw(x) >= 0) & (raw(x) < math.inf)
         flat = (raw(x) == 0) & (raw(a) == 1)  # 0·log 0 is 0 here
-        x = ops.where(inside, x, 1)
+        safe = ops.where(inside, x, 1)
         with np.errstate(divide="ignore"):
-            each = a * ops.log(b) + (a - 1) * ops.log(ops.where(flat, 1, x)) - b * x - ops.lgamma(a)
+            each = a * ops.log(b) + (a - 1) * ops.log(ops.where(flat, 1, safe)) - b * safe - ops.lgamma(a)
         return self._sum_event(narrow(ops.where(inside, each, outside(x, dtype)), dtype))
 
     def _sample(self, rng, shape):

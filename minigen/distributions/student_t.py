@@ -50,11 +50,13 @@ class StudentT(Continuous):
     def cdf(self, x):
         """I_y(½ ν, ½ ν) of each element at y = ½ + ½ z/√(ν + z²), whose logit is 2 arsinh(z/√ν)."""
         dtype, x, df, loc, scale = self._wide(self._elements("cdf x", x))
+        df = _limited(df)
         return narrow(ops.beta_cdf(0.5 * df, 0.5 * df, 2 * _arsinh((x - loc) / (scale * ops.sqrt(df)))), dtype)
 
     def icdf(self, p):
         """The inverse of `cdf`; NaN for p outside [0, 1]."""
         dtype, p, df, loc, scale = self._wide(self._elements("icdf p", p))
+        df = _limited(df)
         half = 0.5 * ops.beta_quantile(0.5 * df, 0.5 * df, p)
         return narrow(loc + scale * (ops.sqrt(df) * (0.5 * (ops.expm1(half) - ops.expm1(-half)))), dtype)
 
@@ -78,6 +80,11 @@ class StudentT(Continuous):
         value = ops.square(scale) * (df / (ops.where(finite, df, 3) - 2))
         xp = array_module(finite)
         return self._full(ops.where(finite, value, xp.where(raw(df) > 1, math.inf, math.nan)))
+
+
+def _limited(df):
+    """df, at most 1e10: up to there incomplete beta functions are exact, and beyond nothing changes any more."""
+    return ops.where(raw(df) > 1e10, 1e10, df)
 
 
 def _arsinh(u):

@@ -1,5 +1,7 @@
 """Are a classifier's probabilities a distribution over classes, and those of Bayes' rule where it knows p(x, y)?
 
+Labels that a classifier draws, `sample(n, rng, condition=x)`, should have these probabilities.
+
     Σ_y p(y | x) = 1,    and    p(y | x) = p(x, y) / p(x),    p(x) = Σ_y p(x, y)
 """
 
@@ -8,7 +10,7 @@ import numpy as np
 from ..arrays import to_numpy
 from ..autograd import no_grad
 from ..autograd.tensor import raw
-from .checks import Check
+from .checks import ODDS, Check, chi_square
 
 NAME = "class probabilities"
 
@@ -28,3 +30,20 @@ def check_classes(subject, x):
             words += ", and by Bayes' rule"
     worst, slack = float(np.max(errors)), subject.rounding(found)
     return Check(NAME, bool(worst <= slack), f"{words}: largest error {worst:.1e}, tolerance {slack:.0e}")
+
+
+def check_labels(subject, x, n):
+    """Whether `n` labels drawn for each of the examples x have the probabilities of `predict_log_proba`: a Check."""
+    model, x, draw = subject.model, subject.examples(x), subject.model.sample
+    with no_grad():
+        log_proba = np.asarray(to_numpy(raw(model.predict_log_proba(x))), np.float64)
+        drawn = [to_numpy(raw(draw(n, subject.stream(70 + row), condition=np.repeat(example[None], n, axis=0))))
+                 for row, example in enumerate(x)]
+    # of all examples together: the cells of a chi-square whose probabilities are each example's, in equal shares
+    counts = np.concatenate([np.bincount(labels.ravel(), minlength=log_proba.shape[1]) for labels in drawn])
+    if len(counts) != log_proba.size:
+        return Check("labels drawn", False, f"expected labels 0 to {log_proba.shape[1] - 1}")
+    statistic, freedom, p_value = chi_square(counts, np.exp(log_proba).ravel() / len(x))
+    return Check("labels drawn", bool(p_value * ODDS >= 1),
+                 f"{n} for each of {len(x)} examples: chi-square {statistic:.1f} with at most {freedom} degrees of "
+                 f"freedom, p = {p_value:.2g}, limit {1 / ODDS:.0e}")

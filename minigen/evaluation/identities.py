@@ -25,7 +25,7 @@ from ..protocols import LatentVariable
 from .bijections import check_bijection
 from .bounds import check_bounds, marginalise
 from .checks import Check, Subject, check_samples
-from .classes import check_classes
+from .classes import check_classes, check_labels
 from .importance import PILOT
 from .marginals import check_marginals, redrawn
 from .normalisation import check_normalisation
@@ -61,6 +61,8 @@ def identities(model, rng=0, samples=10_000, condition=None, prior=None, points=
         yield from _with_samples(subject, pilot, x, prior)
     if hasattr(model, "predict_log_proba"):
         yield check_classes(subject, x[:EXAMPLES] if found.passed else subject.random_examples(EXAMPLES))
+        if x is None and hasattr(model, "sample"):
+            yield check_labels(subject, subject.random_examples(4), samples // 4)
     if invertible and points is None and found.passed:
         with no_grad():
             points = np.asarray(to_numpy(raw(model.inverse(subject.xp.asarray(x[:POINTS]))[0])))
@@ -88,7 +90,10 @@ def _samples(subject, n):
     """Two sets of samples, the first to choose by and the second to judge, and the Check of whether these fit."""
     if not hasattr(subject.model, "sample"):
         return None, None, Check("samples", None, "the model has no sampler, and what needs samples is not checked")
-    pilot, x = subject.sample(min(PILOT, n), 1), subject.sample(n, 2)
+    try:
+        pilot, x = subject.sample(min(PILOT, n), 1), subject.sample(n, 2)
+    except NotImplementedError as error:
+        return None, None, Check("samples", None, f"what needs samples is not checked: {error}")
     return pilot, x, check_samples(subject, x)
 
 

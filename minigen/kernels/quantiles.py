@@ -14,7 +14,8 @@ def gamma_cdf(a, log_x):
     dtype, (a, s) = np.result_type(a.dtype, log_x.dtype), expand(a, log_x)
     xp = array_module(a)
     x = xp.exp(s)
-    return xp.where(x < LEAST, xp.exp(a * s - lgamma(a + 1)), gammainc(a, x)).astype(dtype)
+    with np.errstate(over="ignore"):
+        return xp.where(x < LEAST, xp.exp(a * s - lgamma(a + 1)), gammainc(a, x)).astype(dtype)
 
 
 def gamma_quantile(a, p):
@@ -33,7 +34,8 @@ def beta_cdf(a, b, logit):
     upper = s > 0
     a, b, s = xp.where(upper, b, a), xp.where(upper, a, b), -xp.abs(s)
     x = sigmoid(s)
-    below = xp.where(x < LEAST, xp.exp(a * s - xp.log(a) - lbeta(a, b)), betainc(a, b, x))
+    with np.errstate(over="ignore"):
+        below = xp.where(x < LEAST, xp.exp(a * s - xp.log(a) - lbeta(a, b)), betainc(a, b, x))
     return xp.where(upper, 1 - below, below).astype(dtype)
 
 

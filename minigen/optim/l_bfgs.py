@@ -38,9 +38,6 @@ def l_bfgs(objective, start, max_iterations: int = 1000, tolerance: float = 1e-8
         if largest <= tolerance or iteration == max_iterations:
             return
         found = _line_search(objective, point, value, gradient, _direction(pairs, gradient))
-        if found is None and pairs:  # the pairs may be wrong where the curvature has changed
-            pairs.clear()
-            found = _line_search(objective, point, value, gradient, _direction(pairs, gradient))
         if found is None:
             return
         step, turn = found[0] - point, found[2] - gradient

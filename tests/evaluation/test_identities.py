@@ -213,6 +213,27 @@ def test_class_probabilities():
     assert "expected shape" in report(model, samples=500)["class probabilities"].detail
 
 
+def test_a_classifier_that_draws_labels_only():
+    class Tosses:
+        spec, wrong = DataSpec((2,), "continuous"), 1.0
+
+        def predict_log_proba(self, x):
+            return special.log_softmax(np.stack([x[:, 0], x[:, 1], 0 * x[:, 0]], axis=1), axis=1)
+
+        def sample(self, n, rng, condition=None, given=None):
+            if condition is None:
+                raise NotImplementedError("it draws labels")
+            p = np.exp(self.predict_log_proba(self.wrong * condition[:1]))[0]
+            return np.random.default_rng(rng.words(2)).choice(3, size=n, p=p)
+
+    model = Tosses()
+    found = report(model)
+    assert found["samples"].passed is None and "it draws labels" in found["samples"].detail
+    assert found["class probabilities"].passed and found["labels drawn"].passed
+    model.wrong = 0.8
+    assert report(model)["labels drawn"].passed is False
+
+
 def test_a_classifier_without_samples():
     model = type("Coin", (), {"spec": DataSpec((2,), "continuous")})()
     model.predict_log_proba = lambda x: np.log(np.stack([special.expit(x[:, 0]), special.expit(-x[:, 0])], axis=1))

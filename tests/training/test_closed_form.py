@@ -200,7 +200,7 @@ def test_labels_reach_models_that_learn_from_them():
     with pytest.raises(ValueError, match="values are missing, and Counts takes none that are; models that do: .*gauss"):
         fit(model, DATA)
     model.fit_steps = fit_steps
-    with pytest.raises(TypeError):
+    with pytest.raises(ValueError, match="too small depth"):
         fit(model, data)  # given no labels, it cannot count them
     assert model.given[1:] == (None, None)
 

@@ -52,7 +52,7 @@ def k_means(x, k, rng, iterations=10):
 
 
 def nearest_centre(x, centres):
-    """The number of the nearest of `centres` `(K, D)` for each row; of equally near ones the first."""
+    """The number of the nearest of `centres` `(K, D)` for each row, int64 `(n,)`."""
     middle = centres.mean(axis=0)
     centres = centres - middle
     squares, labels = (centres**2).sum(axis=1), np.empty(len(x), np.int64)

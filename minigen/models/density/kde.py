@@ -171,9 +171,9 @@ class KernelDensity(ClosedForm):
             sigma = points.std(axis=0, ddof=1) if n > 1 else np.zeros(d)
         if not np.isfinite(sigma).all():
             raise ValueError("data: the numbers are too large to have a variance in float64")
-        rounding = 4 * np.finfo(np.float64).eps * np.abs(points).max(axis=0)
-        if self.config.floor == 0 and (sigma <= rounding).any():
-            raise ValueError(f"data: column {int(np.argmax(sigma <= rounding))} (from 0) is constant, a rule has no "
+        constant = (points == points[0]).all(axis=0)  # its deviation is of the size of rounding, not always 0
+        if self.config.floor == 0 and constant.any():
+            raise ValueError(f"data: column {int(np.argmax(constant))} (from 0) is constant, a rule has no "
                              "bandwidth for it; a floor above 0 gives every column at least that")
         factor = n ** (-1 / (d + 4)) if rule == "scott" else (n * (d + 2) / 4) ** (-1 / (d + 4))
         return np.maximum(sigma * factor / deviation(self.config.kernel, d), self.config.floor)

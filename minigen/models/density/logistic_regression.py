@@ -117,8 +117,8 @@ class LogisticRegression(ClosedForm):
         Yields after each iteration of L-BFGS the `loss`, `class_log_prob` (the mean of log p(y_n | x_n)), both in nats
         per example, the largest element of the loss's `gradient`, and whether that has `converged`. `rng` draws the
         first weights of hidden layers; without these they are 0. A class without examples ends with a probability
-        near 0, and classes that a plane separates without a penalty with ever larger weights, until an iteration
-        changes too little. Raises ValueError without labels, for labels that are all missing, and for missing values.
+        near 0; classes that a plane separates have, without a penalty, weights that grow until the gradient is small
+        enough. Raises ValueError without labels, for labels that are all missing, and for missing values.
         """
         if labels is None:
             raise ValueError("labels: logistic regression learns from labels, got None")
@@ -211,10 +211,10 @@ class LogisticRegression(ClosedForm):
 
 
 def _moments(features):
-    """Mean and standard deviation of each column, 1 for one that is constant but for rounding."""
+    """Mean and standard deviation of each column, 1 for one that is constant."""
     with np.errstate(over="ignore", invalid="ignore"):
         loc, scale = features.mean(axis=0), features.std(axis=0)
     if not np.isfinite(scale).all():
         raise ValueError("data: the numbers are too large to have a variance in float64")
-    constant = scale <= 8 * np.finfo(np.float64).eps * np.abs(loc)
-    return loc, np.where(constant, 1.0, scale)
+    constant = (features == features[0]).all(axis=0)  # its deviation is of the size of rounding, not always 0
+    return np.where(constant, features[0], loc), np.where(constant, 1.0, scale)

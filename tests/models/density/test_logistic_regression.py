@@ -73,6 +73,7 @@ def test_scale_and_offset_of_the_data_do_not_matter():
     constant = np.concatenate([x, np.full((len(x), 1), 0.1)], axis=1)
     wider = lr((5,), n_classes=3).fit(constant, labels=y)
     np.testing.assert_allclose(wider.predict_proba(constant), model.predict_proba(x), atol=1e-6)
+    np.testing.assert_allclose(wider.predict_proba(constant + [0, 0, 0, 0, 1]), model.predict_proba(x), atol=1e-6)
 
 
 def test_metrics_of_each_iteration():
