@@ -39,8 +39,8 @@ class Config:
 
     With columns scaled to variance 1 (constant ones as they are), the covariance that is fitted is the most likely one
     without an eigenvalue below `floor`: the sample's, with smaller eigenvalues raised. This is what a constant column,
-    columns that depend linearly on others, or fewer examples than dimensions get. `floor=0` refuses them instead. EM stops after `max_iterations`, or when the log-likelihood rises by
-    less than `tolerance` nats per example.
+    columns that depend linearly on others, or fewer examples than dimensions get. `floor=0` refuses them instead. EM
+    stops after `max_iterations`, or when the log-likelihood rises by less than `tolerance` nats per example.
     """
 
     covariance: str = "full"
