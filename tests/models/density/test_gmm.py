@@ -215,7 +215,8 @@ def test_gradients_reach_the_likelihood_of_em(form):
         model.fit(X)
 
 
-def test_a_training_loop_starts_from_the_data(tmp_path):
+def test_a_training_loop_starts_from_the_data(tmp_path, monkeypatch):
+    monkeypatch.setattr("minigen.plotting.em_film.FRAMES", 4)
     x = np.concatenate([X, X + 0.1, X - 0.1]) + 100  # far from where a model is created
     model = mixture(3, 3, method="gradient")
     fitted = training.fit(model, x, tmp_path / "run", epochs=30, batch_size=64, learning_rate=0.02, seed=1)

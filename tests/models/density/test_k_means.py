@@ -21,7 +21,7 @@ def test_seeds_are_drawn_by_squared_distance():
         to_both = np.minimum(squares[a], squares[b])
         expected[a, b, c] = 0.25 * squares[a, b] / squares[a].sum() * to_both[c] / max(to_both.sum(), 1e-9)
     assert expected.sum() == pytest.approx(1)
-    n, root, counts = 20_000, Generator(5), np.zeros((4, 4, 4))
+    n, root, counts = 6000, Generator(5), np.zeros((4, 4, 4))
     for i in range(n):
         counts[tuple(k_means_seeds(POINTS, 3, root.fold_in(i)))] += 1
     assert counts[expected == 0].sum() == 0
