@@ -47,7 +47,7 @@ class Logistic(Continuous):
         p, loc, scale = self._arrays(self._elements("icdf p", p))
         inside = (raw(p) > 0) & (raw(p) < 1)
         safe = ops.where(inside, p, 0.5)
-        ends = ops.where(raw(p) > 0.5, math.inf, -math.inf)
+        ends = ops.where(raw(p) > 0.5, math.inf, -math.inf).astype(p.dtype)
         return only_probabilities(p, loc + scale * ops.where(inside, ops.log(safe) - ops.log1p(-safe), ends))
 
     def _entropy(self):

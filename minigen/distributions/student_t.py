@@ -83,7 +83,7 @@ class StudentT(Continuous):
 
 
 def _limited(df):
-    """df, at most 1e10: up to there incomplete beta functions are exact, and beyond nothing changes any more."""
+    """df, at most 1e10: incomplete beta functions are exact up to there, and beyond nothing changes that counts."""
     return ops.where(raw(df) > 1e10, 1e10, df)
 
 

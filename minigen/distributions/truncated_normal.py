@@ -46,7 +46,7 @@ class TruncatedNormal(Continuous):
 
     def _log_prob(self, x):
         dtype, x, loc, scale, low, high = self._wide(x)
-        inside = (raw(x) >= raw(low)) & (raw(x) <= raw(high)) & (abs(raw(x)) < math.inf)
+        inside = ~((raw(x) < raw(low)) | (raw(x) > raw(high)) | (abs(raw(x)) == math.inf))  # NaN goes on
         r, *place = self._place(loc, scale, low, high)
         w = (ops.where(inside, x, r) - r) / scale
         each = -w * (place[0] + 0.5 * w) - ops.log(scale) - ops.log(self._moment(*place))
@@ -76,7 +76,7 @@ class TruncatedNormal(Continuous):
     def cdf(self, x):
         """The integral of the density up to x, of each element."""
         dtype, x, loc, scale, low, high = self._wide(self._elements("cdf x", x))
-        inside = (raw(x) > raw(low)) & (raw(x) < raw(high))
+        inside = ~((raw(x) <= raw(low)) | (raw(x) >= raw(high)))
         r, c, left, right = self._place(loc, scale, low, high)
         w = (ops.where(inside, x, r) - r) / scale
         below = raw(w) < 0

@@ -28,7 +28,7 @@ class Uniform(Continuous):
 
     def _log_prob(self, x):
         x, low, high = self._arrays(x)
-        inside = (raw(x) >= raw(low)) & (raw(x) <= raw(high))
+        inside = ~((raw(x) < raw(low)) | (raw(x) > raw(high)))  # and whatever NaN there is goes on
         each = 0 * ops.where(inside, x, 0) - ops.log(high - low)  # 0·x: a function of x, if a flat one
         return self._sum_event(ops.where(inside, each, outside(x, x.dtype)))
 

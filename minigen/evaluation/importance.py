@@ -21,7 +21,8 @@ import math
 import numpy as np
 
 from .checks import limit
-from .proposal import Proposal
+from .proposal import MAX_BLOCK, Proposal
+from .rows import pieces
 
 PILOT, FIRST, MOST = 4000, 4000, 64_000  # samples that a proposal is fitted to, weights of a first look, and at most
 ENOUGH, PRECISE = 400, 0.01  # effective weights that are trusted, and the relative standard error aimed at
@@ -99,7 +100,11 @@ def _by_bridge(log_w, own, rounding):
 
 def _drawn(subject, proposal, count, number, dtype):
     """log w of fresh draws from q."""
-    return _log_weights(subject, proposal, proposal.sample(count, subject.stream(number)).astype(dtype))
+    stream, parts = subject.stream(number), []
+    for part in pieces(count, max(1, MAX_BLOCK // len(subject.columns))):
+        rows = proposal.sample(part.stop - part.start, stream.fold_in(part.start))
+        parts.append(_log_weights(subject, proposal, rows.astype(dtype)))
+    return np.concatenate(parts)
 
 
 def _log_weights(subject, proposal, x):

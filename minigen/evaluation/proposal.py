@@ -19,6 +19,7 @@ WIDEN, DEFENCE, FREEDOM = 1.15, 0.1, 4.0
 COMPONENTS = (1, 6, 24)  # tried; the number that fits held-out samples best is taken
 ITERATIONS = 15
 MAX_COVARIANCES = 2**16  # numbers in the covariances of all components
+MAX_BLOCK = 2**22  # numbers of rows that are worked on at once
 MAX_INDICATORS = 2**25  # numbers in the table that says which value each discrete column of each sample has
 
 
@@ -56,6 +57,11 @@ class Proposal:
 
     def log_prob(self, rows):
         """log q of rows, `(n,)`."""
+        size = max(1, MAX_BLOCK // max(1, len(self.real) + int(self.ends[-1])))
+        parts = [self._log_prob(rows[start : start + size]) for start in range(0, len(rows), size)]
+        return np.concatenate(parts) if parts else np.zeros(0)
+
+    def _log_prob(self, rows):
         real, flags = rows[:, self.real].astype(np.float64), self._indicators(rows)
         near = _log_sum_exp(_joint(self.mixture, real, flags)) + math.log1p(-DEFENCE)
         far = _log_t(real, self.middle, self.factor) + flags @ self.log_table + math.log(DEFENCE)

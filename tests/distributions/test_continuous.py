@@ -165,7 +165,7 @@ def test_student_t_of_many_degrees_of_freedom_is_normal():
         expected = stats.norm.logpdf(z) + (z**4 - 2 * z**2 - 1) / (4 * df)
         np.testing.assert_allclose(d.log_prob(z), expected, rtol=2e-9)
         shares = stats.norm.cdf(z) - stats.norm.pdf(z) * (z**3 + z) / (4 * df)
-        np.testing.assert_allclose(d.cdf(z), shares, rtol=1e6 / df**2 + 2e-9)
+        np.testing.assert_allclose(d.cdf(z), shares, rtol=1e6 / df**2 + 2e-7)
         np.testing.assert_allclose(d.icdf(shares[1:]), z[1:], rtol=1e-8, atol=1e-9)
         assert d.entropy() == pytest.approx(stats.norm.entropy() + 1 / df, rel=1e-8)
     np.testing.assert_allclose(StudentT(3.0, 0.0, 1.0).log_prob([1e10, -1e200]), stats.t.logpdf([1e10, -1e100], 3) - [

@@ -1,6 +1,7 @@
 """Pictures of mixtures: what is drawn where and in which colour, the film's frames, and refusals."""
 
 import math
+import sys
 
 import numpy as np
 import pytest
@@ -152,7 +153,7 @@ def dataset(x, observed=None):
 
 @pytest.mark.parametrize("columns, method", [(1, "em"), (2, "em"), (2, "gradient"), (4, "em")])
 def test_a_model_draws_itself_and_em(columns, method, tmp_path, monkeypatch):
-    monkeypatch.setattr("minigen.plotting.em_film.FRAMES", 4)
+    monkeypatch.setattr(sys.modules["minigen.plotting.em_film"], "FRAMES", 4)
     x = np.concatenate([X, X[:, ::-1] * [0.3, -1]], axis=1)[:, :columns]
     model = models.create("gmm", DataSpec((columns,), "continuous"), n_components=2, method=method)
     model.initialise(x, 0)
@@ -164,7 +165,7 @@ def test_a_model_draws_itself_and_em(columns, method, tmp_path, monkeypatch):
 
 
 def test_missing_values_are_imputed_in_pictures(tmp_path, monkeypatch):
-    monkeypatch.setattr("minigen.plotting.em_film.FRAMES", 4)
+    monkeypatch.setattr(sys.modules["minigen.plotting.em_film"], "FRAMES", 4)
     observed = np.random.default_rng(0).random(X.shape) > 0.2
     x = np.where(observed, X, 0.0)
     model = models.create("gmm", DataSpec((2,), "continuous"), n_components=2).fit(x, 0, observed=observed)

@@ -1,6 +1,7 @@
 """Mixtures of normals against scikit-learn, SciPy, quadrature and the gradient of their likelihood."""
 
 import math
+import sys
 
 import numpy as np
 import pytest
@@ -216,7 +217,7 @@ def test_gradients_reach_the_likelihood_of_em(form):
 
 
 def test_a_training_loop_starts_from_the_data(tmp_path, monkeypatch):
-    monkeypatch.setattr("minigen.plotting.em_film.FRAMES", 4)
+    monkeypatch.setattr(sys.modules["minigen.plotting.em_film"], "FRAMES", 4)
     x = np.concatenate([X, X + 0.1, X - 0.1]) + 100  # far from where a model is created
     model = mixture(3, 3, method="gradient")
     fitted = training.fit(model, x, tmp_path / "run", epochs=30, batch_size=64, learning_rate=0.02, seed=1)
