@@ -1,0 +1,133 @@
+"""Every script in examples/ runs, draws, and prints what is known another way.
+
+A script has `main(out, quick=False)`: it saves its picture into the folder `out`, prints its figures and returns them;
+`quick` makes it small. One that reads a data set takes the file's path first instead, and is only imported here.
+"""
+
+import contextlib
+import functools
+import importlib.util
+import inspect
+import io
+import math
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import integrate, optimize, stats
+
+SCRIPTS = {path.stem: path for path in sorted((Path(__file__).resolve().parents[1] / "examples").glob("*.py"))}
+
+
+def load(path):
+    """The script as a module."""
+    spec = importlib.util.spec_from_file_location(f"example_{path.stem}", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A function that runs an example by name in its quick form, once: (what it found, its folder, its output)."""
+
+    @functools.cache
+    def once(name):
+        folder, output = tmp_path_factory.mktemp(name), io.StringIO()
+        with contextlib.redirect_stdout(output):
+            found = load(SCRIPTS[name]).main(folder, quick=True)
+        return found, folder, output.getvalue()
+
+    return once
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_runs_and_draws(name, run):
+    module = load(SCRIPTS[name])
+    assert f"python examples/{name}.py" in module.__doc__
+    arguments = list(inspect.signature(module.main).parameters)
+    assert "quick" in arguments
+    if arguments[0] != "out":
+        return
+    _, folder, output = run(name)
+    assert output.strip()
+    pictures = list(folder.iterdir())
+    assert pictures and all(picture.suffix in (".png", ".gif") for picture in pictures)
+    for picture in pictures:
+        if picture.suffix == ".png":
+            assert min(struct.unpack(">II", picture.read_bytes()[16:24])) > 300
+
+
+def test_is_run_as_a_script(tmp_path):
+    command = [sys.executable, SCRIPTS["gaussian_kl"], "--out", "."]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0 and "KL(p‖q) = 0.3964" in done.stdout, done.stderr
+    assert (tmp_path / "gaussian_kl.png").is_file()
+
+
+def test_gaussian_mle(run):
+    for found in run("gaussian_mle")[0].values():
+        assert found["score"] < 1e-12
+        # the entropy of the fitted normal distribution is its average negative log-likelihood
+        assert -found["average"] == pytest.approx(stats.norm(found["loc"], found["scale"]).entropy(), rel=1e-12)
+
+
+def test_scale_mixture(run):
+    found = run("scale_mixture")[0]
+    n = found["n"]
+    assert found["gap"] < 1e-7
+    assert found["distance"] < 1.95 / math.sqrt(n)  # 999 of 1000 samples
+    assert abs(found["variance"] - 1 / 3) < 4.5 * math.sqrt((3 / 5 - 1 / 9) / n)  # E x⁴ = 3 E z⁴
+    module = load(SCRIPTS["scale_mixture"])
+    for x in (0.2, 1.0, -0.7):  # the distribution function has the density for its derivative
+        area = integrate.quad(module.formula, 0.0, x)[0]
+        assert module.distribution(np.array(x)) == pytest.approx(0.5 + area, abs=1e-7)
+
+
+def test_gaussian_kl(run):
+    found = run("gaussian_kl")[0]
+    assert found["there"] == pytest.approx(math.log(1.8) + 2 / (2 * 1.8**2) - 0.5)
+    assert found["back"] == pytest.approx(-math.log(1.8) + (1.8**2 + 1) / 2 - 0.5)
+
+    def p(x):
+        return 0.6 * stats.norm.pdf(x, -2.2, 0.7) + 0.4 * stats.norm.pdf(x, 2.4, 1.0)
+
+    def reverse(parameters):
+        x = parameters[0] + parameters[1] * np.linspace(-8, 8, 2001)
+        q = stats.norm.pdf(x, *parameters)
+        return integrate.simpson(q * (stats.norm.logpdf(x, *parameters) - np.log(p(x))), x)
+
+    covering, *seeking = found["fits"]
+    mean = 0.6 * -2.2 + 0.4 * 2.4
+    assert covering[:2] == pytest.approx((mean, math.sqrt(0.6 * (0.49 + 2.2**2) + 0.4 * (1 + 2.4**2) - mean**2)))
+    for fit, start in zip(seeking, (-2, 2), strict=True):
+        best = optimize.minimize(reverse, [start, 0.8], method="Nelder-Mead", options={"xatol": 1e-6, "fatol": 1e-12})
+        assert fit[:2] == pytest.approx(best.x, abs=2e-3)
+        assert fit[3] == pytest.approx(reverse(fit[:2]), rel=1e-6)
+        assert covering[2] < fit[2] and fit[3] < 1.1 * covering[3]
+
+
+def test_monte_carlo_error(run):
+    found = run("monte_carlo_error")[0]
+    assert found["truth"] == pytest.approx(0.5 * math.log(math.pi) - 0.5)
+    assert abs(found["estimate"] - found["truth"]) < 4.5 * found["error"]
+    assert found["slope"] == pytest.approx(-0.5, abs=0.15)
+    assert found["sigma"] == pytest.approx(0.5, rel=0.1)
+    assert abs(found["covered"] - 0.95) < 4.5 * math.sqrt(0.95 * 0.05 / found["runs"])
+
+
+def test_discriminative_generative(run):
+    found = run("discriminative_generative")[0]
+    independent, dependent = found.values()
+    assert independent["limits"]["naive"] == pytest.approx(independent["limits"]["Bayes"], abs=1e-12)
+    assert dependent["limits"]["naive"] > dependent["limits"]["Bayes"] + 0.01
+    for problem in (independent, dependent):
+        for rates in problem["rates"].values():
+            assert (rates >= problem["limits"]["Bayes"] - 1e-12).all()  # which nothing beats
+    naive, logistic = (rates.mean(axis=1) for rates in dependent["rates"].values())
+    assert logistic[-1] < naive[-1]  # behind with many examples
+    naive, logistic = (rates.mean(axis=1) for rates in independent["rates"].values())
+    assert naive[1] < logistic[1] and naive[-1] == pytest.approx(independent["limits"]["Bayes"], abs=0.01)
