@@ -62,8 +62,7 @@ class StudentT(Continuous):
 
     def _entropy(self):
         _, df, loc, scale = self._wide()
-        half = 0.5 * (df + 1)
-        return (half * (ops.digamma(half) - ops.digamma(0.5 * df)) + 0.5 * ops.log(df)
+        return (0.5 * (df + 1) * _digamma_rise(df) + 0.5 * ops.log(df)
                 + ops.lbeta(0.5 * df, raw(0 * df) + 0.5) + ops.log(scale) + 0 * loc)
 
     @property
@@ -80,6 +79,14 @@ class StudentT(Continuous):
         value = ops.square(scale) * (df / (ops.where(finite, df, 3) - 2))
         xp = array_module(finite)
         return self._full(ops.where(finite, value, xp.where(raw(df) > 1, math.inf, math.nan)))
+
+
+def _digamma_rise(df):
+    """ψ(½ (ν + 1)) - ψ(½ ν), for large ν by its series 1/ν + 1/(2ν²) - 1/(4ν⁴) + …, as the two then agree."""
+    large = raw(df) > 1e4
+    moderate, r = ops.where(large, 1, df), 1 / ops.where(large, df, 1)
+    difference = ops.digamma(0.5 * (moderate + 1)) - ops.digamma(0.5 * moderate)
+    return ops.where(large, r * (1 + r * (0.5 - 0.25 * r * r)), difference)
 
 
 def _limited(df):
