@@ -83,11 +83,11 @@ def _variants(options):
         print("PyTorch is not installed (pip install torch): minigen is timed alone")
         return ()
     if options.no_compile:
-        return ("eager", "default")
+        return ("eager", "plain", "default")
     if not any(shutil.which(name) for name in ("c++", "g++", "clang++")):
         print("no C++ compiler was found: torch.compile is left out")
-        return ("eager", "default")
-    return rows.TRAINING
+        return ("eager", "plain", "default")
+    return ("plain", *rows.TRAINING)
 
 
 def _show(key, row):

@@ -54,3 +54,9 @@ def taps(size, kind):
     square = [(i, j) for i in range(-half, half + 1) for j in range(-half, half + 1)]
     last = {"A": (0, -1), "B": (0, 0), "dense": (half, half)}[kind]
     return tuple(tap for tap in square if tap <= last)
+
+
+def examples(shape, n, levels=None):
+    """`n` examples as a data set holds them: binary without levels, else integers below `levels`."""
+    return binary(n, *shape).astype(np.uint8) if levels is None else \
+        np.random.default_rng(1).integers(levels, size=(n, *shape)).astype(np.uint8)

@@ -5,7 +5,8 @@ import os
 import platform
 from pathlib import Path
 
-NAMES = {"minigen": "minigen", "eager": "PyTorch", "default": "PyTorch, default Adam", "compile": "torch.compile"}
+NAMES = {"minigen": "minigen", "eager": "PyTorch", "default": "PyTorch, default Adam", "compile": "torch.compile",
+         "plain": "PyTorch, plain loop"}
 PEERS = {"sklearn": "scikit-learn", "numpy": "NumPy"}  # where the peer is not PyTorch
 
 
@@ -51,15 +52,16 @@ def table(report) -> str:
         f"{about['python']}; {_versions(report)}. Measured rates: matrix products "
         f"{rates['flops'] / 1e9:.0f} GFLOP/s, copies {rates['bandwidth'] / 1e9:.0f} GB/s.",
         "",
-        "| row | step | minigen | PyTorch | ratio | default Adam | compiled | floor | memory |",
-        "|---|---|--:|--:|--:|--:|--:|--:|--:|",
+        "| row | step | minigen | PyTorch | ratio | default Adam | compiled | plain loop | floor | memory |",
+        "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|",
     ]
     notes = []
     for key, row in report["rows"].items():
         results, unit, per = row["results"], row["unit"], row.get("per", 1)
         other = f" ({PEERS[row['peer']]})" if row.get("peer") in PEERS else ""
         times = [_quantity(results.get(name, {}).get("median"), unit, per) for name in ("minigen", "eager")]
-        ratios = [_ratio(results, row.get("goals", {}), variant) for variant in ("eager", "default", "compile")]
+        variants = ("eager", "default", "compile", "plain")
+        ratios = [_ratio(results, row.get("goals", {}), variant) for variant in variants]
         share = least(row, rates)
         share = f"{share / results['minigen']['median']:.2f}" if share and "median" in results["minigen"] else ""
         peaks = [results.get(name, {}).get("peak_bytes") for name in ("minigen", "eager")]
@@ -68,10 +70,13 @@ def table(report) -> str:
         lines.append(f"| `{key}` | {' | '.join(cells)} |")
         names = {**NAMES, "eager": PEERS.get(row.get("peer"), NAMES["eager"])}
         notes += [f"- `{key}`, {names[name]}: {found['error']}" for name, found in results.items() if "error" in found]
+        notes += [f"- `{key}`, {names[name]}: extrapolated from {found['share']:.2%} of its passes, which take the "
+                  "same time each" for name, found in results.items() if found.get("share", 1) < 1]
     lines += ["", "Ratios are PyTorch's time, or that of the peer named with it, over minigen's, above 1 where minigen "
-              "is faster, the goal in brackets where there is one; floor is the least time over minigen's; memory is "
-              "the peak of each process, minigen's and the peer's, in MB. A ratio marked ~ was disturbed: a median was "
-              "above 1.5 times the best."]
+              "is faster, the goal in brackets where there is one; sampling is compared with PyTorch's loop that keeps "
+              "what it has computed, and with the plain loop that runs the whole network for each step; floor is the "
+              "least time over minigen's; memory is the peak of each process, minigen's and the peer's, in MB. A ratio "
+              "marked ~ was disturbed: a median was above 1.5 times the best."]
     return "\n".join([*lines, *([""] + notes if notes else [])]) + "\n"
 
 
@@ -109,7 +114,8 @@ def chart(report, path):
     if not rows:
         return
     figure = Figure(figsize=(8, 1.6 + 0.27 * len(rows)), layout="constrained")
-    axes, marks = figure.add_subplot(), {"default": ("D", "#7a5195"), "compile": ("^", "#bc5090")}
+    marks = {"default": ("D", "#7a5195"), "compile": ("^", "#bc5090"), "plain": ("s", "#ffa600")}
+    axes = figure.add_subplot()
     for place, (_, row) in enumerate(rows):
         value = ratio(row["results"], "eager")
         axes.barh(place, value - 1, left=1, height=0.62, color="#2a788e" if value >= 1 else "#d95f30",

@@ -6,8 +6,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from . import inputs
+from . import inputs, networks
 
+MADE = (784, 500, 500, 784)
+ONES = 0.3  # the share of ones in `inputs.binary`
+TINY = {"channels": 8, "blocks": 2}  # a PixelCNN++ where only the values matter
 TRAINING = ("eager", "default", "compile")  # PyTorch with fused Adam, with default Adam, compiled with fused Adam
 
 
@@ -18,7 +21,9 @@ class Row:
     `flops` and `bytes` are the least that the step has to compute and move, masked zeros not counted. `arguments`
     go to both builders; `small` replaces some of them where only the values matter. `per` is the number of equal
     pieces in a step. `needs` names what must be there on minigen's side, as "module:attribute", and `peer` the package
-    that the other side is written with. `goals` are the ratios to reach against the peer's variants.
+    that the other side is written with. `goals` are the ratios to reach against the peer's variants:
+    those of `TRAINING`, or of sampling a loop with caches ("eager") and one that runs the whole network for each
+    variable ("plain").
     """
 
     key: str
@@ -81,9 +86,43 @@ def _training(key, step, floor, **keywords):
 
 
 def _made(key, step, **keywords):
-    sizes = (784, 500, 500, 784)
-    density = [float(mask.mean()) for mask in inputs.made_masks(sizes)]
-    return _training(key, step, _affine(128, sizes, density=density), module="made", **keywords)
+    density = [float(mask.mean()) for mask in inputs.made_masks(MADE)]
+    return _training(key, step, _affine(128, MADE, density=density), **keywords)
+
+
+def _nade(batch, variables=784, hidden=500):
+    """An inner product for each variable with its two gradients, and three passes where a variable is 1."""
+    each = batch * variables * hidden
+    return 3 * 2 * each + 3 * ONES * each, 32 * variables * (2 * hidden + 1)
+
+
+def _pixels(key, step, batch, goal, extent=28, settings=None):
+    """A training step of one of the image networks; `settings` are those of a small one."""
+    small = {"batch": 2, "extent": 12, **({"settings": settings} if settings else {})}
+    floor = networks.training_floor(getattr(networks, key)(), batch, extent)
+    return _training(key, step, floor, module="autoregressive", small=small, goals={"eager": goal},
+                     arguments={"name": key, "batch": batch, "extent": extent})
+
+
+def _sampling(name, step, floor, batch, goal, extent=28, settings=None):
+    """Drawing examples: beside PyTorch with the same caches, and beside the loop of whole passes.
+
+    Sides are compared by the parameters of all conditionals, of values that are given.
+    """
+    small = {"batch": 3, "forced": True, **({"extent": 12, "settings": settings} if settings else {})}
+    return Row(f"sample_{name}", step, "autoregressive", *floor, ("eager", "plain"),
+               {"name": name, "batch": batch, "extent": extent, "sampling": True}, small,
+               goals={"eager": 3.0, "plain": goal})
+
+
+def _made_sampling(batch):
+    live = sum(float(mask.sum()) for mask in inputs.made_masks(MADE))
+    return 2 * batch * live, 4 * live
+
+
+def _nade_sampling(batch, variables=784, hidden=500):
+    """An inner product for each variable; half of the variables are 1 and add a row."""
+    return 2.5 * batch * variables * hidden, 8 * variables * hidden
 
 
 def _critic():
@@ -149,10 +188,14 @@ ROWS = [
     _training("iwae", "IWAE 784-200-200-50-200-200-784, tanh, k = 50, batch 20",
               _affine(20, (784, 200, 200, 100), (50, 200, 200, 784), examples=50),
               goals={"eager": 1.1, "default": 1.3}),
-    _made("made", "MADE 784-500-500-784, ReLU, batch 128, weights times masks", arguments={"skip": False},
-          goals={"eager": 1.4}),
-    _made("made_skipped", "the same MADE, masked-out blocks skipped", arguments={"skip": True},
-          needs="minigen.layers:MaskedLinear", goals={"eager": 2.0}),
+    _made("made", "MADE 784-500-500-784, ReLU, batch 128", module="autoregressive", goals={"eager": 1.4},
+          arguments={"name": "made", "batch": 128}),
+    _made("made_masked", "the same MADE in layers, weights times masks", module="made", goals={"eager": 1.4}),
+    _training("nade", "NADE 784, 500 hidden units, batch 100", _nade(100), module="autoregressive",
+              arguments={"name": "nade", "batch": 100}, goals={"eager": 3.0}),
+    _pixels("pixelcnn", "PixelCNN, 64 channels, 7 blocks, 28×28×1, batch 16", 16, 1.3),
+    _pixels("gated_pixelcnn", "gated PixelCNN, 32 channels, 7 layers, 28×28×1, batch 16", 16, 1.3),
+    _pixels("pixelcnn_pp", "PixelCNN++, 64 channels, 5 blocks a scale, 32×32×3, batch 8", 8, 1.2, 32, TINY),
     _training("wgan_gp", "WGAN critic 784-256-256-1 with gradient penalty, batch 64", _critic(),
               goals={"eager": 1.2}),
     *[_convolution(f"3x3-b-{n}", f"masked 3×3 type B, {n} channels", 3, "B", n, n, 1.4) for n in (32, 48, 64, 128)],
@@ -179,6 +222,13 @@ ROWS = [
         arguments={"backward": False}, goals={"eager": 1.2}),
     Row("op_overhead/backward", "its gradient", "op_overhead", per=400,
         arguments={"backward": True}, goals={"eager": 2.0}),
+    _sampling("made", "64 examples of 784 by MADE", _made_sampling(64), 64, 10.0),
+    _sampling("nade", "64 examples of 784 by NADE", _nade_sampling(64), 64, 10.0, settings={"variables": 90}),
+    _sampling("gated_pixelcnn", "16 images of 28×28 by the gated PixelCNN",
+              networks.sampling_floor(networks.gated_pixelcnn(), 16, 28), 16, 100.0,
+              settings={"channels": 8, "layers": 3}),
+    _sampling("pixelcnn_pp", "4 images of 32×32×3 by the PixelCNN++",
+              networks.sampling_floor(networks.pixelcnn_pp(), 4, 32), 4, 50.0, 32, TINY),
     _gmm(100_000, 20, 10),
     _bernoulli_mixture(50_000, 784, 500),
     _kde(10_000, 10_000, 10),

@@ -26,7 +26,7 @@ def main(package, key, variant):
     work = side(package, row, **({"variant": variant} if package == "peers" else {}))
     for _ in range(WARM_UP):
         _repeat(work)
-    answer = {"ready": True, **_versions(package, row.peer)}
+    answer = {"ready": True, "share": work.share, **_versions(package, row.peer)}
     while True:
         print(json.dumps(answer), file=answers, flush=True)
         line = sys.stdin.readline()
@@ -42,7 +42,7 @@ def _repeat(work):
     prepared = () if work.prepare is None else (work.prepare(),)
     start = time.perf_counter()
     work.step(*prepared)
-    return time.perf_counter() - start
+    return (time.perf_counter() - start) / work.share
 
 
 def peak_memory() -> int:

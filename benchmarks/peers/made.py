@@ -22,8 +22,8 @@ class Masked(torch.nn.Linear):
         return F.linear(x, self.weight * self.mask, self.bias)
 
 
-def build(variant="eager", skip=False):
-    """A training step; the peer multiplies by the masks in both rows."""
+def build(variant="eager"):
+    """A training step."""
     model, x = MLP(SIZES, F.relu), torch.from_numpy(inputs.binary(BATCH, 784))
     model.layers = torch.nn.ModuleList([Masked(mask) for mask in inputs.made_masks(SIZES)])
     load(model, inputs.mlp("", SIZES))

@@ -1,4 +1,4 @@
-"""MADE (Germain et al., 2015) written with layers: log p(x) = Σ log p(xᵢ | x before i) in one masked pass."""
+"""MADE (Germain et al., 2015) in layers that multiply weights by masks: log p(x) = Σ log p(xᵢ | x before i)."""
 
 from minigen import layers, ops
 from minigen.arrays import Generator
@@ -26,9 +26,9 @@ class Masked(layers.Linear):
 class MADE(layers.Module):
     """Bernoulli conditionals in natural order."""
 
-    def __init__(self, sizes, skip):
+    def __init__(self, sizes):
         shapes = zip(sizes[:-1], sizes[1:], inputs.made_masks(sizes), strict=True)
-        self.layers = [_skipping(n, m, mask) if skip else Masked(n, m, mask) for n, m, mask in shapes]
+        self.layers = [Masked(n, m, mask) for n, m, mask in shapes]
 
     def log_prob(self, x):
         """(batch,), nats."""
@@ -42,14 +42,9 @@ class MADE(layers.Module):
         return [Objective("nll", lambda batch, rng: (-self.log_prob(batch).mean(), {}), self.parameters())]
 
 
-def _skipping(n, m, mask):
-    """minigen's own masked layer, which leaves out blocks of zeros."""
-    return layers.MaskedLinear(n, m, mask, rng=0)
-
-
-def build(skip):
+def build():
     """A training step."""
-    model = MADE(SIZES, skip)
+    model = MADE(SIZES)
     model.to(dtype=inputs.DTYPE)
     model.load_state_dict(inputs.mlp("", SIZES))
     step, batch, rng = make_step(model), inputs.binary(BATCH, 784), Generator(2)

@@ -38,7 +38,7 @@ def name(value):
 def differences_after_three_updates(row, variant):
     """Of all parameters, in one array, and how far the updates moved them."""
     pytest.importorskip(row.peer)
-    ours, theirs = rows.side("workloads", row), rows.side("peers", row, variant=variant)
+    ours, theirs = rows.side("workloads", row, small=True), rows.side("peers", row, small=True, variant=variant)
     before, rng, same = ours.values(), Generator(5), Generator(5)
     assert rows.closeness(before, theirs.values()) == 0
     for _ in range(3):
