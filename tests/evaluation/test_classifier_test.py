@@ -16,7 +16,7 @@ def test_p_values_are_binomial_tails(hits, n):
 
 
 def test_equal_samples_are_a_coin():
-    random, runs = np.random.default_rng(0), 40
+    random, runs = np.random.default_rng(0), 25
     found = [classifier_test(random.normal(size=(60, 3)), random.normal(size=(70, 3)), seed, 8, 30)
              for seed in range(runs)]
     assert {one.n for one in found} == {60} and {one.n_train for one in found} == {60}
