@@ -72,6 +72,13 @@ class VAE(Module):
         self.encoder = MLP((n, *hidden, 2 * m), activation, rng=rng)  # gives μ and log σ
         self.decoder = MLP((m, *hidden[::-1], n), activation, rng=rng)
 
+    @property
+    def prior(self) -> Normal:
+        """p(z): events `(latent_dim,)`."""
+        weight = self.decoder.layers[0].weight
+        xp, shape = array_module(raw(weight)), (self.config.latent_dim,)
+        return Normal(xp.zeros(shape, weight.dtype), xp.ones(shape, weight.dtype), event_ndim=1)
+
     def encode(self, x) -> Normal:
         """q(z | x) for x of shape `(batch, *spec.shape)`: events `(latent_dim,)`."""
         x = check_batch(x, self.spec)
@@ -94,7 +101,7 @@ class VAE(Module):
         x = x.reshape(x.shape[0], -1)
         q = self._posterior(x)
         z = q.rsample(as_generator(rng), (k,))
-        log_weights = self.decode(z).log_prob(x) + self._prior(z).log_prob(z) - q.log_prob(z)
+        log_weights = self.decode(z).log_prob(x) + self.prior.log_prob(z) - q.log_prob(z)
         return ops.logsumexp(log_weights, axis=0) - math.log(k)
 
     def objectives(self) -> list[Objective]:
@@ -127,8 +134,3 @@ class VAE(Module):
     def _posterior(self, x):
         mean, log_scale = ops.split(self.encoder(x), 2, axis=-1)
         return Normal(mean, log_scale=log_scale, event_ndim=1)
-
-    def _prior(self, z):
-        xp = array_module(raw(z))
-        shape = (self.config.latent_dim,)
-        return Normal(xp.zeros(shape, z.dtype), xp.ones(shape, z.dtype), event_ndim=1)
