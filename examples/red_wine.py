@@ -2,8 +2,8 @@
 
 The table (`red_wine.npz`: x (1599, 11), fold 0 … 9) is standardised by each fold's training rows. Its columns are
 rounded measurements, and many rows share a value: a density may put narrow spikes there and gain likelihood that says
-nothing of new wines. So scales have a floor, and the second pair of figures is for values moved by uniform noise as wide
-as the rounding, on which no spike pays. A tenth of the training rows chooses the epoch.
+nothing of new wines. So scales have a floor, and the second pair of figures is for values moved by uniform noise as
+wide as the rounding, on which no spike pays. A tenth of the training rows chooses the epoch.
 
     python examples/red_wine.py --data red_wine.npz
 """
@@ -16,7 +16,7 @@ from minigen import data, models, training
 from minigen.protocols import DataSpec
 
 FLOOR = 0.05  # least scale, in standard deviations of a column
-SETTINGS = {"hidden": 50, "components": 10, "floor": FLOOR, "weight_decay": 0.02}
+SETTINGS = {"hidden": 50, "components": 10, "floor": FLOOR, "l2": 0.02}
 
 
 def resolution(x):
@@ -34,7 +34,7 @@ def fold_scores(x, test, seed, epochs):
     spec = DataSpec((x.shape[1],), "continuous")
     dataset = data.Dataset("red wine", spec, train[order[cut:]], train[order[:cut]], held_out)
     model = models.create("rnade", spec, rng=seed, **SETTINGS)
-    training.fit(model, dataset, epochs=epochs, batch_size=100, learning_rate=2e-3, schedule="cosine", ema=0.99, seed=seed)
+    training.fit(model, dataset, epochs=epochs, learning_rate=2e-3, ema=0.99, seed=seed)
     gaussian = models.create("gaussian", spec).fit(train)
     return model.score_samples(held_out).mean(), gaussian.score_samples(held_out).mean()
 

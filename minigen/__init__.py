@@ -27,8 +27,8 @@ from .autograd import (
 __version__ = "0.1.0"
 
 _FOLDERS = (
-    "arrays", "cli", "data", "distributions", "evaluation", "inference", "known", "layers", "models", "optim", "plotting",
-    "training",
+    "arrays", "cli", "data", "distributions", "evaluation", "inference", "known", "layers", "models", "optim",
+    "plotting", "training",
 )
 _ELSEWHERE = {
     "DataSpec": "protocols:DataSpec", "Generator": "arrays:Generator", "load": "training:load",

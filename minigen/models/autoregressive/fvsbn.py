@@ -12,22 +12,25 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ... import ops
 from ...arrays import as_generator
 from ...layers import MaskedLinear, degree_mask, zeros
 from ...protocols import DataSpec
-from ..settings import check_order
+from ..settings import check_not_negative, check_order
 from .vectors import VectorModel
 
 
 @dataclass(frozen=True)
 class Config:
-    """The order of the variables, "natural" or "random"; a random one is drawn by `order_seed`."""
+    """The order of the variables, "natural" or "random" by `order_seed`, and the penalty ½·l2·|W|² on the weights."""
 
     order: str = "natural"
     order_seed: int = 0
+    l2: float = 0.0
 
     def __post_init__(self):
         check_order(self.order, self.order_seed)
+        check_not_negative("l2", self.l2)
 
 
 class FVSBN(VectorModel):
@@ -55,6 +58,17 @@ class FVSBN(VectorModel):
     def network(self, x):
         """Logits `(batch, D)`."""
         return self.linear(x)
+
+    def _loss(self, batch, rng):
+        loss, metrics = super()._loss(batch, rng)
+        return loss + penalty(self.config.l2, [self.linear.weight]), metrics
+
+
+def penalty(strength, weights):
+    """½·strength·Σ|W|²; biases are left alone, since they only say how frequent values are."""
+    if strength == 0:
+        return 0.0
+    return 0.5 * strength * sum(ops.square(weight).sum() for weight in weights)
 
 
 def variable_order(variables: int, order: str, seed: int):

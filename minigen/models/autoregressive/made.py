@@ -27,15 +27,23 @@ from ...kernels.masked import Blocks
 from ...layers import degree_mask, glorot_uniform, zeros
 from ...layers.conv import live_init
 from ...protocols import DataSpec
-from ..settings import ACTIVATIONS, check_activation, check_order, check_positive, check_size, check_sizes
-from .fvsbn import variable_order
+from ..settings import (
+    ACTIVATIONS,
+    check_activation,
+    check_not_negative,
+    check_order,
+    check_positive,
+    check_size,
+    check_sizes,
+)
+from .fvsbn import penalty, variable_order
 from .mixtures import floored
 from .vectors import VectorModel
 
 
 @dataclass(frozen=True)
 class Config:
-    """Hidden layers, order of the variables, direct connections, number of masks, mixture components and their floor.
+    """Hidden layers, order, direct connections, number of masks, penalty ½·l2·|W|², mixture components and their floor.
 
     `order` "random" is drawn by `order_seed`, as are degrees where there are several `masks`; these have random orders
     of their own. `components` and `floor` (the least scale) are for continuous data.
@@ -47,6 +55,7 @@ class Config:
     direct: bool = False
     masks: int = 1
     activation: str = "relu"
+    l2: float = 0.0
     components: int = 10
     floor: float = 1e-3
 
@@ -56,6 +65,7 @@ class Config:
         for name in ("masks", "components"):
             check_size(name, getattr(self, name))
         check_activation("activation", self.activation)
+        check_not_negative("l2", self.l2)
         check_positive("floor", self.floor)
         if not isinstance(self.direct, bool):
             raise ValueError(f"direct: expected true or false, got {self.direct!r}")
@@ -129,11 +139,10 @@ class MADE(VectorModel):
         return super().order[self.orders[0]]
 
     def _loss(self, batch, rng):
-        if self.config.masks == 1:
-            return super()._loss(batch, rng)
-        component = int(as_generator(rng).integers(0, self.config.masks))
+        component = int(as_generator(rng).integers(0, self.config.masks)) if self.config.masks > 1 else 0
         log_prob = self._component_log_prob(self._in_order(batch), component).mean()
-        return -log_prob, {"log_prob": log_prob}
+        weights = [weight for weight in (*self.weights, self.skip) if weight is not None]
+        return -log_prob + penalty(self.config.l2, weights), {"log_prob": log_prob}
 
     def _check_given(self, n, given):
         if given is not None and self.config.masks > 1:

@@ -7,11 +7,11 @@ its own. The factors ρ_d, learned too, let later variables' hidden units, sums 
 ones'.
 
 A mixture component that sits on a value which many rows share gains likelihood without end by narrowing, so that
-scales have a `floor`, to be stated with every figure. Columns should have unit variance. `weight_decay` pulls w, and w
-alone, to zero.
+scales have a `floor`, to be stated with every figure. Columns should have unit variance. A penalty ½·l2·|w|² pulls w,
+and w alone, to zero.
 
 Uria, Murray and Larochelle, "RNADE: The Real-valued Neural Autoregressive Density-estimator", 2013 (equations 7 to 12;
-the factors and weight decay: sections 3 and 4; there a location's gradient is also multiplied by its scale, which the
+the factors and the penalty: sections 3 and 4; there a location's gradient is also multiplied by its scale, which the
 default optimiser's own scaling makes unnecessary).
 """
 
@@ -33,13 +33,13 @@ from .mixtures import HEADS, floored, mixture_log_prob, mixture_noise
 
 @dataclass(frozen=True)
 class Config:
-    """Hidden units, mixture components and their family, least scale, weight decay, and the order of the variables."""
+    """Hidden units, mixture components and their family, least scale, penalty, and the order of the variables."""
 
     hidden: int = 50
     components: int = 10
     family: str = "normal"
     floor: float = 0.01
-    weight_decay: float = 0.0
+    l2: float = 0.0
     order: str = "natural"
     order_seed: int = 0
 
@@ -49,7 +49,7 @@ class Config:
         if self.family not in HEADS:
             raise ValueError(f"family: expected one of {', '.join(HEADS)}, got {self.family!r}")
         check_positive("floor", self.floor)
-        check_not_negative("weight_decay", self.weight_decay)
+        check_not_negative("l2", self.l2)
         check_order(self.order, self.order_seed)
 
 
@@ -107,7 +107,7 @@ class RNADE(Autoregressive):
 
     def _loss(self, batch, rng):
         log_prob = self.log_prob(batch).mean()
-        return -log_prob + 0.5 * self.config.weight_decay * ops.square(self.w).sum(), {"log_prob": log_prob}
+        return -log_prob + 0.5 * self.config.l2 * ops.square(self.w).sum(), {"log_prob": log_prob}
 
     def _draw(self, n, rng, condition, values, observed):
         config, shape, order = self.config, (n, self.spec.dimensions), self.order
