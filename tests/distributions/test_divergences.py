@@ -188,9 +188,16 @@ def test_blocks_of_draws_join(monkeypatch):
     from minigen.distributions import monte_carlo
 
     p, q = Normal(0.0, 1.0), Normal(0.5, 1.0)
-    monkeypatch.setattr(monte_carlo, "BLOCK", 64)
+    monkeypatch.setattr(monte_carlo, "BLOCK", 2)  # so that half of the variance is between blocks
     value, error = kl_monte_carlo(p, q, 5, 3000)
     assert abs(value - 0.125) < 4.5 * error and error == pytest.approx(0.5 / math.sqrt(3000), rel=0.1)
+
+
+def test_standard_error_of_balanced_draws():
+    # half of the draws of each count 1, where only one density is not 0, and half count 0
+    found = divergence("total_variation", Uniform(0.0, 1.0), Uniform(0.5, 1.5), method="monte_carlo", rng=2, n=20_000)
+    assert found.standard_error == pytest.approx(0.5 * math.sqrt((0.25 + 0.25) / 10_000), rel=0.01)
+    assert abs(found.value - 0.5) < 4.5 * found.standard_error
 
 
 PAIRS = st.tuples(st.floats(-2, 2), st.floats(0.6, 1.6), st.floats(-2, 2), st.floats(0.6, 1.6))
@@ -306,8 +313,20 @@ def test_power_integrals_far_apart_and_refused():
     assert log_power_integral(p, p, 0.3) == pytest.approx(0, abs=1e-15)
     assert log_power_integral(Uniform(0.0, 1.0), Uniform(0.0, 2.0), 3) == pytest.approx(2 * math.log(2))
     assert log_power_integral(Uniform(0.0, 2.0), Uniform(0.0, 1.0), 3) == math.inf
+    assert log_power_integral(p, Laplace(0.0, 0.4), 3) == math.inf  # exp(-3|x| + 5|x|)
+    never = Categorical(np.array([0.0, -np.inf]))
+    assert log_power_integral(never, Categorical(np.zeros(2)), 0.5) == pytest.approx(0.5 * math.log(0.5))
+    assert log_power_integral(never, Categorical(np.zeros(2)), -1) == math.inf
     with pytest.raises(NotImplementedError, match="StudentT"):
         log_power_integral(StudentT(1.0, 0.0, 1.0), p, 0.5)
+
+
+def test_sums_go_on_as_far_as_their_terms_do():
+    """Σ p²/q of Poisson variables is that of a rate 30²/4, where p and q have nothing left."""
+    p, q = Poisson(30.0), Poisson(4.0)
+    found = divergence("pearson_chi2", p, q, method="sum")
+    assert math.log(found.value) == pytest.approx(30**2 / 4 - 2 * 30 + 4)
+    assert found.value == pytest.approx(divergence("pearson_chi2", p, q, method="closed").value, rel=1e-8)
 
 
 def test_arguments():
