@@ -23,6 +23,7 @@ from .heads import draw, draw_one
 # buffer, first channel; place of its weights; place of its table; taps; channels of a; channels of the weights' output.
 MATMUL, GATHER, RELU, TANH, SIGMOID, ELU, NEGATE, ADD, SUBTRACT, MULTIPLY, GATE = range(11)
 FIELDS = 12
+ROOM = 2**26  # a thread keeps at most about so many numbers, and draws a larger batch part by part
 NARROW = 8  # outputs up to so many are inner products, of more the inputs are added up one after the other
 
 
@@ -118,9 +119,20 @@ _FUNCTIONS = {
 
 
 @loop
-def _run(start, stop, noise, values, known, instructions, buffers, runs, entries, positions, steps, weights, tables,
-         arena_size, constants, constant_buffers, constant_starts, inputs, outputs, head, codes, setting, x,
+def _run(start, stop, part, noise, values, known, instructions, buffers, runs, entries, positions, steps, weights,
+         tables, arena_size, constants, constant_buffers, constant_starts, inputs, outputs, head, codes, setting, x,
          parameters):
+    """Examples start … stop, at most `part` of them at a time."""
+    for first in range(start, stop, part):
+        _run_part(first, min(first + part, stop), noise, values, known, instructions, buffers, runs, entries, positions,
+                  steps, weights, tables, arena_size, constants, constant_buffers, constant_starts, inputs, outputs,
+                  head, codes, setting, x, parameters)
+
+
+@loop
+def _run_part(start, stop, noise, values, known, instructions, buffers, runs, entries, positions, steps, weights, tables,
+              arena_size, constants, constant_buffers, constant_starts, inputs, outputs, head, codes, setting, x,
+              parameters):
     """Examples start … stop; their values lie in one array, of each buffer position after position, then examples."""
     batch = stop - start
     arena = np.zeros(arena_size * batch, noise.dtype)  # weights of zero do meet values that are not computed yet
@@ -328,8 +340,9 @@ def _(noise, values, known, program, head, width, codes, setting=0.0):
     filled = np.array([[buffer, len(constant)] for buffer, constant in program.constants], np.int64).reshape(-1, 2)
     starts = np.cumsum([0, *(constant.size for constant in arrays)])
     flat = np.concatenate([np.zeros(0, dtype), *(constant.reshape(-1) for constant in arrays)])
-    run(_run, batch, 1, np.ascontiguousarray(noise), np.ascontiguousarray(values, dtype), np.ascontiguousarray(known),
-        program.instructions, program.buffers, program.runs, program.entries, program.positions, program.steps,
+    part = max(16, ROOM // program.size // 16 * 16)
+    run(_run, batch, 1, part, np.ascontiguousarray(noise), np.ascontiguousarray(values, dtype),
+        np.ascontiguousarray(known), program.instructions, program.buffers, program.runs, program.entries, program.positions, program.steps,
         program.weights, program.tables, program.size, flat, filled, starts, program.inputs, program.outputs, head,
         np.ascontiguousarray(codes, dtype), dtype.type(setting), x, parameters)
     return x, parameters

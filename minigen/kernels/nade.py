@@ -50,7 +50,7 @@ def nade_logits_vjp(g, table, c, v, x, levels):
     g_table, g_v, g_a = xp.zeros(table.shape, g.dtype), xp.empty(v.shape, g.dtype), xp.zeros(a.shape, g.dtype)
     for d in reversed(range(len(v))):
         for row, value in enumerate(range(levels - table.shape[1], levels)):
-            g_table[d, row] = g_a[x[:, d] == value].sum(axis=0)
+            g_table[d, row] = (x[:, d] == value).astype(g.dtype) @ g_a
         g_v[d] = g[:, d].T @ hidden[d]
         g_a += (g[:, d] @ v[d]) * (hidden[d] * (1 - hidden[d]))
     return g_table, g_a.sum(axis=0), g_v, g.sum(axis=0)
@@ -76,9 +76,8 @@ def nade_draw(u, table, c, v, b, given, levels):
 def _added(rows, x, levels):
     """The row of each value in x, zeros for a value 0 that has none."""
     first = levels - len(rows)
-    added = rows[array_module(rows).maximum(x - first, 0)]
-    added[x < first] = 0
-    return added
+    xp = array_module(rows)
+    return xp.where((x < first)[:, None], 0, rows[xp.maximum(x - first, 0)])
 
 
 @loop

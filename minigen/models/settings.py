@@ -1,6 +1,9 @@
 """Checks that models' settings and batches share."""
 
+import numpy as np
+
 from .. import ops
+from ..arrays import array_module
 from ..autograd.tensor import Tensor, raw
 from ..protocols import DataSpec
 
@@ -66,11 +69,27 @@ def check_activation(name: str, value: str) -> str:
 
 
 def check_batch(x, spec: DataSpec):
-    """A batch of examples (array or Tensor), `(batch, *spec.shape)`, with binary values 0 and 1; else ValueError."""
+    """A batch of examples (array or Tensor), `(batch, *spec.shape)` of at least one; else ValueError.
+
+    So are binary values other than 0 and 1, and discrete ones that are no integers 0 … levels - 1, but on a GPU, where
+    looking at them would wait for it.
+    """
     x = x if isinstance(x, Tensor) or hasattr(x, "dtype") else Tensor(x).data
     if x.shape[1:] != spec.shape:
         raise ValueError(f"x: expected shape (batch, {', '.join(map(str, spec.shape))}), got {x.shape}")
+    if len(x) == 0:
+        raise ValueError(f"x: expected at least one example, got shape {x.shape}")
     values = raw(x)
-    if spec.kind == "binary" and not ((values == 0) | (values == 1)).all():
-        raise ValueError("x: expected binary data, values 0 and 1")
+    if array_module(values) is np:
+        if spec.kind == "binary" and not ((values == 0) | (values == 1)).all():
+            raise ValueError("x: expected binary data, values 0 and 1")
+        if spec.kind == "discrete" and not are_levels(values, spec.levels):
+            raise ValueError(f"x: expected integers from 0 to {spec.levels - 1}, "
+                             f"got {values.dtype} values from {values.min()} to {values.max()}")
     return x
+
+
+def are_levels(values, levels: int) -> bool:
+    """Whether all of an array, of at least one number of any dtype, are integers 0 … levels - 1."""
+    whole = values.dtype.kind in "iub" or (values == np.floor(values)).all()
+    return bool(whole and values.min() >= 0 and values.max() < levels)

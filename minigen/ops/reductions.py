@@ -2,6 +2,8 @@
 
 import operator
 
+import numpy as np
+
 from .. import kernels
 from ..arrays import array_module
 from ..autograd.primitive import primitive
@@ -102,7 +104,8 @@ def logsumexp(x, /, axis=None, keepdims=False):
 def _(g, residuals, needed):
     x, y, axis = residuals
     empty = raw(y) == -float("inf")
-    if empty.any():  # where all x are -inf the weights are 0, not NaN
+    # Where all x are -inf the weights are 0, not NaN. Whether there are any is not asked on a GPU: that would wait.
+    if array_module(raw(y)) is not np or empty.any():
         empty = _kept(empty, x.shape, axis)
         return (_kept(g, x.shape, axis) * (softmax(where(empty, 0, x), axis) * ~empty),)
     return (_kept(g, x.shape, axis) * softmax(x, axis),)  # exp(x - y) would lose the digits that x and y share

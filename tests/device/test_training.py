@@ -135,6 +135,50 @@ def test_vae_step(device):
             np.testing.assert_allclose(theirs[key], value, rtol=1e-4, atol=1e-5)
 
 
+AUTOREGRESSIVE = {  # (key, spec, settings)
+    "fvsbn": ("fvsbn", minigen.DataSpec((6,), "binary"), {}),
+    "nade": ("nade", minigen.DataSpec((6,), "binary"), {"hidden": 5, "order": "random"}),
+    "nade of levels": ("nade", minigen.DataSpec((4,), "discrete", 3), {"hidden": 5}),
+    "nade without an order": ("nade", minigen.DataSpec((5,), "binary"), {"hidden": 4, "orderless": True}),
+    "rnade": ("rnade", minigen.DataSpec((4,), "continuous"), {"hidden": 5, "components": 2, "order": "random"}),
+    "made": ("made", minigen.DataSpec((6,), "binary"), {"hidden": (7, 6), "direct": True, "masks": 2}),
+    "made of real numbers": ("made", minigen.DataSpec((4,), "continuous"), {"hidden": (7,), "components": 2}),
+    "pixel_cnn": ("pixel_cnn", minigen.DataSpec((4, 3, 3), "discrete", 4),
+                  {"channels": 6, "blocks": 1, "first_size": 3}),
+    "gated_pixel_cnn of a class": (
+        "gated_pixel_cnn", minigen.DataSpec((4, 3, 1), "binary", condition=minigen.DataSpec((1,), "discrete", 3)),
+        {"channels": 4, "layers": 2, "first_size": 3, "skip_channels": 4}),
+    "pixel_cnn_pp": ("pixel_cnn_pp", minigen.DataSpec((4, 3, 3), "discrete", 16),
+                     {"channels": 3, "blocks": 1, "scales": 2, "components": 2, "dropout": 0.3}),
+    "multiscale_pixel_cnn": ("multiscale_pixel_cnn", minigen.DataSpec((6, 6, 3), "discrete", 4),
+                             {"channels": 6, "layers": 1, "scales": 2, "group_channels": 4, "components": 2}),
+}
+
+
+@pytest.mark.parametrize("name", AUTOREGRESSIVE)
+def test_autoregressive_model(name, device):
+    """Samples, densities and three training steps: the CPU's; after the first step nothing is waited for."""
+    (key, spec, settings), results = AUTOREGRESSIVE[name], []
+    classes = None if spec.condition is None else np.arange(4) % 3
+    for place in ("cpu", "cuda"):
+        there = device.asarray if place == "cuda" else np.asarray
+        model = models.create(key, spec, rng=1, **settings).to(place)
+        x = model.sample(4, 3, classes)
+        assert isinstance(x, device.ndarray if place == "cuda" else np.ndarray)
+        condition = None if classes is None else there(classes)
+        log_prob, step = model.score_samples(x, condition), training.make_step(model, learning_rate=1e-3)
+        for i in range(3):
+            with standin.no_synchronisation() if place == "cuda" and i else standin.nothing():
+                metrics = step(x if condition is None else (x, condition), Generator(7).fold_in(i))
+        assert bool(metrics["finite"])
+        results.append((x.get() if place == "cuda" else x, log_prob, model.state_dict()))
+    (x, log_prob, state), (x_there, log_prob_there, state_there) = results
+    np.testing.assert_allclose(x_there, x, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(log_prob_there, log_prob, rtol=1e-4, atol=1e-4)
+    for key, value in state.items():
+        np.testing.assert_allclose(state_there[key], value, rtol=1e-3, atol=2e-4)
+
+
 def test_a_step_that_is_not_finite_changes_nothing(device):
     model, step = vae("cuda")
     step(device.asarray(BATCH), Generator(0))

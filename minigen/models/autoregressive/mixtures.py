@@ -50,7 +50,8 @@ def pixel_log_prob(x, parameters, components, levels):
     """
     colours = x.shape[-1]
     rows = ops.reshape(parameters, (*x.shape[:-1], pixel_rows(colours), components))
-    scaled, log_mass, at = x.astype(parameters.dtype) * (2 / (levels - 1)) - 1, 0, 1
+    x = x.astype(parameters.dtype)
+    scaled, log_mass, at = x * (2 / (levels - 1)) - 1, 0, 1
     for c in range(colours):
         loc, log_scale = rows[..., at, :], ops.maximum(rows[..., at + 1, :], LEAST_LOG_SCALE)
         for j in range(c):
@@ -59,3 +60,9 @@ def pixel_log_prob(x, parameters, components, levels):
         log_mass = log_mass + mixture.component_log_prob(x[..., c])
         at += 2 + c
     return ops.logsumexp(ops.log_softmax(rows[..., 0, :], -1) + log_mass, -1)
+
+
+def check_whole_pixels(observed):
+    """ValueError if only some colours of a pixel are observed, `(…, colours)`."""
+    if (observed != observed[..., :1]).any():
+        raise ValueError("given: expected all colours of a pixel to be observed, or none: they share a component")

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ... import ops
-from ...arrays import as_generator
+from ...arrays import array_module, as_generator
 from ...autograd.tensor import raw
 from ...kernels.heads import CATEGORICAL, PIXEL, draw, pixel_rows
 from ...layers import Conv, Conv2d, Module
@@ -28,7 +28,7 @@ from ..settings import check_batch, check_size
 from .autoregressive import Autoregressive
 from .gated_pixel_cnn import Config as GatedConfig
 from .gated_pixel_cnn import GatedPixelCNN
-from .mixtures import pixel_log_prob
+from .mixtures import check_whole_pixels, pixel_log_prob
 from .pixels import HERE
 
 GROUPS = ((0, 1), (1, 0), (1, 1))  # (row, column) modulo 2, in the order in which they are drawn
@@ -143,12 +143,20 @@ class MultiscalePixelCNN(Autoregressive):
 
     def _stacked(self, parts):
         """Groups side by side as channels, scaled to [-1, 1]."""
-        return self.base._scaled(np.concatenate(parts, axis=-1))
+        return self.base._scaled(array_module(parts[0]).concatenate(parts, axis=-1))
 
     def _group_log_prob(self, x, parameters):
         if self.single:
             return ops.log_sigmoid((2 * x.astype(parameters.dtype) - 1) * parameters)
         return pixel_log_prob(x, parameters, self.config.components, self.levels)
+
+    def _check_given(self, n, given):
+        values, observed = super()._check_given(n, given)
+        if observed is not None and not self.single:
+            step, by_pixel = 2 ** len(self.groups), observed.copy()
+            by_pixel[:, ::step, ::step] = False  # the smallest image's colours are drawn one after the other
+            check_whole_pixels(by_pixel)
+        return values, observed
 
     def _draw(self, n, rng, condition, values, observed):
         step = 2 ** len(self.groups)

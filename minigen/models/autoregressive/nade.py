@@ -83,6 +83,11 @@ class NADE(Autoregressive):
         """The places of the variables in the order in which they are drawn (of the mixture's first component)."""
         return raw(self.orders)[0]
 
+    @property
+    def conditions_on_any(self) -> bool:
+        """Whether any set of variables may be given when sampling: if the model is orderless."""
+        return self.config.orderless
+
     def log_prob(self, x, condition=None):
         """log p(x) in nats, `(batch,)`."""
         self._check_condition(0, condition)
@@ -92,9 +97,11 @@ class NADE(Autoregressive):
 
     def conditionals(self, x, condition=None):
         """Logits of each variable given those before it (in the first order), `(batch, *spec.shape, outputs)`."""
+        self._check_condition(0, condition)
         x, order = self._rows(x), self.order
         logits = ops.nade_logits(*self._in_order(order), x[:, order], self.levels)
-        return logits[:, np.argsort(order)].reshape(len(x), *self.spec.shape, -1)
+        back = array_module(order).argsort(order)
+        return ops.reshape(ops.take(logits, back, 1), (len(x), *self.spec.shape, -1))
 
     def _of_order(self, x, order):
         x = x[:, order]
@@ -105,7 +112,7 @@ class NADE(Autoregressive):
 
     def _in_order(self, order):
         """The parameters, those of a variable in the given order of variables."""
-        if (order[1:] > order[:-1]).all():
+        if self.config.order == "natural" and not self.config.orderless:
             return self.table, self.c, self.v, self.b
         return ops.take(self.table, order, 0), self.c, ops.take(self.v, order, 0), ops.take(self.b, order, 0)
 
@@ -122,9 +129,9 @@ class NADE(Autoregressive):
         D / (D - d) · Σ -log p(xᵢ | shown).
         """
         xp, dtype, (n, variables) = array_module(x), self.c.dtype, x.shape
-        shown_count = rng.integers(0, variables, n)
-        rank = np.argsort(np.argsort(rng.random((n, variables)), axis=1), axis=1)
-        shown = xp.asarray(rank < shown_count[:, None])
+        shown_count = rng.integers(0, variables, n, xp=xp)
+        rank = xp.argsort(xp.argsort(rng.random((n, variables), xp=xp), axis=1), axis=1)
+        shown = rank < shown_count[:, None]
         chosen = (x[:, :, None] == xp.arange(self.levels)) & shown[:, :, None]
         table = ops.reshape(self.table, (variables * self.levels, -1))
         hidden = ops.sigmoid(chosen.reshape(n, -1).astype(dtype) @ table + self.c)
@@ -135,7 +142,7 @@ class NADE(Autoregressive):
             each = ops.log_sigmoid((2 * x.astype(dtype) - 1) * logits[..., 0])
         else:
             each = ops.categorical_log_prob(logits, x)
-        weight = xp.asarray(variables / (variables - shown_count)).astype(dtype)
+        weight = (variables / (variables - shown_count)).astype(dtype)
         return -((each * ~shown).sum(axis=-1) * weight).mean()
 
     def _draw(self, n, rng, condition, values, observed):
@@ -169,7 +176,7 @@ class NADE(Autoregressive):
     def _check_given(self, n, given):
         if not self.config.orderless or given is None:
             return super()._check_given(n, given)
-        values, observed = (np.broadcast_to(part, (n, *self.spec.shape)) for part in given)
+        values, observed = self._check_given_values(n, given)
         if (observed != observed[:1]).any():
             raise ValueError("given: expected the same variables to be observed in all samples of an orderless model")
         return values, observed

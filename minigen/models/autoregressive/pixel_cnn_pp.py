@@ -18,11 +18,12 @@ import numpy as np
 
 from ... import ops
 from ...arrays import array_module, as_generator
+from ...autograd.tensor import raw
 from ...kernels.heads import PIXEL, pixel_rows
 from ...layers import Conv, ConvTranspose, Dropout, Linear, Module, glorot_uniform
 from ...protocols import DataSpec
 from ..settings import check_fraction, check_size
-from .mixtures import pixel_log_prob
+from .mixtures import check_whole_pixels, pixel_log_prob
 from .pixels import HERE, PixelModel
 
 ABOVE = tuple((row, column) for row in (-1, 0) for column in (-1, 0, 1))  # within the stream that sees rows above
@@ -102,7 +103,7 @@ class PixelCNNPP(PixelModel):
 
     def network(self, x, context, rng=None):
         """Parameters `(batch, height, width, outputs)` of each pixel's mixture."""
-        xp = array_module(x.data if hasattr(x, "data") else x)
+        xp = array_module(raw(x))
         x = ops.concatenate([x, xp.ones((*x.shape[:-1], 1), x.dtype)], -1)  # ones, to tell the border from grey
         above = self.first_above(x)
         before = self.first_row(x) + self.first_left(x)
@@ -150,8 +151,8 @@ class PixelCNNPP(PixelModel):
 
     def _check_given(self, n, given):
         values, observed = super()._check_given(n, given)
-        if observed is not None and (observed != observed[..., :1]).any():
-            raise ValueError("given: expected all colours of a pixel to be observed, or none: they share a component")
+        if observed is not None:
+            check_whole_pixels(observed)
         return values, observed
 
 

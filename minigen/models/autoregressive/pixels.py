@@ -98,7 +98,7 @@ class PixelModel(Autoregressive):
 
     def _run(self, n, rng, condition, values, observed, steps, outputs, head, m, randoms):
         """Draw by a head that makes `m` values in each step out of so many uniform random numbers."""
-        dtype, count, context = self.parameters()[0].dtype, len(outputs), self._context(n, condition)
+        dtype, count, context = self.dtype, len(outputs), self._context(n, condition)
         program = compile_program(lambda x: self.network(x, context), self.spec.shape, steps, outputs, dtype,
                                   1 if context is None else n)
         if values is None:
@@ -114,7 +114,7 @@ class PixelModel(Autoregressive):
         return *self.spec.shape, self.outputs
 
     def _scaled(self, x):
-        dtype = self.parameters()[0].dtype
+        dtype = self.dtype
         return x.astype(dtype) * (2 / (self.levels - 1)) - 1
 
     def _context(self, n, condition):
@@ -134,7 +134,8 @@ class PixelModel(Autoregressive):
             condition = array_module(condition).full(n, condition)
         if condition.shape != (n,) or condition.dtype.kind not in "iu":
             raise ValueError(f"condition: expected {n} integers, got {given.dtype} of shape {given.shape}")
-        if condition.min() < 0 or condition.max() >= spec.levels:
+        on_host = array_module(condition) is np  # what is on a GPU is not looked at: that would wait for it
+        if on_host and n and (condition.min() < 0 or condition.max() >= spec.levels):
             raise ValueError(f"condition: expected classes 0 to {spec.levels - 1}, got {condition.min()} to "
                              f"{condition.max()}")
         return condition.astype(np.int64)

@@ -90,7 +90,8 @@ class RNADE(Autoregressive):
         """Logits, locations and log scales of each variable's mixture, `(batch, *spec.shape, 3·components)`."""
         self._check_condition(0, condition)
         x = self._in_order(x)
-        back = np.argsort(self.order)
+        order = self._places.on(array_module(raw(x)))
+        back = array_module(order).argsort(order)
         return ops.reshape(ops.take(self._parameters(x), back, 1), (len(x), *self.spec.shape, -1))
 
     def _in_order(self, x):

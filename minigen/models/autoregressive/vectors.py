@@ -72,7 +72,7 @@ class VectorModel(Autoregressive):
 
     def _coded(self, x):
         """Rows as the network takes them."""
-        dtype = self.parameters()[0].dtype
+        dtype = self.dtype
         if self.inputs == 1:
             return x if self.levels == 0 else x.astype(dtype)
         xp = array_module(x)
@@ -95,7 +95,7 @@ class VectorModel(Autoregressive):
 
     def _draw_by(self, network, place, n, rng, values, observed):
         """Draw with a network whose variable v, of those in the model's order, is drawn at step `place[v]`."""
-        dtype, count, at_step = self.parameters()[0].dtype, self.spec.dimensions, np.argsort(place)
+        dtype, count, at_step = self.dtype, self.spec.dimensions, np.argsort(place)
         steps = np.repeat(place, self.inputs)[None]
         outputs = [(place[v], 0, v * self.outputs, self.outputs) for v in range(count)]
         program = compile_program(network, (count * self.inputs,), steps, outputs, dtype)
