@@ -130,9 +130,9 @@ def _run(start, stop, part, noise, values, known, instructions, buffers, runs, e
 
 
 @loop
-def _run_part(start, stop, noise, values, known, instructions, buffers, runs, entries, positions, steps, weights, tables,
-              arena_size, constants, constant_buffers, constant_starts, inputs, outputs, head, codes, setting, x,
-              parameters):
+def _run_part(start, stop, noise, values, known, instructions, buffers, runs, entries, positions, steps, weights,
+              tables, arena_size, constants, constant_buffers, constant_starts, inputs, outputs, head, codes, setting,
+              x, parameters):
     """Examples start … stop; their values lie in one array, of each buffer position after position, then examples."""
     batch = stop - start
     arena = np.zeros(arena_size * batch, noise.dtype)  # weights of zero do meet values that are not computed yet
@@ -342,7 +342,7 @@ def _(noise, values, known, program, head, width, codes, setting=0.0):
     flat = np.concatenate([np.zeros(0, dtype), *(constant.reshape(-1) for constant in arrays)])
     part = max(16, ROOM // program.size // 16 * 16)
     run(_run, batch, 1, part, np.ascontiguousarray(noise), np.ascontiguousarray(values, dtype),
-        np.ascontiguousarray(known), program.instructions, program.buffers, program.runs, program.entries, program.positions, program.steps,
-        program.weights, program.tables, program.size, flat, filled, starts, program.inputs, program.outputs, head,
+        np.ascontiguousarray(known), program.instructions, program.buffers, program.runs, program.entries,
+        program.positions, program.steps, program.weights, program.tables, program.size, flat, filled, starts, program.inputs, program.outputs, head,
         np.ascontiguousarray(codes, dtype), dtype.type(setting), x, parameters)
     return x, parameters
