@@ -26,7 +26,10 @@ def run(args):
         raise ValueError("--samples: only a run's model is sampled; name a run folder")
     if args.receptive_field is not None:
         if args.run_folder is None:
-            raise ValueError("--receptive-field: only a run's model has one; name a run folder")
+            raise ValueError("--receptive-field: only a run's model has one; name a run folder, before this option")
+        if args.samples is not None:
+            raise ValueError("--samples: none are drawn for a receptive field; leave out either it or "
+                             "--receptive-field")
         return _draw_receptive_field(args)
     if args.kernels:
         return _run_kernels(args)

@@ -24,7 +24,9 @@ def run(args):
     run = training.Run.open(args.run_folder)
     model, settings = training.load(run), run.train
     source = data_source(args, run.source)
-    dataset = training.load_source(source, settings.seed, model)
+    # a model of standardised columns has learned the units of its own data
+    like = run.source if run.source.standardize and source.name != run.source.name else None
+    dataset = training.load_source(source, settings.seed, model, like)
     samples = settings.bound_samples if args.samples is None else args.samples
     figures, gap = held_out(model, dataset, source, args.seed, samples, args.json)
     if args.json:

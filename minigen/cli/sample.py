@@ -4,12 +4,14 @@ from pathlib import Path
 
 SUFFIXES = (".npz", ".npy", ".png")
 DRAWS = 6  # completions of each example in a picture
+EACH = 8  # samples of each class
 
 
 def add_arguments(parser):
     """Declare the arguments of `minigen sample`."""
     parser.add_argument("run_folder", metavar="RUN", help="a run folder that `minigen train` left, or known:NAME")
-    parser.add_argument("-n", type=int, metavar="N", help="how many samples (default: 64), or examples to complete (8)")
+    parser.add_argument("-n", type=int, metavar="N",
+                        help="how many samples (default: 64, or 8 of each class), or examples to complete (8)")
     parser.add_argument("--out", required=True, metavar="FILE", help=f"one of {', '.join(SUFFIXES)}")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the noise (default: 0)")
     parser.add_argument("--condition", metavar="CLASS|all", help="of a model p(x | class): the class, or all in turn")
@@ -28,26 +30,36 @@ def run(args):
         raise ValueError(f"--out: expected a file ending in {', '.join(SUFFIXES)}, got {args.out!r}")
     if args.n is not None and args.n < 1:
         raise ValueError(f"-n: expected an integer of at least 1, got {args.n}")
-    model, rng = training.load_truth(args.run_folder) or training.load(args.run_folder), Generator(args.seed)
     if args.complete is not None:
-        return _complete(args, model, rng, path)
-    n = 64 if args.n is None else args.n
-    condition = _condition(args.condition, model.spec.condition, n)
-    training.write_samples(path, training.draw_samples(model, n, rng, condition), model.spec)
+        return _complete(args, path)
+    model = training.load_truth(args.run_folder) or training.load(args.run_folder)
+    condition, columns = _condition(args.condition, model.spec.condition, args.n)
+    n = len(condition) if condition is not None else 64 if args.n is None else args.n
+    samples = training.draw_samples(model, n, Generator(args.seed), condition)
+    training.write_samples(path, samples, model.spec, columns)
     print(f"{n} samples: {path}")
 
 
-def _complete(args, model, rng, path):
+def _complete(args, path):
     """Complete examples of the run's test split."""
     from .. import training
+    from ..arrays import Generator
     from ..training.completion import complete, draw_completions
 
+    if not 0 < args.complete < 1:
+        raise ValueError(f"--complete: expected a fraction above 0 and below 1, got {args.complete}")
+    if args.condition is not None:
+        raise ValueError("--condition: a completed example has a class of its own; leave out either it or --complete")
+    if training.load_truth(args.run_folder) is not None:
+        raise ValueError(f"--complete: expected a run folder, whose model draws the rest, got {args.run_folder}")
     run = training.Run.open(args.run_folder)
-    dataset, n = training.load_source(run.source, run.train.seed, model), 8 if args.n is None else args.n
+    model, rng, n = training.load(run), Generator(args.seed), 8 if args.n is None else args.n
+    dataset = training.load_source(run.source, run.train.seed, model)
     x = dataset.test[:n]
+    missing = None if dataset.observed is None else ~dataset.observed["test"][:n]
     condition = None if model.spec.condition is None else dataset.labels["test"][:n]
     picture = path.suffix == ".png"
-    observed, completed = complete(model, x, args.complete, rng, DRAWS if picture else 1, condition)
+    observed, completed = complete(model, x, args.complete, rng, DRAWS if picture else 1, condition, missing)
     if picture:
         draw_completions(path, x, observed, completed, model.spec)
     else:
@@ -56,15 +68,17 @@ def _complete(args, model, rng, path):
 
 
 def _condition(text, spec, n):
-    """The classes of `n` samples."""
+    """The classes of `n` samples (by default so many of each), and the columns of their picture."""
     import numpy as np
 
     if spec is None:
         if text is not None:
             raise ValueError("--condition: the model is p(x), not p(x | class)")
-        return None
+        return None, None
     if text in (None, "all"):
-        return np.arange(n) * spec.levels // n if n >= spec.levels else np.arange(n)
+        n = EACH * spec.levels if n is None else n
+        condition = np.arange(n) * spec.levels // n if n >= spec.levels else np.arange(n)
+        return condition, n // spec.levels if n % spec.levels == 0 else None  # a row for each class
     if not text.isdecimal() or int(text) >= spec.levels:
         raise ValueError(f"--condition: expected a class from 0 to {spec.levels - 1}, or all, got {text!r}")
-    return np.full(n, int(text))
+    return np.full(64 if n is None else n, int(text)), None

@@ -10,13 +10,14 @@ from .dataset import SPLITS, Dataset
 from .preprocess import Standardizer
 
 
-def prepare(dataset: Dataset, shape=None, levels=None, standardize=False, conditional=False) -> Dataset:
+def prepare(dataset: Dataset, shape=None, levels=None, standardize=False, conditional=False, *,
+            standardizer=None) -> Dataset:
     """The data set with what is asked for done to every split, in this order.
 
     `shape`: examples are read in this shape, of as many numbers. `levels`: discrete data are put into so many bins of
     equal width, x·levels // (levels before); two of them make the data binary. `standardize`: continuous columns get
-    mean 0 and variance 1 on the training split. `conditional`: the labels become the condition c of a model p(x | c).
-    Raises ValueError where the data are not so.
+    mean 0 and variance 1 on the training split, or are mapped by the `standardizer` that other data gave.
+    `conditional`: the labels become the condition c of a model p(x | c). Raises ValueError where the data are not so.
     """
     spec, changed = dataset.spec, {}
     arrays = {split: getattr(dataset, split) for split in SPLITS}
@@ -37,11 +38,13 @@ def prepare(dataset: Dataset, shape=None, levels=None, standardize=False, condit
             raise ValueError(f"standardize: expected continuous data, got {spec.kind} data")
         if dataset.observed is not None:
             raise ValueError("standardize: expected data without missing values")
-        standardizer = Standardizer.fit(arrays["train"])
+        standardizer = Standardizer.fit(arrays["train"]) if standardizer is None else standardizer
         arrays = {split: standardizer.transform(x) for split, x in arrays.items()}
     if conditional:
         if not dataset.labels or not all(split in dataset.labels for split in SPLITS):
             raise ValueError(f"data {dataset.name!r}: a condition needs labels of all splits, and there are none")
+        if min(int(labels.min()) for labels in dataset.labels.values()) < 0:
+            raise ValueError(f"data {dataset.name!r}: a condition needs a label of every example, and some are missing")
         count = 1 + max(int(labels.max()) for labels in dataset.labels.values())
         spec = dataclasses.replace(spec, condition=DataSpec((1,), "discrete", max(2, count)))
     return dataclasses.replace(dataset, spec=spec, **arrays, **changed)

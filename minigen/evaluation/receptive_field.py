@@ -4,6 +4,7 @@ import numpy as np
 
 from ..arrays import as_generator, to_numpy
 from ..autograd import Tensor, grad
+from ..models.autoregressive.pixels import PixelModel
 
 
 def receptive_field(model, row: int, column: int, rng=0, examples: int = 8) -> np.ndarray:
@@ -11,10 +12,11 @@ def receptive_field(model, row: int, column: int, rng=0, examples: int = 8) -> n
 
     The mean over random images of |∂(cᵀ y)/∂x|, y what an autoregressive image model says of the pixel (all its
     colours), x the image and c a random cotangent; 0 exactly where there is no dependence. Raises ValueError for a
-    model without a network on images, or a pixel outside the image.
+    model that is not one network on images (a `PixelModel`), or a pixel outside the image.
     """
-    if len(model.spec.shape) != 3 or not hasattr(model, "network"):
-        raise ValueError(f"{type(model).__name__} has no network on images, whose receptive field could be drawn")
+    if not isinstance(model, PixelModel):
+        raise ValueError(f"{type(model).__name__}: expected a model whose conditionals come from one network on "
+                         "images, such as pixel_cnn, to find what a pixel depends on")
     height, width, colours = model.spec.shape
     if not (0 <= row < height and 0 <= column < width):
         raise ValueError(f"pixel: expected a row below {height} and a column below {width}, got ({row}, {column})")

@@ -82,8 +82,8 @@ def draw_samples(model, n, rng, condition=None, given=None):
     return np.concatenate(parts)
 
 
-def write_samples(path, x, spec):
-    """Write samples to an .npz (as `x`), .npy or .png file, which appears complete or not at all.
+def write_samples(path, x, spec, columns=None):
+    """Write samples to an .npz (as `x`), .npy or .png file, in so many columns; it appears complete or not at all.
 
     Raises ValueError for another suffix and for a picture of what is no image, OSError from the file system.
     """
@@ -93,7 +93,7 @@ def write_samples(path, x, spec):
     if path.suffix == ".png":
         if not is_image(spec):
             raise ValueError(f"path: examples of shape {spec.shape} are no images; use .npz or .npy")
-        plotting.image_grid(to_images(x, spec), path)
+        plotting.image_grid(to_images(x, spec), path, columns=columns)
         return
     content = io.BytesIO()  # NumPy's own writing to a file does not say why it failed
     if path.suffix == ".npz":

@@ -67,11 +67,12 @@ class DataSource:
                    value.get("standardize", False), value.get("conditional", False))
 
 
-def load_source(source, seed=0, model=None):
+def load_source(source, seed=0, model=None, like=None):
     """The Dataset of a DataSource, a name or a path, split by `seed`.
 
-    `model` is a model or a model's class: missing values are read if it takes them. Raises as `data.load` does, and
-    ValueError for data that have missing values or no labels where the model is not for such.
+    `model` is a model or a model's class: missing values are read if it takes them. `like` is a DataSource by whose
+    training columns, not by the data's own, these are standardised. Raises as `data.load` does, and ValueError for data
+    that have missing values or no labels where the model is not for such.
     """
     source = source if isinstance(source, DataSource) else DataSource(str(source))
     if source.name.startswith(KNOWN):
@@ -83,10 +84,17 @@ def load_source(source, seed=0, model=None):
         except data.MissingValues as error:
             raise data.MissingValues(f"{error}; models that take missing values: {_takers()}") from error
         if source.prepared:
-            dataset = data.prepare(dataset, **source.prepared)
+            dataset = data.prepare(dataset, **source.prepared, standardizer=_standardizer(like, seed))
     if model is not None:
         check_data(model, dataset)
     return dataset
+
+
+def _standardizer(source, seed):
+    if source is None:
+        return None
+    plain = dataclasses.replace(source, standardize=False, conditional=False)
+    return data.Standardizer.fit(load_source(plain, seed).train)
 
 
 def check_data(model, dataset):
