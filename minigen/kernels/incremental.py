@@ -343,6 +343,6 @@ def _(noise, values, known, program, head, width, codes, setting=0.0):
     part = max(16, ROOM // program.size // 16 * 16)
     run(_run, batch, 1, part, np.ascontiguousarray(noise), np.ascontiguousarray(values, dtype),
         np.ascontiguousarray(known), program.instructions, program.buffers, program.runs, program.entries,
-        program.positions, program.steps, program.weights, program.tables, program.size, flat, filled, starts, program.inputs, program.outputs, head,
-        np.ascontiguousarray(codes, dtype), dtype.type(setting), x, parameters)
+        program.positions, program.steps, program.weights, program.tables, program.size, flat, filled, starts,
+        program.inputs, program.outputs, head, np.ascontiguousarray(codes, dtype), dtype.type(setting), x, parameters)
     return x, parameters
