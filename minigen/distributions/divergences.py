@@ -61,6 +61,8 @@ def divergence(name, p, q, method: str = "auto", rng=None, n: int = 65536, **set
     if method not in METHODS:
         raise ValueError(f"method: unknown name {method!r}{nearest(method, METHODS)}")
     batch, n = common_batch(p, q), check_draws(n)
+    if not math.prod(batch):
+        return Estimate(np.zeros(batch), np.zeros(batch), "closed")
     ways = {"closed": _closed, "sum": _sum, "quadrature": _quadrature}
     for way, attempt in ways.items():
         if method in ("auto", way):
@@ -131,7 +133,7 @@ def _quadrature(f, p, q, batch):
     if p.discrete or q.discrete or math.prod(p.event_shape) != 1 or math.prod(batch) > MOST_LINES:
         return None
     value, error, mass = by_quadrature(f, p, q, batch)
-    return (value, error) if (np.abs(mass - 1) < LOST_MASS).all() else None
+    return None if (np.abs(mass - 1) >= LOST_MASS).any() else (value, error)  # of NaN parameters mass is NaN
 
 
 def _core(d):

@@ -37,7 +37,8 @@ def balanced_monte_carlo(f, p, q, rng, n: int = 65536):
 
     def weighted(x):
         log_p, log_q = log_density(p, x), log_density(q, x)
-        log_m = np.logaddexp(log_p, log_q) - math.log(2)
+        with np.errstate(invalid="ignore"):
+            log_m = np.logaddexp(log_p, log_q) - math.log(2)
         return f.gap(log_p - log_m, log_q - log_m)
 
     (mean_p, variance_p), (mean_q, variance_q) = (_moments(d, batch, rng, half, weighted) for d in (p, q))

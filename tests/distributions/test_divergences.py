@@ -335,6 +335,9 @@ def test_arguments():
     assert found.value.shape == (2, 3) and isinstance(found.value, np.ndarray)
     assert isinstance(divergence("kl", Normal(0.0, 1.0), Normal(1.0, 1.0)).value, float)
     assert divergence("total_variation", Normal(np.float32(0), np.float32(1)), Normal(0.0, 1.0)).value < 1e-7
+    found = divergence("jensen_shannon", Normal(np.array([np.nan, 0.0]), 1.0), Normal(0.0, 1.0)).value
+    np.testing.assert_allclose(found, [np.nan, 0], atol=1e-15)  # NaN in, NaN out, and nowhere else
+    assert divergence("jensen_shannon", Normal(np.zeros((0, 2)), 1.0), Normal(0.0, 1.0)).value.shape == (0, 2)
     three = Normal(np.zeros(3), 1.0, event_ndim=1)
     for call, error, words in [
         (lambda: divergence("kll", p, q), ValueError, "did you mean 'kl'"),
