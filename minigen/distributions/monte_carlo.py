@@ -8,8 +8,12 @@ from ..arrays import as_generator, to_numpy
 from ..autograd import no_grad
 from ..autograd.tensor import raw
 from .distribution import Distribution
+from .independent import Independent
+from .mixture import Mixture
+from .von_mises import VonMises
 
 BLOCK = 1 << 20  # numbers that are drawn at once
+ROUNDED_PI = math.pi * (1 + 1e-6)  # float32's π is above π
 
 
 def kl_monte_carlo(p, q, rng, n: int = 65536):
@@ -47,9 +51,24 @@ def balanced_monte_carlo(f, p, q, rng, n: int = 65536):
 
 
 def log_density(distribution, x) -> np.ndarray:
-    """log p(x) as a float64 NumPy array, nothing recorded."""
+    """log p(x) as a float64 NumPy array, nothing recorded; of angles the density on the turn from -π to π alone.
+
+    Repeated on the whole line it would integrate to infinity, and divergences from other densities could be negative.
+    """
     with no_grad(), np.errstate(all="ignore"):
-        return np.asarray(to_numpy(raw(distribution.log_prob(x))), np.float64)
+        log_p = np.asarray(to_numpy(raw(distribution.log_prob(x))), np.float64)
+    if isinstance(core(distribution), VonMises):
+        beyond = np.abs(np.asarray(to_numpy(raw(x)), np.float64)) > ROUNDED_PI
+        event = tuple(range(beyond.ndim - distribution.event_ndim, beyond.ndim))
+        log_p = np.where(beyond.any(axis=event), -math.inf, log_p)
+    return log_p
+
+
+def core(d):
+    """What a mixture mixes and Independent holds."""
+    while isinstance(d, Mixture | Independent):
+        d = d.components if isinstance(d, Mixture) else d.base
+    return d
 
 
 def common_batch(p, q) -> tuple[int, ...]:
