@@ -18,11 +18,12 @@ from .functions import expm1
 from .functions import sigmoid as logistic
 from .functions import tanh as hyperbolic
 from .heads import draw, draw_one
+from .rectifiers import concat_elu
 from .tiles import add_products
 
 # What an instruction does. Its row: code, output buffer, first output channel, input a: buffer, first channel; input b:
 # buffer, first channel; place of its weights; place of its table; taps; channels of a; channels of the weights' output.
-MATMUL, GATHER, RELU, TANH, SIGMOID, ELU, NEGATE, ADD, SUBTRACT, MULTIPLY, GATE = range(11)
+MATMUL, GATHER, RELU, TANH, SIGMOID, ELU, NEGATE, ADD, SUBTRACT, MULTIPLY, GATE, CONCAT_ELU = range(12)
 FIELDS = 12
 NARROW = 8  # outputs up to so many are inner products, more are products with tiles of the weights
 
@@ -31,15 +32,15 @@ NARROW = 8  # outputs up to so many are inner products, more are products with t
 class Program:
     """A network and the order of its work; integer arrays throughout, but for the weights and constants.
 
-    `instructions` (n, FIELDS) as above. `buffers` (n, 3): start (in numbers for each example), channels, and whether
-    there is a value for each position (1) or one for all (0). `runs` (n, 5): an instruction, its output channels from
-    and to, and the inputs from and to that these depend on. `entries` (n, 3): a run, and its positions from and to in
-    `positions`. Step k does the entries from `steps[k]` to `steps[k+1]`. `weights` holds for each MATMUL its bias and
-    its weight, as (taps, inputs, outputs) and as (taps, outputs, inputs); `tables` holds for each MATMUL the input
-    positions (position, tap), -1 where there is none, and for each GATHER the input channel of each output
-    channel. `constants` (buffer, array (1 or batch, positions, channels)) are there from the start. `inputs` and
-    `outputs` (n, 3) say for each step which buffer, position and channel its values go to, and its parameters come
-    from; `size` is how many numbers an example takes.
+    `instructions` (n, FIELDS) as above. `buffers` (n, 4): start (in numbers for each example), channels, whether there
+    is a value for each position (1) or one for all (0), and whether it has to be 0 where nothing was computed. `runs`
+    (n, 5): an instruction, its output channels from and to, and the inputs from and to that these depend on. `entries`
+    (n, 3): a run, and its positions from and to in `positions`. Step k does the entries from `steps[k]` to
+    `steps[k+1]`. `weights` holds for each MATMUL its bias and its weight, as (taps, inputs, outputs) and as (taps,
+    outputs, inputs); `tables` holds for each MATMUL the input positions (position, tap), -1 where there is none, and
+    for each GATHER the input channel of each output channel. `constants` (buffer, array (1 or batch, positions,
+    channels)) are there from the start. `inputs` and `outputs` (n, 3) say for each step which buffer, position and
+    channel its values go to, and its parameters come from; `size` is how many numbers an example takes.
     """
 
     instructions: np.ndarray
@@ -67,7 +68,7 @@ def run_program(noise, values, known, program, head, width, codes, setting=0.0):
     """
     batch, steps, _ = values.shape
     buffers = [np.zeros((batch, _extent(program, i), channels), noise.dtype)
-               for i, (_, channels, _) in enumerate(program.buffers)]
+               for i, (_, channels, *_) in enumerate(program.buffers)]
     for buffer, constant in program.constants:
         buffers[buffer][...] = constant
     x, parameters = np.empty(values.shape, noise.dtype), np.empty((batch, steps, width), noise.dtype)
@@ -86,7 +87,7 @@ def run_program(noise, values, known, program, head, width, codes, setting=0.0):
 def _extent(program, buffer):
     """How many positions a buffer has."""
     ends = [*program.buffers[1:, 0], program.size]
-    start, channels, _ = program.buffers[buffer]
+    start, channels, *_ = program.buffers[buffer]
     return (ends[buffer] - start) // channels
 
 
@@ -103,6 +104,8 @@ def _compute(program, buffers, run_, positions):
         value = np.einsum("nptc,tcd->npd", x[..., first:last], w[:, first:last, low:high]) + bias[low:high]
     elif code == GATHER:
         value = buffers[a][:, at[0]][..., a_at + program.tables[table + low:table + high]]
+    elif code == CONCAT_ELU:
+        value = concat_elu(buffers[a][:, at[0], a_at:a_at + inputs])[..., low:high]
     else:
         x = buffers[a][:, at[0], a_at + low:a_at + high]
         y = buffers[b][:, at[1], b_at + low:b_at + high]
@@ -124,7 +127,11 @@ def _run(start, stop, noise, values, known, instructions, buffers, runs, entries
          parameters):
     """Examples start … stop; their values lie in one array, of each buffer position after position, then examples."""
     batch = stop - start
-    arena = np.zeros(arena_size * batch, noise.dtype)  # weights of zero do meet values that are not computed yet
+    arena = np.empty(arena_size * batch, noise.dtype)
+    for i in range(buffers.shape[0]):
+        if buffers[i, 3]:
+            end = buffers[i + 1, 0] if i + 1 < buffers.shape[0] else arena_size
+            arena[buffers[i, 0] * batch:end * batch] = 0
     for i in range(constant_buffers.shape[0]):
         _fill(arena, buffers[constant_buffers[i, 0]], constants[constant_starts[i]:constant_starts[i + 1]],
               constant_buffers[i, 1], start, batch)
@@ -233,9 +240,21 @@ def _elementwise(arena, batch, row, buffers, run_, places, tables):
                 for j in range(out.size):
                     out[j] = arena[at + channels[j]]
                 continue
+            if code == CONCAT_ELU:  # channels before and from `middle` on
+                middle = min(max(row[10] - low, 0), width)
+                _apply(ELU, out[:middle], arena[at + low:at + low + middle], out)
+                _minus_elu(out[middle:], arena[at + low + middle - row[10]:])
+                continue
             x = arena[at + low:at + low + width]
             at = b[0] * batch + (p * b[2] * batch + n) * b[1] + row[6] + low
             _apply(code, out, x, arena[at:at + width])
+
+
+@loop
+def _minus_elu(out, x):
+    for j in range(out.size):
+        below = expm1(-abs(x[j]))
+        out[j] = -x[j] if x[j] < 0 else below
 
 
 @loop
@@ -252,7 +271,8 @@ def _apply(code, out, x, y):
             out[j] = logistic(x[j])
     elif code == ELU:
         for j in range(out.size):
-            out[j] = x[j] if x[j] > zero else expm1(x[j])
+            below = expm1(-abs(x[j]))
+            out[j] = x[j] if x[j] > zero else below
     elif code == NEGATE:
         for j in range(out.size):
             out[j] = -x[j]
