@@ -15,10 +15,8 @@ from .empirical import Empirical
 from .f_divergence import FDivergence
 from .f_divergences import f_divergence
 from .finite import LEVELS
-from .independent import Independent
 from .kl import kl_divergence
-from .mixture import Mixture
-from .monte_carlo import balanced_monte_carlo, check_draws, common_batch, log_density
+from .monte_carlo import balanced_monte_carlo, check_draws, common_batch, core, log_density
 from .one_hot import OneHot
 from .poisson import Poisson
 from .power_integrals import log_power_integral
@@ -61,6 +59,8 @@ def divergence(name, p, q, method: str = "auto", rng=None, n: int = 65536, **set
     if method not in METHODS:
         raise ValueError(f"method: unknown name {method!r}{nearest(method, METHODS)}")
     batch, n = common_batch(p, q), check_draws(n)
+    if not math.prod(batch):
+        return Estimate(np.zeros(batch), np.zeros(batch), "closed")
     ways = {"closed": _closed, "sum": _sum, "quadrature": _quadrature}
     for way, attempt in ways.items():
         if method in ("auto", way):
@@ -101,7 +101,7 @@ def _sum(f, p, q, batch):
     """f(1) + Σ of f's gap over all values; None if they cannot be listed, or are too many."""
     if not (p.discrete and q.discrete):
         return None
-    listed, endless = [_values(d) for d in (p, q)], [isinstance(_core(d), Poisson) for d in (p, q)]
+    listed, endless = [_values(d) for d in (p, q)], [isinstance(core(d), Poisson) for d in (p, q)]
     data = [isinstance(d, Empirical) for d in (p, q)]
     if any(data) and any(endless):
         listed = [None if tail else values for values, tail in zip(listed, endless, strict=True)]
@@ -131,27 +131,20 @@ def _quadrature(f, p, q, batch):
     if p.discrete or q.discrete or math.prod(p.event_shape) != 1 or math.prod(batch) > MOST_LINES:
         return None
     value, error, mass = by_quadrature(f, p, q, batch)
-    return (value, error) if (np.abs(mass - 1) < LOST_MASS).all() else None
-
-
-def _core(d):
-    """What a mixture mixes and Independent holds."""
-    while isinstance(d, Mixture | Independent):
-        d = d.components if isinstance(d, Mixture) else d.base
-    return d
+    return None if (np.abs(mass - 1) >= LOST_MASS).any() else (value, error)  # of NaN parameters mass is NaN
 
 
 def _values(d):
     """All values that events of d can have, on the first axis, of Poisson variables those with any mass to speak of."""
-    core, size = _core(d), math.prod(d.event_shape)
-    if isinstance(core, Empirical):
-        return core.values
-    if isinstance(core, OneHot) and d.event_shape == core.event_shape[-1:]:
+    inner, size = core(d), math.prod(d.event_shape)
+    if isinstance(inner, Empirical):
+        return inner.values
+    if isinstance(inner, OneHot) and d.event_shape == inner.event_shape[-1:]:
         return np.eye(size)
-    if isinstance(core, Poisson):
-        rate = np.asarray(to_numpy(raw(core.rate)), np.float64)
+    if isinstance(inner, Poisson):
+        rate = np.asarray(to_numpy(raw(inner.rate)), np.float64)
         return np.arange(int(np.max(rate + reach(rate), initial=0)) + 1) if d.event_shape == () else None
-    count = next((levels(core) for kind, levels in LEVELS.items() if isinstance(core, kind)), None)
+    count = next((levels(inner) for kind, levels in LEVELS.items() if isinstance(inner, kind)), None)
     if count is None or size * math.log(max(count, 1)) > math.log(MOST_VALUES):
         return None
     rows = np.array(list(itertools.product(range(count), repeat=size)), np.int64)

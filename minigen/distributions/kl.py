@@ -35,8 +35,9 @@ def kl_divergence(p, q):
                                      f"{q.event_shape}")
                 return _FORMULAS[a, b](p, q)
     known = ", ".join(sorted(b.__name__ for a, b in _FORMULAS if isinstance(p, a))) or "nothing"
-    raise NotImplementedError(f"kl_divergence: no closed form from {type(p).__name__} to {type(q).__name__}, only to "
-                              f"{known}; register_kl adds one, kl_monte_carlo and divergence('kl', ...) estimate it")
+    raise NotImplementedError(
+        f"kl_divergence: no closed form for ({type(p).__name__}, {type(q).__name__}), from the first only to {known}; "
+        "register_kl adds one, kl_monte_carlo and divergence('kl', ...) estimate it")
 
 
 register_kl(Bernoulli, Bernoulli)(kl_bernoulli)

@@ -8,8 +8,12 @@ from ..arrays import as_generator, to_numpy
 from ..autograd import no_grad
 from ..autograd.tensor import raw
 from .distribution import Distribution
+from .independent import Independent
+from .mixture import Mixture
+from .von_mises import VonMises
 
 BLOCK = 1 << 20  # numbers that are drawn at once
+ROUNDED_PI = math.pi * (1 + 1e-6)  # float32's π is above π
 
 
 def kl_monte_carlo(p, q, rng, n: int = 65536):
@@ -37,7 +41,8 @@ def balanced_monte_carlo(f, p, q, rng, n: int = 65536):
 
     def weighted(x):
         log_p, log_q = log_density(p, x), log_density(q, x)
-        log_m = np.logaddexp(log_p, log_q) - math.log(2)
+        with np.errstate(invalid="ignore"):
+            log_m = np.logaddexp(log_p, log_q) - math.log(2)
         return f.gap(log_p - log_m, log_q - log_m)
 
     (mean_p, variance_p), (mean_q, variance_q) = (_moments(d, batch, rng, half, weighted) for d in (p, q))
@@ -46,9 +51,24 @@ def balanced_monte_carlo(f, p, q, rng, n: int = 65536):
 
 
 def log_density(distribution, x) -> np.ndarray:
-    """log p(x) as a float64 NumPy array, nothing recorded."""
+    """log p(x) as a float64 NumPy array, nothing recorded; of angles the density on the turn from -π to π alone.
+
+    Repeated on the whole line it would integrate to infinity, and divergences from other densities could be negative.
+    """
     with no_grad(), np.errstate(all="ignore"):
-        return np.asarray(to_numpy(raw(distribution.log_prob(x))), np.float64)
+        log_p = np.asarray(to_numpy(raw(distribution.log_prob(x))), np.float64)
+    if isinstance(core(distribution), VonMises):
+        beyond = np.abs(np.asarray(to_numpy(raw(x)), np.float64)) > ROUNDED_PI
+        event = tuple(range(beyond.ndim - distribution.event_ndim, beyond.ndim))
+        log_p = np.where(beyond.any(axis=event), -math.inf, log_p)
+    return log_p
+
+
+def core(d):
+    """What a mixture mixes and Independent holds."""
+    while isinstance(d, Mixture | Independent):
+        d = d.components if isinstance(d, Mixture) else d.base
+    return d
 
 
 def common_batch(p, q) -> tuple[int, ...]:

@@ -122,7 +122,7 @@ def _integrands(f, p, q, batch, x):
         low, high = _ends(d, batch)
         log_p = log_density(d, x.reshape((*x.shape, *(1,) * d.event_ndim)))
         logs.append(np.where((x > low) & (x < high), log_p, -np.inf))  # a node may be rounded to an end
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         return np.stack([f.gap(*logs), np.exp(np.logaddexp(*logs)) / 2])
 
 

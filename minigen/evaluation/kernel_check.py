@@ -98,6 +98,7 @@ _ROWS = {  # of x, another such array, zeros and ones where x is positive, and n
     "bernoulli_log_prob_vjp": lambda x, g, bits, normal: [normal(len(x)), bits, x],
     "categorical_log_prob": lambda x, g, bits, normal: [x, _indices(g)],
     "categorical_log_prob_vjp": lambda x, g, bits, normal: [normal(len(x)), x, _indices(g)],
+    "concat_elu_vjp": lambda x, g, bits, normal: [normal(len(x), 2 * WIDTH), x],
     "fill_random": lambda x, g, bits, normal: [
         np.zeros(x.size, x.dtype), "normal", Generator(1).stream, 0, x.size * x.itemsize // 4],
     "kernel_log_sum": lambda x, g, bits, normal: [

@@ -18,28 +18,30 @@ from .functions import expm1
 from .functions import sigmoid as logistic
 from .functions import tanh as hyperbolic
 from .heads import draw, draw_one
+from .rectifiers import concat_elu
+from .tiles import add_products
 
 # What an instruction does. Its row: code, output buffer, first output channel, input a: buffer, first channel; input b:
 # buffer, first channel; place of its weights; place of its table; taps; channels of a; channels of the weights' output.
-MATMUL, GATHER, RELU, TANH, SIGMOID, ELU, NEGATE, ADD, SUBTRACT, MULTIPLY, GATE = range(11)
+MATMUL, GATHER, RELU, TANH, SIGMOID, ELU, NEGATE, ADD, SUBTRACT, MULTIPLY, GATE, CONCAT_ELU = range(12)
 FIELDS = 12
 ROOM = 2**26  # a thread keeps at most about so many numbers, and draws a larger batch part by part
-NARROW = 8  # outputs up to so many are inner products, of more the inputs are added up one after the other
+NARROW = 8  # outputs up to so many are inner products, more are products with tiles of the weights
 
 
 @dataclass(frozen=True)
 class Program:
     """A network and the order of its work; integer arrays throughout, but for the weights and constants.
 
-    `instructions` (n, FIELDS) as above. `buffers` (n, 3): start (in numbers for each example), channels, and whether
-    there is a value for each position (1) or one for all (0). `runs` (n, 5): an instruction, its output channels from
-    and to, and the inputs from and to that these depend on. `entries` (n, 3): a run, and its positions from and to in
-    `positions`. Step k does the entries from `steps[k]` to `steps[k+1]`. `weights` holds for each MATMUL its bias and
-    its weight, as (taps, inputs, outputs) and as (taps, outputs, inputs); `tables` holds for each MATMUL the input
-    positions (position, tap), -1 where there is none, and for each GATHER the input channel of each output
-    channel. `constants` (buffer, array (1 or batch, positions, channels)) are there from the start. `inputs` and
-    `outputs` (n, 3) say for each step which buffer, position and channel its values go to, and its parameters come
-    from; `size` is how many numbers an example takes.
+    `instructions` (n, FIELDS) as above. `buffers` (n, 4): start (in numbers for each example), channels, whether there
+    is a value for each position (1) or one for all (0), and whether it has to be 0 where nothing was computed. `runs`
+    (n, 5): an instruction, its output channels from and to, and the inputs from and to that these depend on. `entries`
+    (n, 3): a run, and its positions from and to in `positions`. Step k does the entries from `steps[k]` to
+    `steps[k+1]`. `weights` holds for each MATMUL its bias and its weight, as (taps, inputs, outputs) and as (taps,
+    outputs, inputs); `tables` holds for each MATMUL the input positions (position, tap), -1 where there is none, and
+    for each GATHER the input channel of each output channel. `constants` (buffer, array (1 or batch, positions,
+    channels)) are there from the start. `inputs` and `outputs` (n, 3) say for each step which buffer, position and
+    channel its values go to, and its parameters come from; `size` is how many numbers an example takes.
     """
 
     instructions: np.ndarray
@@ -67,7 +69,7 @@ def run_program(noise, values, known, program, head, width, codes, setting=0.0):
     """
     batch, steps, _ = values.shape
     buffers = [np.zeros((batch, _extent(program, i), channels), noise.dtype)
-               for i, (_, channels, _) in enumerate(program.buffers)]
+               for i, (_, channels, *_) in enumerate(program.buffers)]
     for buffer, constant in program.constants:
         buffers[buffer][...] = constant
     x, parameters = np.empty(values.shape, noise.dtype), np.empty((batch, steps, width), noise.dtype)
@@ -86,7 +88,7 @@ def run_program(noise, values, known, program, head, width, codes, setting=0.0):
 def _extent(program, buffer):
     """How many positions a buffer has."""
     ends = [*program.buffers[1:, 0], program.size]
-    start, channels, _ = program.buffers[buffer]
+    start, channels, *_ = program.buffers[buffer]
     return (ends[buffer] - start) // channels
 
 
@@ -103,6 +105,8 @@ def _compute(program, buffers, run_, positions):
         value = np.einsum("nptc,tcd->npd", x[..., first:last], w[:, first:last, low:high]) + bias[low:high]
     elif code == GATHER:
         value = buffers[a][:, at[0]][..., a_at + program.tables[table + low:table + high]]
+    elif code == CONCAT_ELU:
+        value = concat_elu(buffers[a][:, at[0], a_at:a_at + inputs])[..., low:high]
     else:
         x = buffers[a][:, at[0], a_at + low:a_at + high]
         y = buffers[b][:, at[1], b_at + low:b_at + high]
@@ -135,7 +139,11 @@ def _run_part(start, stop, noise, values, known, instructions, buffers, runs, en
               x, parameters):
     """Examples start … stop; their values lie in one array, of each buffer position after position, then examples."""
     batch = stop - start
-    arena = np.zeros(arena_size * batch, noise.dtype)  # weights of zero do meet values that are not computed yet
+    arena = np.empty(arena_size * batch, noise.dtype)
+    for i in range(buffers.shape[0]):
+        if buffers[i, 3]:
+            end = buffers[i + 1, 0] if i + 1 < buffers.shape[0] else arena_size
+            arena[buffers[i, 0] * batch:end * batch] = 0
     for i in range(constant_buffers.shape[0]):
         _fill(arena, buffers[constant_buffers[i, 0]], constants[constant_starts[i]:constant_starts[i + 1]],
               constant_buffers[i, 1], start, batch)
@@ -185,8 +193,7 @@ def _matmul(arena, batch, row, buffers, run_, places, weights, tables):
     low, high, first, last = run_[1], run_[2], run_[3], run_[4]
     taps, inputs, outputs = row[9], row[10], row[11]
     source, target = buffers[row[3]], buffers[row[1]]
-    bias, w = weights[row[7]:row[7] + outputs], weights[row[7] + outputs:]
-    turned = w[taps * inputs * outputs:]
+    bias, turned = weights[row[7]:row[7] + outputs], weights[row[7] + outputs * (1 + taps * inputs):]
     width = high - low
     x_at, out_at = np.empty(places.size * batch, np.int64), np.empty(places.size * batch, np.int64)
     for i in range(places.size):
@@ -211,14 +218,15 @@ def _matmul(arena, batch, row, buffers, run_, places, weights, tables):
                 for r in range(count):
                     arena[out_at[r] + j] += _dot(arena[x_at[r] + first:x_at[r] + last], column)
             continue
-        block = w[t * inputs * outputs + low:(t + 1) * inputs * outputs]
-        r = 0
+        at, r = row[7] + outputs * (1 + t * inputs) + low, 0
         while r + 4 <= count:
-            _four(arena, x_at[r:r + 4], out_at[r:r + 4], block, first, last, outputs, width)
+            add_products(4, arena, x_at, out_at, r, weights, at, outputs, first, last, width)
             r += 4
-        while r < count:
-            _one(arena, x_at[r], out_at[r], block, first, last, outputs, width)
-            r += 1
+        if r + 2 <= count:
+            add_products(2, arena, x_at, out_at, r, weights, at, outputs, first, last, width)
+            r += 2
+        if r < count:
+            add_products(1, arena, x_at, out_at, r, weights, at, outputs, first, last, width)
 
 
 @loop
@@ -227,56 +235,6 @@ def _dot(x, w):
     for i in range(x.size):
         total += x[i] * w[i]
     return total
-
-
-@loop
-def _four(arena, x_at, out_at, w, first, last, step, width):
-    """Add x @ w to four rows, two inputs at a time: each number of w that is loaded serves four products."""
-    o0, o1 = arena[out_at[0]:out_at[0] + width], arena[out_at[1]:out_at[1] + width]
-    o2, o3 = arena[out_at[2]:out_at[2] + width], arena[out_at[3]:out_at[3] + width]
-    x0, x1, x2, x3 = arena[x_at[0]:], arena[x_at[1]:], arena[x_at[2]:], arena[x_at[3]:]
-    c = first
-    while c + 2 <= last:
-        w0, w1 = w[c * step:c * step + width], w[(c + 1) * step:(c + 1) * step + width]
-        a0, a1, a2, a3 = x0[c], x1[c], x2[c], x3[c]
-        b0, b1, b2, b3 = x0[c + 1], x1[c + 1], x2[c + 1], x3[c + 1]
-        for j in range(w0.size):
-            u, v = w0[j], w1[j]
-            o0[j] += a0 * u + b0 * v
-            o1[j] += a1 * u + b1 * v
-            o2[j] += a2 * u + b2 * v
-            o3[j] += a3 * u + b3 * v
-        c += 2
-    if c < last:
-        w0 = w[c * step:c * step + width]
-        a0, a1, a2, a3 = x0[c], x1[c], x2[c], x3[c]
-        for j in range(w0.size):
-            u = w0[j]
-            o0[j] += a0 * u
-            o1[j] += a1 * u
-            o2[j] += a2 * u
-            o3[j] += a3 * u
-
-
-@loop
-def _one(arena, x_at, out_at, w, first, last, step, width):
-    """Add x @ w to one row, eight inputs at a time, so that the row itself is loaded and stored less often."""
-    out, x = arena[out_at:out_at + width], arena[x_at:]
-    c = first
-    while c + 8 <= last:
-        at = c * step
-        w0, w1, w2, w3 = w[at:at + width], w[at + step:], w[at + 2 * step:], w[at + 3 * step:]
-        w4, w5, w6, w7 = w[at + 4 * step:], w[at + 5 * step:], w[at + 6 * step:], w[at + 7 * step:]
-        a0, a1, a2, a3, a4, a5, a6, a7 = x[c], x[c + 1], x[c + 2], x[c + 3], x[c + 4], x[c + 5], x[c + 6], x[c + 7]
-        for j in range(w0.size):
-            out[j] += ((a0 * w0[j] + a1 * w1[j]) + (a2 * w2[j] + a3 * w3[j])) \
-                + ((a4 * w4[j] + a5 * w5[j]) + (a6 * w6[j] + a7 * w7[j]))
-        c += 8
-    while c < last:
-        row, a = w[c * step:c * step + width], x[c]
-        for j in range(row.size):
-            out[j] += a * row[j]
-        c += 1
 
 
 @loop
@@ -294,9 +252,21 @@ def _elementwise(arena, batch, row, buffers, run_, places, tables):
                 for j in range(out.size):
                     out[j] = arena[at + channels[j]]
                 continue
+            if code == CONCAT_ELU:  # channels before and from `middle` on
+                middle = min(max(row[10] - low, 0), width)
+                _apply(ELU, out[:middle], arena[at + low:at + low + middle], out)
+                _minus_elu(out[middle:], arena[at + low + middle - row[10]:])
+                continue
             x = arena[at + low:at + low + width]
             at = b[0] * batch + (p * b[2] * batch + n) * b[1] + row[6] + low
             _apply(code, out, x, arena[at:at + width])
+
+
+@loop
+def _minus_elu(out, x):
+    for j in range(out.size):
+        below = expm1(-abs(x[j]))
+        out[j] = -x[j] if x[j] < 0 else below
 
 
 @loop
@@ -313,7 +283,8 @@ def _apply(code, out, x, y):
             out[j] = logistic(x[j])
     elif code == ELU:
         for j in range(out.size):
-            out[j] = x[j] if x[j] > zero else expm1(x[j])
+            below = expm1(-abs(x[j]))
+            out[j] = x[j] if x[j] > zero else below
     elif code == NEGATE:
         for j in range(out.size):
             out[j] = -x[j]

@@ -1,10 +1,12 @@
 """Activations that are the identity above 0: relu, leaky relu and elu, and what they make of a cotangent g."""
 
+import numpy as np
+
 from ..arrays import array_module
 from .compiling import loop
 from .dispatch import kernel
 from .functions import exp, expm1
-from .wrapping import elementwise
+from .wrapping import by_rows, covered, elementwise, rows
 
 
 @kernel
@@ -43,6 +45,22 @@ def elu_vjp(g, x, alpha):
     """g where x > 0, g·alpha·exp(x) elsewhere."""
     xp = array_module(x)
     return g * xp.where(x > 0, 1, alpha * xp.exp(xp.minimum(x, 0)))
+
+
+@kernel
+def concat_elu(x):
+    """elu of x and of -x, side by side on the last axis."""
+    xp = array_module(x)
+    below = xp.expm1(-abs(x))
+    return xp.concatenate([xp.where(x > 0, x, below), xp.where(x > 0, below, -x)], axis=-1)
+
+
+@kernel
+def concat_elu_vjp(g, x):
+    """g of x's elu times its derivative, less g of (-x)'s elu times its."""
+    xp = array_module(x)
+    first, second, slope = *xp.split(g, 2, axis=-1), xp.exp(-abs(x))
+    return xp.where(x > 0, first, first * slope) - xp.where(x < 0, second, second * slope)
 
 
 @loop
@@ -89,6 +107,29 @@ def _elu_vjp(start, stop, g, x, zero, one, alpha, out):
         out[i] = g[i] * (one if x[i] > zero else below)
 
 
+@loop
+def _concat_elu(start, stop, x, out):
+    width = x.shape[1]
+    for r in range(start, stop):
+        row, first, second = x[r], out[r, :width], out[r, width:]
+        for j in range(row.size):
+            value = row[j]
+            below = expm1(-abs(value))
+            first[j] = value if value > 0 else below
+            second[j] = below if value > 0 else -value
+
+
+@loop
+def _concat_elu_vjp(start, stop, g, x, out):
+    width = x.shape[1]
+    for r in range(start, stop):
+        row, first, second, to = x[r], g[r, :width], g[r, width:], out[r]
+        for j in range(row.size):
+            value, a, b = row[j], first[j], second[j]
+            slope = exp(-abs(value))
+            to[j] = (a if value > 0 else a * slope) - (b if value < 0 else b * slope)
+
+
 # NumPy's maximum is one pass already: only a second thread makes it faster.
 relu.compiled(above=1 << 18)(lambda x: elementwise(_relu, (x,), (0,)))
 relu_vjp.compiled()(lambda g, y: elementwise(_relu_vjp, (g, y), (0, 1)))
@@ -96,3 +137,21 @@ leaky_relu.compiled()(lambda x, slope: elementwise(_leaky_relu, (x,), (0, slope)
 leaky_relu_vjp.compiled()(lambda g, x, slope: elementwise(_leaky_relu_vjp, (g, x), (0, slope)))
 elu.compiled()(lambda x, alpha: elementwise(_elu, (x,), (0, alpha)))
 elu_vjp.compiled()(lambda g, x, alpha: elementwise(_elu_vjp, (g, x), (0, 1, alpha)))
+
+
+@concat_elu.compiled()
+def _(x):
+    if not covered(x) or x.ndim == 0:
+        return NotImplemented
+    out = np.empty((*x.shape[:-1], 2 * x.shape[-1]), x.dtype)
+    by_rows(_concat_elu, x.shape[-1], x.size // max(1, x.shape[-1]), rows(x), rows(out))
+    return out
+
+
+@concat_elu_vjp.compiled(by=1)
+def _(g, x):
+    if not covered(g, x) or x.ndim == 0:
+        return NotImplemented
+    out = np.empty(x.shape, x.dtype)
+    by_rows(_concat_elu_vjp, x.shape[-1], x.size // max(1, x.shape[-1]), rows(g), rows(x), rows(out))
+    return out

@@ -9,6 +9,7 @@ from ..autograd.tensor import raw
 from .elementwise import exp
 from .recordable import recordable
 from .selection import where
+from .shape import split
 from .special import erf
 
 
@@ -116,6 +117,25 @@ _elu_vjp = recordable(kernels.elu_vjp, _elu_formula)
 @elu.defvjp
 def _(g, residuals, needed):
     return (_elu_vjp(g, *residuals),)
+
+
+@primitive(residuals=("x",))
+def concat_elu(x, /):
+    """elu of x and of -x, side by side on the last axis, as in PixelCNN++ (Salimans et al., 2017)."""
+    return kernels.concat_elu(x)
+
+
+def _concat_elu_formula(g, x):
+    first, second = split(g, 2, axis=-1)
+    return _elu_formula(first, x, 1.0) - _elu_formula(second, -x, 1.0)
+
+
+_concat_elu_vjp = recordable(kernels.concat_elu_vjp, _concat_elu_formula)
+
+
+@concat_elu.defvjp
+def _(g, residuals, needed):
+    return (_concat_elu_vjp(g, *residuals),)
 
 
 @primitive(residuals=("x",))

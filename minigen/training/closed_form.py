@@ -10,7 +10,7 @@ from ..arrays import Generator, set_threads
 from ..evaluation import validation_score
 from .checkpoint import CheckpointError
 from .load import is_fitted
-from .metrics import open_metrics, read_metrics
+from .metrics import RunError, open_metrics, read_metrics
 from .progress import Passes
 from .run import Run, check_same, describe
 from .signals import Interrupted, stop_requests
@@ -43,10 +43,17 @@ def fit_closed_form(model, data, config, run=None, resume=False, quiet=True, sou
             return read_metrics(folder.metrics), folder
     else:
         folder = Run.create(run, description, _arrays(model), {"step": 0})
-    with open_metrics(folder.metrics, 0) as metrics:
-        rows = _fit(model, data, config, quiet, folder.path, metrics.append)
-        metrics.sync()
-        folder.write(_arrays(model), {"step": len(rows)})
+    try:
+        with open_metrics(folder.metrics, 0) as metrics:
+            rows = _fit(model, data, config, quiet, folder.path, metrics.append)
+            metrics.sync()
+            folder.write(_arrays(model), {"step": len(rows)})
+    except RunError:  # a full disk: the folder can be resumed
+        raise
+    except (TypeError, ValueError):  # the model refuses the data, and always would: leave nothing in the way
+        if not resume:
+            folder.remove()
+        raise
     return rows, folder
 
 

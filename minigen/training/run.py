@@ -163,6 +163,10 @@ class Run:
             raise RunError(f"cannot write {self.path / 'config.json'}: {reason(error)}") from error
         self.config = config
 
+    def remove(self):
+        """Delete the folder, as far as the disk lets it."""
+        shutil.rmtree(self.path, ignore_errors=True)
+
 
 def check_free(path):
     """Raise RunError if a new run cannot be made at `path` because something stands there already."""

@@ -72,7 +72,7 @@ def test_divergences_against_quadrature(name):
     p, oracle = SOME[name]
     for other, (q, q_oracle) in SOME.items():
         if (type(p).__name__, type(q).__name__) in NONE:
-            with pytest.raises(NotImplementedError, match=f"from {type(p).__name__} to {type(q).__name__}"):
+            with pytest.raises(NotImplementedError, match=rf"\({type(p).__name__}, {type(q).__name__}\)"):
                 kl_divergence(p, q)
             continue
         found, expected = kl_divergence(p, q), by_quadrature(oracle, q_oracle)

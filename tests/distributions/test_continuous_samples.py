@@ -50,10 +50,13 @@ def test_gamma_draws_of_any_concentration():
         assert stats.kstest(u[:, i], "uniform").pvalue > 1e-4, a[i]
     tiny = Gamma(np.float32(1e-3), np.float32(1.0)).sample(0, 1000)
     assert tiny.min() == np.finfo(np.float32).tiny and np.isfinite(Gamma(1e-3, 1.0).log_prob(tiny)).all()
+    for dtype in (np.float32, np.float64):
+        ends = Beta(dtype(1e-3), dtype(1e-3)).sample(0, 1000)
+        assert 0 < ends.min() < 1e-30 and 1 - 1e-6 < ends.max() < 1
 
 
 def test_von_mises_draws_of_any_concentration():
-    k, n = np.array([0.0, 1e-6, 0.1, 2.0, 1e4, 1e9]), 5000
+    k, n = np.array([0.0, 1e-6, 0.1, 2.0, 1e4, 1e9]), 100_000
     x = draws.von_mises_draws(random.Generator(3), k, (n, 6))
     for i, oracle in enumerate([stats.uniform(-np.pi, 2 * np.pi)] * 2 + [stats.vonmises(k[i]) for i in (2, 3)]
                                + [stats.norm(0, k[i] ** -0.5) for i in (4, 5)]):

@@ -184,6 +184,22 @@ def test_kl_by_draws_of_p():
     np.testing.assert_array_equal(one[0], kl_monte_carlo(p, q, 7, 1001)[0])
 
 
+def test_angles_have_density_on_one_turn_alone():
+    p, q = Normal(0.0, 3.0), VonMises(0.5, 0.2)
+    mixed = Mixture(np.zeros(2), VonMises(np.array([0.5, -1.0]), 0.2))
+    for one in (q, mixed, Independent(VonMises(np.zeros(2), 1.0), 1)):
+        other = Independent(Normal(np.zeros(2), 3.0), 1) if one.event_shape else p
+        assert kl_monte_carlo(other, one, 0, 2000) == (math.inf, 0)  # log p(x) repeated every 2π would give less than 0
+        assert divergence("kl", other, one, "monte_carlo", 0, 2000).value == math.inf
+        value, error = kl_monte_carlo(one, other, 0, 2000)
+        assert 0 < value < math.inf and error > 0
+    for name in ("kl", "total_variation", "jensen_shannon"):
+        truth, found = divergence(name, q, p), divergence(name, q, p, "monte_carlo", 0, 20_000)
+        assert truth.method == "quadrature" and abs(found.value - truth.value) <= 4.5 * found.standard_error
+    narrow = VonMises(np.float32(math.pi), np.float32(1))  # half of its draws are near -π or π, rounded
+    assert np.isfinite(kl_monte_carlo(narrow, VonMises(0.0, 1.0), 0, 20_000)[0])
+
+
 def test_blocks_of_draws_join(monkeypatch):
     from minigen.distributions import monte_carlo
 
@@ -335,6 +351,9 @@ def test_arguments():
     assert found.value.shape == (2, 3) and isinstance(found.value, np.ndarray)
     assert isinstance(divergence("kl", Normal(0.0, 1.0), Normal(1.0, 1.0)).value, float)
     assert divergence("total_variation", Normal(np.float32(0), np.float32(1)), Normal(0.0, 1.0)).value < 1e-7
+    found = divergence("jensen_shannon", Normal(np.array([np.nan, 0.0]), 1.0), Normal(0.0, 1.0)).value
+    np.testing.assert_allclose(found, [np.nan, 0], atol=1e-15)  # NaN in, NaN out, and nowhere else
+    assert divergence("jensen_shannon", Normal(np.zeros((0, 2)), 1.0), Normal(0.0, 1.0)).value.shape == (0, 2)
     three = Normal(np.zeros(3), 1.0, event_ndim=1)
     for call, error, words in [
         (lambda: divergence("kll", p, q), ValueError, "did you mean 'kl'"),

@@ -101,6 +101,15 @@ def _elu(source, name):
                    lambda x: np.where(x > 0, x, alpha * (np.exp(np.minimum(x, 0)) - 1)))
 
 
+@case("concat_elu")
+def _concat_elu(source, name):
+    def expected(x):
+        both = np.concatenate([x, -x], axis=-1)
+        return np.where(both > 0, both, np.exp(np.minimum(both, 0)) - 1)
+
+    return Example([source.apart(source.shape(least=1))], ops.concat_elu, expected)
+
+
 @case("astype")
 def _astype(source, name):
     # To float32 and back again rounds the values, which differences would see: only float64 is exact here.

@@ -149,6 +149,17 @@ def test_a_full_disk_leaves_a_run_that_can_be_resumed(tmp_path, monkeypatch):
     assert files(tmp_path / "whole") == files(tmp_path / "run")
 
 
+def test_refused_data_leave_no_folder(tmp_path):
+    few = models.create("gmm", DATA.spec, n_components=500)
+    with pytest.raises(ValueError, match="at least as many examples as n_components=500"):
+        fit(few, DATA, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    fit(gaussian(), DATA, tmp_path / "run")
+    with pytest.raises(RunError, match="another run"):  # what a finished run left is nobody's to delete
+        fit(few, DATA, tmp_path / "run")
+    minigen.load(tmp_path / "run")
+
+
 class Counts(ClosedForm):
     """Class frequencies, and what `fit_steps` was given; it can also descend an objective."""
 

@@ -11,6 +11,7 @@ is known before its own input is drawn is checked on the way, so that a network 
 """
 
 import math
+import weakref
 
 import numpy as np
 
@@ -22,6 +23,8 @@ from ...kernels import incremental as codes
 from ...kernels.convolution import windows
 from ...kernels.incremental import FIELDS, Program
 
+KEPT = 4  # programs of a model
+_programs = weakref.WeakKeyDictionary()
 NEVER = -1  # the step of what depends on no input: before the first
 
 _UNARY = {"relu": codes.RELU, "tanh": codes.TANH, "sigmoid": codes.SIGMOID, "elu": codes.ELU, "negative": codes.NEGATE}
@@ -64,6 +67,20 @@ def compile_program(network, shape, steps, outputs, dtype, batch=1):
     return trace.program(steps, result, outputs)
 
 
+def kept_program(model, key, compile_it):
+    """The Program that `compile_it()` makes, made anew only for another key or after the model's state has changed."""
+    state = model.state_dict()
+    before, programs = _programs.get(model, ({}, {}))
+    if before.keys() != state.keys() or any(not np.array_equal(before[name], state[name]) for name in state):
+        programs = {}
+        _programs[model] = state, programs
+    if key not in programs:
+        if len(programs) >= KEPT:
+            programs.pop(next(iter(programs)))
+        programs[key] = compile_it()
+    return programs[key]
+
+
 class _Trace:
     """What is written down while the network runs."""
 
@@ -75,7 +92,7 @@ class _Trace:
 
     def buffer(self, positions, channels):
         """The number of a new buffer."""
-        self.buffers.append((self.size, channels, int(positions > 1)))
+        self.buffers.append((self.size, channels, int(positions > 1), 0))
         self.size += positions * channels
         return len(self.buffers) - 1
 
@@ -98,6 +115,9 @@ class _Trace:
             self.place(outputs[0], self.concatenate(inputs))
         elif name == "getitem" and _channel_index(static["index"], outputs[0].ndim) is not None:
             self.place(outputs[0], self.gather(inputs[0], _channel_index(static["index"], outputs[0].ndim)))
+        elif name == "concat_elu":
+            a = self.values[id(inputs[0])]
+            self.place(outputs[0], self.emit(codes.CONCAT_ELU, a.space, np.tile(a.steps, 2), a, inputs=a.channels))
         elif name in _UNARY:
             a = self.values[id(inputs[0])]
             self.place(outputs[0], self.emit(_UNARY[name], a.space, a.steps, a))
@@ -164,6 +184,8 @@ class _Trace:
             w = np.ascontiguousarray(w.transpose(0, 2, 1))
             sources = _targets(static["taps"], space, static["stride"], a.space)
         taps, count, outputs = w.shape
+        if not w.all():  # a weight of zero may meet a value that is not there yet, and must not meet a NaN
+            self.buffers[a.buffer] = (*self.buffers[a.buffer][:3], 1)
         steps, reach = _known(a.steps, sources, w)
         return self.emit(codes.MATMUL, space, steps, a, None, self.store(w), self.table(sources), taps, count, outputs,
                          reach)
@@ -244,7 +266,7 @@ class _Trace:
         for position, channel in zip(*np.indices(input_steps.shape).reshape(2, -1)[:, ::-1], strict=True):
             places[input_steps[position, channel]] = 0, position, channel  # reversed: the first channel of a step stays
         integers = [np.array(table, np.int64).reshape(-1, width)
-                    for table, width in ((self.instructions, FIELDS), (self.buffers, 3), (runs, 5))]
+                    for table, width in ((self.instructions, FIELDS), (self.buffers, 4), (runs, 5))]
         return Program(
             *integers, np.ascontiguousarray(entries[:, 1:]), np.concatenate(positions),
             np.searchsorted(entries[:, 0], np.arange(steps + 1)), np.concatenate([w.reshape(-1) for w in self.weights]),

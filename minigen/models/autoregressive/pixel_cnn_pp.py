@@ -60,10 +60,10 @@ class GatedBlock(Module):
         self.dropout = Dropout(dropout)
 
     def __call__(self, x, aside=None, context=None, rng=None):
-        hidden = self.first(_both(x))
+        hidden = self.first(ops.concat_elu(x))
         if self.aside is not None:
-            hidden = hidden + self.aside(_both(aside))
-        hidden = self.second(self.dropout(_both(hidden), rng))
+            hidden = hidden + self.aside(ops.concat_elu(aside))
+        hidden = self.second(self.dropout(ops.concat_elu(hidden), rng))
         if context is not None:
             hidden = hidden + self.context(context)
         a, b = ops.split(hidden, 2, axis=-1)
@@ -154,8 +154,3 @@ class PixelCNNPP(PixelModel):
         if observed is not None:
             check_whole_pixels(observed)
         return values, observed
-
-
-def _both(x):
-    """elu of x and of -x, in twice the channels."""
-    return ops.elu(ops.concatenate([x, -x], -1))

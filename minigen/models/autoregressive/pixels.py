@@ -8,7 +8,7 @@ comes before it.
 import numpy as np
 
 from ... import ops
-from ...arrays import array_module, as_generator
+from ...arrays import array_module, as_generator, to_numpy
 from ...autograd.tensor import raw
 from ...kernels.heads import CATEGORICAL
 from ...kernels.incremental import run_program
@@ -16,7 +16,7 @@ from ...layers import Embedding
 from ...protocols import DataSpec
 from ..settings import check_batch
 from .autoregressive import Autoregressive
-from .incremental import compile_program
+from .incremental import compile_program, kept_program
 
 HERE = ((0, 0),)  # the taps of a 1×1 convolution
 
@@ -99,8 +99,9 @@ class PixelModel(Autoregressive):
     def _run(self, n, rng, condition, values, observed, steps, outputs, head, m, randoms):
         """Draw by a head that makes `m` values in each step out of so many uniform random numbers."""
         dtype, count, context = self.dtype, len(outputs), self._context(n, condition)
-        program = compile_program(lambda x: self.network(x, context), self.spec.shape, steps, outputs, dtype,
-                                  1 if context is None else n)
+        seen = None if context is None else to_numpy(raw(context)).tobytes()
+        program = kept_program(self, (seen, n if seen else 1, dtype), lambda: compile_program(
+            lambda x: self.network(x, context), self.spec.shape, steps, outputs, dtype, n if seen else 1))
         if values is None:
             values, observed = np.zeros((n, count * m)), np.zeros((n, count * m), bool)
         noise = rng.random((n, count, randoms), dtype)

@@ -15,7 +15,7 @@ from ...kernels.incremental import run_program
 from ...protocols import DataSpec
 from ..settings import check_batch
 from .autoregressive import Autoregressive
-from .incremental import compile_program
+from .incremental import compile_program, kept_program
 from .mixtures import HEADS, floored, mixture_log_prob, mixture_noise
 
 
@@ -98,7 +98,8 @@ class VectorModel(Autoregressive):
         dtype, count, at_step = self.dtype, self.spec.dimensions, np.argsort(place)
         steps = np.repeat(place, self.inputs)[None]
         outputs = [(place[v], 0, v * self.outputs, self.outputs) for v in range(count)]
-        program = compile_program(network, (count * self.inputs,), steps, outputs, dtype)
+        program = kept_program(self, (place.tobytes(), dtype), lambda: compile_program(
+            network, (count * self.inputs,), steps, outputs, dtype))
         if values is None:
             values, observed = np.zeros((n, count)), np.zeros((n, count), bool)
         places = self._places.on(np)[at_step]

@@ -68,7 +68,8 @@ class ClosedForm(Module):
     def sample(self, n: int, rng, condition=None, given=None) -> np.ndarray:
         """Draw `n` examples `(n, *spec.shape)`; with `given`, a pair (values, observed), only what is not observed.
 
-        `values` and `observed` have the shape of one example or of `n`. Raises ValueError for a condition.
+        `values` and `observed` have the shape of one example or of `n`. Raises TypeError if it is no pair, ValueError
+        for shapes that do not fit and for a condition.
         """
         check_size("n", n)
         if condition is not None:
@@ -76,9 +77,7 @@ class ClosedForm(Module):
         rng = as_generator(rng)
         if given is None:
             return self._sample(n, rng)
-        values, observed = given
-        shape = (n, *self.spec.shape)
-        return self.impute(np.broadcast_to(values, shape), np.broadcast_to(observed, shape), rng)
+        return self.impute(*_broadcast_given(given, (n, *self.spec.shape)), rng)
 
     def impute(self, x, observed, rng=None) -> np.ndarray:
         """`x` with missing values replaced: by their mean given the observed ones, or with `rng` by a draw."""
@@ -86,6 +85,20 @@ class ClosedForm(Module):
 
     def _sample(self, n, rng):
         raise NotImplementedError(f"{type(self).__name__} has no sampler")
+
+
+def _broadcast_given(given, shape):
+    """The pair `given` (values, observed), both of shape `shape`."""
+    if not isinstance(given, tuple | list) or len(given) != 2:
+        raise TypeError(f"given: expected a pair (values, observed), got {type(given).__name__}")
+    arrays = []
+    for name, array in zip(("values", "observed"), given, strict=True):
+        array = np.asarray(raw(array))
+        try:
+            arrays.append(np.broadcast_to(array, shape))
+        except ValueError:
+            raise ValueError(f"given: expected {name} of shape {shape[1:]} or {shape}, got {array.shape}") from None
+    return arrays
 
 
 def as_rows(x, spec, observed=None):

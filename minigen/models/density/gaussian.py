@@ -22,6 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ... import ops
+from ...arrays import as_generator
 from ...autograd.tensor import Tensor
 from ...inference import em_steps
 from ...layers import Buffer
@@ -165,8 +166,10 @@ class Gaussian(ClosedForm):
         if mask is None:
             return rows.reshape(np.shape(x))
         # For any y ~ N(μ, Σ), y_m + B (x_o - y_o) has the conditional distribution of x_m.
-        centre = np.broadcast_to(self.loc.data, rows.shape) if rng is None else self._sample(len(rows), rng)
-        centre = centre.reshape(rows.shape)
+        if rng is None:
+            centre = np.broadcast_to(self.loc.data, rows.shape)
+        else:
+            centre = self._sample(len(rows), as_generator(rng)).reshape(rows.shape)
         if not self.full:
             return np.where(mask, rows, centre).reshape(np.shape(x))
         for chosen, seen in patterns(mask):

@@ -11,6 +11,7 @@ from scipy.integrate import quad
 from scipy.stats import multivariate_normal
 
 from minigen import DataSpec, Tensor, check_grads, models
+from minigen.arrays import as_generator
 from minigen.models.density.gaussian import Gaussian, patterns
 
 RNG = np.random.default_rng(0)
@@ -223,6 +224,28 @@ def test_rows_and_columns_without_anything():
         gaussian().fit(emptied, observed=mask)
     assert gaussian().log_prob(np.zeros((0, 3))).shape == (0,)
     assert gaussian().log_prob(np.zeros((0, 3)), observed=np.zeros((0, 3), bool)).shape == (0,)
+
+
+def test_a_seed_draws_what_is_missing():
+    values, observed = holes(X)
+    for covariance in ("full", "diagonal"):
+        model = gaussian(covariance=covariance).fit(values, observed=observed)
+        drawn = model.impute(values, observed, 5)
+        np.testing.assert_array_equal(drawn, model.impute(values, observed, as_generator(5)))
+        assert np.isfinite(drawn).all() and (drawn[observed] == values[observed]).all()
+        assert (drawn != model.impute(values, observed, 6))[~observed].all()
+
+
+def test_what_is_given_must_be_values_and_a_mask_that_fit():
+    model, seen = gaussian().fit(X), np.array([True, False, True])
+    assert (model.sample(4, 0, given=(np.arange(3.0), seen))[:, seen] == [0, 2]).all()
+    with pytest.raises(ValueError, match=r"given: expected values of shape \(3,\) or \(4, 3\), got \(2,\)"):
+        model.sample(4, 0, given=(np.zeros(2), seen))
+    with pytest.raises(ValueError, match=r"given: expected observed of shape \(3,\) or \(4, 3\), got \(4,\)"):
+        model.sample(4, 0, given=(np.zeros(3), np.ones(4, bool)))
+    for wrong in (np.zeros(3), (np.zeros(3), seen, seen), 3):
+        with pytest.raises(TypeError, match=r"given: expected a pair \(values, observed\)"):
+            model.sample(4, 0, given=wrong)
 
 
 def test_patterns_are_each_row_once():
