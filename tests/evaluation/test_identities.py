@@ -309,8 +309,22 @@ def test_the_grid_is_quadrature():
         grid_log_prob(model, Normal(np.zeros(3), np.ones(3), event_ndim=1), states)
 
 
+class WithoutPrior:
+    """A model that does not name its prior."""
+
+    def __init__(self, model):
+        self._model = model
+
+    def __getattr__(self, name):
+        if name == "prior":
+            raise AttributeError(name)
+        return getattr(self._model, name)
+
+
 def test_latents_without_prior_or_with_too_many_are_skipped():
-    plain = models.create("vae", DataSpec((5,), "binary"), rng=0, hidden=(4,), latent_dim=1)
+    named = models.create("vae", DataSpec((5,), "binary"), rng=0, hidden=(4,), latent_dim=1)
+    assert report(named, samples=200)["elbo below the likelihood"].passed
+    plain = WithoutPrior(named)
     found = report(plain, samples=200)
     assert "prior is not known" in found["bounds below the likelihood"].detail and found["normalisation"].passed is None
     assert found["exp of the bound with 64 samples adds up to at most 1"].passed
