@@ -4,11 +4,12 @@ With x zero outside its extent, y[p] = Σₜ x[stride·p + tapₜ] @ w[t]. `conv
 x, `conv_weight` its gradient by w; the derivatives of any of the three are the other two. `conv_vjp` gives both
 gradients of a `conv` at once.
 
-The references go through the taps, with a pass over the data for each. The compiled versions gather the taps' values
-into blocks and multiply these (see `gather`). Beyond arguments and result they need at most two blocks a thread, of
-`gather.BLOCK_BYTES` each, one copy of w, and for gradients by w two more arrays of its size a thread; the transpose
-of a strided convolution also needs one part in stride^rank of its result. All do the work of the taps there are, and
-none for taps that never meet the data.
+The references go through the taps, with a pass over the data for each. The compiled versions multiply the rows of
+data where they lie (see `direct`); where there are few channels they gather the taps' values into blocks and multiply
+these (see `gather`). Beyond arguments and result they need at most two blocks a thread, of `gather.BLOCK_BYTES` each,
+one copy of w, and for gradients by w two more arrays of its size a thread; the transpose of a strided convolution also
+needs one part in stride^rank of its result. All do the work of the taps there are, and none for taps that never meet
+the data.
 """
 
 import itertools
@@ -18,6 +19,7 @@ import numpy as np
 
 from ..arrays import array_module
 from .dispatch import kernel
+from .direct import LEAST
 from .gather import neighbourhood, products
 
 
@@ -84,7 +86,7 @@ def conv_vjp(g, x, w, taps, stride):
 def _(x, w, taps, stride):
     if not _covered(x, w):
         return NotImplemented
-    if _pointwise(taps, stride):
+    if _plain(taps, stride, *w.shape[1:]):
         return (_flat(x) @ w[0]).reshape(*x.shape[:-1], w.shape[-1])
     extents = x.shape[1:-1]
     space = tuple(-(-extent // stride) for extent in extents)
@@ -96,7 +98,7 @@ def _(x, w, taps, stride):
 def _(y, w, taps, stride, extents):
     if not _covered(y, w):
         return NotImplemented
-    if _pointwise(taps, stride):
+    if _plain(taps, stride, *w.shape[1:]):
         return (_flat(y) @ w[0].T).reshape(*y.shape[:-1], w.shape[1])
     y, space, adjoint = np.ascontiguousarray(y), y.shape[1:-1], _adjoint(w)
     if stride == 1:
@@ -117,7 +119,7 @@ def _(y, w, taps, stride, extents):
 def _(x, y, taps, stride):
     if not _covered(x, y):
         return NotImplemented
-    if _pointwise(taps, stride):
+    if _plain(taps, stride, x.shape[-1], y.shape[-1]):
         return (_flat(x).T @ _flat(y))[None]
     x, y = np.ascontiguousarray(x), np.ascontiguousarray(y)
     extents, space = x.shape[1:-1], y.shape[1:-1]
@@ -130,7 +132,7 @@ def _(x, y, taps, stride):
 
 @conv_vjp.compiled(above=2048)
 def _(g, x, w, taps, stride):
-    if not _covered(g, x, w) or stride != 1 or _pointwise(taps, stride):
+    if not _covered(g, x, w) or stride != 1 or _plain(taps, stride, *w.shape[1:]):
         return NotImplemented
     # One gathering of g serves both: w's gradient is also Σ x[q]ᵀ g[q - tapₜ].
     shape = neighbourhood(_negated(taps), 1, g.shape[1:-1], x.shape[1:-1], g.shape[-1])
@@ -144,9 +146,9 @@ def _covered(*arrays):
         and arrays[0].dtype.char in "fd"
 
 
-def _pointwise(taps, stride):
-    """Whether it is a plain matrix product."""
-    return stride == 1 and len(taps) == 1 and not any(taps[0])
+def _plain(taps, stride, channels, outputs):
+    """Whether it is left to a plain matrix product."""
+    return stride == 1 and len(taps) == 1 and not any(taps[0]) and min(channels, outputs) < LEAST
 
 
 def _flat(x):

@@ -14,6 +14,7 @@ import numpy as np
 from ..arrays.blas import one_blas_thread
 from ..arrays.pool import run
 from .compiling import loop
+from .direct import LEAST, direct_products, direct_sums
 
 BLOCK_BYTES = 1 << 19  # half of a usual second-level cache
 COLUMNS = 512  # of a block, at most, if it has several taps: enough rows are left to make the product efficient
@@ -34,6 +35,7 @@ class Neighbourhood:
         self.stride, self.channels = stride, channels
         self.extents, self.space = np.array(extents), np.array(space)
         live, count = [taps[t] for t in self.order], len(self.order)
+        self.taps = np.array(live, np.int64).reshape(count, len(extents))
         cuts = -(-count // max(1, COLUMNS // max(channels, 1))) or 1
         bounds = [count * i // cuts for i in range(cuts + 1)]
         self.groups = [(start, stop, *_runs(live[start:stop], channels))
@@ -140,8 +142,10 @@ def _in_pieces(flat, shape, w, out, right, rows, channels):
     width = (0 if out is None else out.shape[1]) + (0 if right is None else right.shape[1])
     partial = {}
 
+    direct = channels >= LEAST and all(a is None or a.shape[1] >= LEAST for a in (out, right))
+
     def piece(start, stop):
-        partial[start] = _blocks(flat, shape, w, out, right, start, stop)
+        partial[start] = (_direct if direct else _blocks)(flat, shape, w, out, right, start, stop)
 
     grain = max(1, FLOPS // max(1, 2 * len(shape.order) * channels * width))
     with one_blas_thread() as alone:
@@ -154,6 +158,18 @@ def _in_pieces(flat, shape, w, out, right, rows, channels):
         for a, b in zip(total, sums, strict=True):
             a += b
     return total
+
+
+def _direct(flat, shape, w, out, right, start, stop):
+    """The same as `_blocks` without gathering."""
+    where, channels = (shape.taps, shape.stride, shape.extents, shape.space), shape.channels
+    if out is not None:
+        direct_products(start, stop, flat, w.reshape(-1), out.reshape(-1), *where, channels, out.shape[1])
+    if right is None:
+        return []
+    sums = np.zeros((len(shape.order) * channels, right.shape[1]), flat.dtype)
+    direct_sums(start, stop, flat, right.reshape(-1), sums.reshape(-1), *where, channels, right.shape[1])
+    return [sums[a * channels:b * channels] for a, b, *_ in shape.groups]
 
 
 def _blocks(flat, shape, w, out, right, start, stop):

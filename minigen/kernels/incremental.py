@@ -13,13 +13,13 @@ import numpy as np
 from ..arrays.pool import run
 from .activations import sigmoid
 from .compiling import loop
+from .direct import multiply_rows
 from .dispatch import kernel
 from .functions import expm1
 from .functions import sigmoid as logistic
 from .functions import tanh as hyperbolic
 from .heads import draw, draw_one
 from .rectifiers import concat_elu
-from .tiles import add_products
 
 # What an instruction does. Its row: code, output buffer, first output channel, input a: buffer, first channel; input b:
 # buffer, first channel; place of its weights; place of its table; taps; channels of a; channels of the weights' output.
@@ -218,15 +218,8 @@ def _matmul(arena, batch, row, buffers, run_, places, weights, tables):
                 for r in range(count):
                     arena[out_at[r] + j] += _dot(arena[x_at[r] + first:x_at[r] + last], column)
             continue
-        at, r = row[7] + outputs * (1 + t * inputs) + low, 0
-        while r + 4 <= count:
-            add_products(4, arena, x_at, out_at, r, weights, at, outputs, first, last, width)
-            r += 4
-        if r + 2 <= count:
-            add_products(2, arena, x_at, out_at, r, weights, at, outputs, first, last, width)
-            r += 2
-        if r < count:
-            add_products(1, arena, x_at, out_at, r, weights, at, outputs, first, last, width)
+        at = row[7] + outputs * (1 + t * inputs) + low
+        multiply_rows(arena, x_at, arena, out_at, count, weights, at, outputs, first, last, width)
 
 
 @loop

@@ -2,7 +2,7 @@
 
 numba makes of a loop over an output row code that loads and stores the row again for every few inputs. Here the code is
 spelled out in LLVM's terms: a tile of some rows and columns stays in registers while all inputs are gone through, and
-each vector of w that is loaded serves all rows.
+each vector of the matrix that is loaded serves all rows.
 """
 
 from .compiling import Builtin
@@ -12,26 +12,30 @@ BYTES = 64  # of a vector; processors with narrower ones take several
 
 @Builtin
 def add_products():
-    """`add_products(n, arena, x_at, out_at, start, w, at, step, first, last, width)`, n a literal number of rows.
+    """`add_products(n, x, x_at, out, out_at, start, w, at, step, first, last, width)`, n a literal number of rows.
 
-    For rows i from start to start + n, with x = arena[x_at[i]:] and out = arena[out_at[i]:],
-    out[j] += Σ_c x[c] · w[at + c·step + j], c from `first` to `last` and j below `width`.
+    For i from start to start + n: out[out_at[i] + j] += Σ_c x[x_at[i] + c] · w[at + c·step + j], c from `first` to
+    `last` and j below `width`. `x_at` and `out_at` are int64.
     """
     from numba import types
     from numba.extending import intrinsic
 
     @intrinsic(prefer_literal=True)
-    def add_products(context, n, arena, x_at, out_at, start, w, at, step, first, last, width):
+    def add_products(context, n, x, x_at, out, out_at, start, w, at, step, first, last, width):
         if not isinstance(n, types.IntegerLiteral):
             return None
-        signature = types.void(n, arena, x_at, out_at, types.intp, w, *[types.intp] * 5)
+        signature = types.void(n, x, x_at, out, out_at, types.intp, w, *[types.intp] * 5)
 
         def generate(context, builder, signature, args):
-            given = list(zip(signature.args, args, strict=True))[1:]
-            pointers = [context.make_array(kind)(context, builder, array).data
-                        for kind, array in given if isinstance(kind, types.Array)]
-            numbers = [number for kind, number in given if kind == types.intp]
-            _Tiles(builder, arena.dtype.bitwidth // 8).run(n.literal_value, *pointers, *numbers)
+            x, x_at, out, out_at, w = _pointers(context, builder, signature, args)
+            start, at, step, first, last, width = (args[i] for i in (5, 7, 8, 9, 10, 11))
+            tiles = _Tiles(builder, signature.args[1].dtype.bitwidth // 8)
+            rows = [tiles.shifted(start, i) for i in range(n.literal_value)]
+            xs, outs = ([builder.gep(array, [builder.load(builder.gep(table, [row]))]) for row in rows]
+                        for array, table in ((x, x_at), (out, out_at)))
+            w = builder.gep(w, [at])
+            tiles.run(outs, lambda i, c: builder.gep(xs[i], [c]),
+                      lambda c: builder.gep(w, [builder.mul(c, step)]), first, last, width)
             return context.get_dummy_value()
 
         return signature, generate
@@ -39,8 +43,48 @@ def add_products():
     return add_products
 
 
+@Builtin
+def add_outer_products():
+    """`add_outer_products(n, x, x_at, g, g_at, count, first, out, at, width)`, n a literal number of rows.
+
+    For c from first to first + n: out[at + c·width + j] += Σ_i x[x_at[i] + c] · g[g_at[i] + j], i below `count` and j
+    below `width`. `x_at` and `g_at` are int64.
+    """
+    from numba import types
+    from numba.extending import intrinsic
+
+    @intrinsic(prefer_literal=True)
+    def add_outer_products(context, n, x, x_at, g, g_at, count, first, out, at, width):
+        if not isinstance(n, types.IntegerLiteral):
+            return None
+        signature = types.void(n, x, x_at, g, g_at, types.intp, types.intp, out, types.intp, types.intp)
+
+        def generate(context, builder, signature, args):
+            x, x_at, g, g_at, out = _pointers(context, builder, signature, args)
+            count, first, at, width = (args[i] for i in (5, 6, 8, 9))
+            tiles = _Tiles(builder, signature.args[1].dtype.bitwidth // 8)
+            rows = [tiles.shifted(first, i) for i in range(n.literal_value)]
+            outs = [builder.gep(out, [builder.add(at, builder.mul(row, width))]) for row in rows]
+            xs = [builder.gep(x, [row]) for row in rows]
+            tiles.run(outs, lambda r, i: builder.gep(xs[r], [builder.load(builder.gep(x_at, [i]))]),
+                      lambda i: builder.gep(g, [builder.load(builder.gep(g_at, [i]))]), tiles.index(0), count, width)
+            return context.get_dummy_value()
+
+        return signature, generate
+
+    return add_outer_products
+
+
+def _pointers(context, builder, signature, args):
+    """Where the arrays among the arguments begin."""
+    from numba import types
+
+    return [context.make_array(kind)(context, builder, array).data
+            for kind, array in zip(signature.args, args, strict=True) if isinstance(kind, types.Array)]
+
+
 class _Tiles:
-    """Writes the instructions of `add_products`."""
+    """Writes the instructions for rows of sums: out[i][j] += Σ_c value(i, c) · line(c)[j]."""
 
     def __init__(self, builder, size):
         from llvmlite import ir
@@ -49,25 +93,28 @@ class _Tiles:
         self.index = ir.IntType(64)
         self.element = ir.FloatType() if size == 4 else ir.DoubleType()
 
-    def run(self, n, arena, x_at, out_at, w, start, at, step, first, last, width):
-        """Wide tiles as long as there is room for them, then narrower ones, then single columns."""
+    def shifted(self, number, by):
+        """number + by."""
+        return self.builder.add(number, self.index(by))
+
+    def run(self, outs, value, line, first, last, width):
+        """Wide tiles as long as there is room for them, then narrower ones, then single columns.
+
+        `value(i, c)` and `line(c)` give pointers, the latter that of a vector's first number.
+        """
         from numba.core import cgutils
 
-        builder, most = self.builder, BYTES // self.size
-        rows = [builder.add(start, self.index(i)) for i in range(n)]
-        xs, outs = ([builder.gep(arena, [builder.load(builder.gep(table, [row]))]) for row in rows]
-                    for table in (x_at, out_at))
-        w, column = builder.gep(w, [at]), self.index(0)
-        # as many sums as hide the latency of an addition, and leave registers for a row of w and a number of x
-        for vectors, lanes in ((2 if n == 4 else 4, most), (1, most), (1, 1)):
+        builder, most, column = self.builder, BYTES // self.size, self.index(0)
+        # as many sums as hide the latency of an addition, and leave registers for a line and a value
+        for vectors, lanes in ((2 if len(outs) == 4 else 4, most), (1, most), (1, 4), (1, 1)):
             room, tile = builder.sub(width, column), self.index(vectors * lanes)
             stop = builder.add(column, builder.sub(room, builder.srem(room, tile)))
             with cgutils.for_range_slice(builder, column, stop, tile, self.index) as (j, _):
-                self.tile(vectors, lanes, xs, [builder.gep(out, [j]) for out in outs], builder.gep(w, [j]), step,
-                          first, last)
+                self.tile(vectors, lanes, [builder.gep(out, [j]) for out in outs], value,
+                          lambda c, j=j: builder.gep(line(c), [j]), first, last)
             column = stop
 
-    def tile(self, vectors, lanes, xs, outs, w, step, first, last):
+    def tile(self, vectors, lanes, outs, value, line, first, last):
         """Load the sums, go through the inputs, and store the sums."""
         from numba.core import cgutils
 
@@ -77,12 +124,12 @@ class _Tiles:
             for v, total in enumerate(row):
                 builder.store(builder.load(self.place(out, v, vector), align=self.size), total)
         with cgutils.for_range_slice(builder, first, last, self.index(1), self.index) as (c, _):
-            line = builder.gep(w, [builder.mul(c, step)])
-            numbers = [builder.load(self.place(line, v, vector), align=self.size) for v in range(vectors)]
-            for x, row in zip(xs, sums, strict=True):
-                value = self.spread(builder.load(builder.gep(x, [c])), vector)
+            begin = line(c)
+            numbers = [builder.load(self.place(begin, v, vector), align=self.size) for v in range(vectors)]
+            for i, row in enumerate(sums):
+                factor = self.spread(builder.load(value(i, c)), vector)
                 for total, number in zip(row, numbers, strict=True):
-                    product = builder.fmul(value, number, flags=("contract",))  # with the sum one instruction
+                    product = builder.fmul(factor, number, flags=("contract",))  # with the sum one instruction
                     builder.store(builder.fadd(builder.load(total), product, flags=("contract",)), total)
         for out, row in zip(outs, sums, strict=True):
             for v, total in enumerate(row):

@@ -1,0 +1,83 @@
+"""Matrix products of neighbourhoods without gathering them: for convolutions of many channels.
+
+Of each tap a list says which rows of x meet which rows of the output; a row of x is multiplied where it lies. Sums stay
+in registers (see `tiles`), and a block of output rows stays in the second-level cache while all taps are gone through.
+"""
+
+import numpy as np
+
+from .compiling import loop
+from .tiles import add_outer_products, add_products
+
+LEAST = 16  # channels and outputs: below it gathering pays
+ROWS = 128  # of a block
+
+
+@loop
+def meetings(start, count, tap, stride, extents, space, channels, outputs, x_at, out_at):
+    """How many of the output positions from start on see data through a tap; where their rows of x and of y begin."""
+    rank, found, i = extents.size, 0, 0
+    width, out_width = extents[rank - 1], space[rank - 1]
+    while i < count:  # the part of one row of the output that is in the block
+        first, rest = (start + i) % out_width, (start + i) // out_width
+        n = min(count - i, out_width - first)
+        row, scale, inside = 0, 1, True
+        for axis in range(rank - 2, -1, -1):
+            place = stride * (rest % space[axis]) + tap[axis]
+            rest //= space[axis]
+            inside = inside and place >= 0 and place < extents[axis]
+            row += scale * place
+            scale *= extents[axis]
+        if inside:
+            row = (row + scale * rest) * width
+            for k in range(n):
+                place = stride * (first + k) + tap[rank - 1]
+                if place >= 0 and place < width:
+                    x_at[found], out_at[found] = (row + place) * channels, (start + i + k) * outputs
+                    found += 1
+        i += n
+    return found
+
+
+@loop
+def direct_products(start, stop, x, w, out, taps, stride, extents, space, channels, outputs):
+    """Rows start to stop of out = Σₜ x[stride·p + tapₜ] @ w[t], all flat."""
+    x_at, out_at = np.empty(ROWS, np.int64), np.empty(ROWS, np.int64)
+    for low in range(start, stop, ROWS):
+        count = min(ROWS, stop - low)
+        rows = out[low * outputs:(low + count) * outputs]
+        for j in range(rows.size):
+            rows[j] = 0
+        for t in range(taps.shape[0]):
+            n = meetings(low, count, taps[t], stride, extents, space, channels, outputs, x_at, out_at)
+            multiply_rows(x, x_at, out, out_at, n, w, t * channels * outputs, outputs, 0, channels, outputs)
+
+
+@loop
+def multiply_rows(x, x_at, out, out_at, n, w, at, step, first, last, width):
+    """`add_products` of n rows, four at a time."""
+    r = 0
+    while r + 4 <= n:
+        add_products(4, x, x_at, out, out_at, r, w, at, step, first, last, width)
+        r += 4
+    if r + 2 <= n:
+        add_products(2, x, x_at, out, out_at, r, w, at, step, first, last, width)
+        r += 2
+    if r < n:
+        add_products(1, x, x_at, out, out_at, r, w, at, step, first, last, width)
+
+
+@loop
+def direct_sums(start, stop, x, other, sums, taps, stride, extents, space, channels, outputs):
+    """Add Σ x[stride·p + tapₜ]ᵀ other[p] over rows start to stop to sums[t], all flat."""
+    x_at, other_at = np.empty(ROWS, np.int64), np.empty(ROWS, np.int64)
+    for low in range(start, stop, ROWS):
+        for t in range(taps.shape[0]):
+            n = meetings(low, min(ROWS, stop - low), taps[t], stride, extents, space, channels, outputs, x_at, other_at)
+            at, c = t * channels * outputs, 0
+            while c + 4 <= channels:
+                add_outer_products(4, x, x_at, other, other_at, n, c, sums, at, outputs)
+                c += 4
+            while c < channels:
+                add_outer_products(1, x, x_at, other, other_at, n, c, sums, at, outputs)
+                c += 1
