@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from .canvas import INK, QUIET_INK, check_path, whole
+from .canvas import INK, QUIET_INK, check_path
+from .film import write_film
 from .mixtures import check_mixture, draw_components, draw_examples, prepare_plane, style
 
 FRAMES = 48  # at most
@@ -33,7 +34,7 @@ def em_film(x, states, path, title=None, names=("x₁", "x₂"), reference=None)
     x, values = np.asarray(x, np.float64), np.array([state["log_likelihood"] for state in states], np.float64)
     shown = frame_numbers(len(states))
     frames = list(_frames(x, arrays, values, shown, title, names, reference))
-    _write(frames, path)
+    write_film(frames, path, SHOWN, HELD)
     return shown
 
 
@@ -77,22 +78,6 @@ def _frames(x, arrays, values, shown, title, names, reference):
         yield np.asarray(canvas.buffer_rgba())[..., :3].copy()
         for artist in [*moving, *lines]:
             artist.remove()
-
-
-def _write(frames, path):
-    """The frames as a GIF that starts over at its end."""
-    from PIL import Image
-
-    # One palette for all, of the beginning, the middle and the end: colours do not flicker.
-    together = Image.fromarray(np.concatenate([frames[0], frames[len(frames) // 2], frames[-1]]))
-    palette = together.quantize(256)
-    colours = np.array(palette.getpalette()).reshape(-1, 3)
-    colours[colours.min(axis=1) >= 248] = 255  # the page, which light tints have joined
-    palette.putpalette(colours.ravel().tolist())
-    images = [Image.fromarray(frame).quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
-    times = [SHOWN] * (len(images) - 1) + [HELD]
-    with whole(path) as file:
-        images[0].save(file, format="GIF", save_all=True, append_images=images[1:], duration=times, loop=0)
 
 
 def _prepare_curve(axis, values, reference):
