@@ -83,8 +83,9 @@ def draw(found, path):
             missed = int((field[earlier()] == 0).sum())
             axis.set_xlabel(f"{depth} layers: {missed or 'no'} earlier pixels not seen", fontsize=10.5,
                             color=INK if missed else "#2f855a")
-    handles = [Patch(color=PIXEL, label="the pixel that is predicted"),
-               Patch(color="#4a7fb5", label="seen, darker: more"), Patch(color=BLIND, label="earlier, not seen"), Patch(color=LATER, label="later: must not be seen")]
+    names = {PIXEL: "the pixel that is predicted", "#4a7fb5": "seen, darker: more", BLIND: "earlier, not seen",
+             LATER: "later: must not be seen"}
+    handles = [Patch(color=colour, label=name) for colour, name in names.items()]
     figure.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False, fontsize=10.5,
                   labelcolor=QUIET_INK)
     save(figure, path)
