@@ -42,7 +42,7 @@ def main(out, quick=False):
                  ema=0.99)
     size = {"channels": 8, "layers": 2} if quick else {"channels": 24, "layers": 4}
     pixels = models.create("gated_pixel_cnn", classes.spec, rng=1, first_size=5, skip_channels=48, **size)
-    training.fit(pixels, classes, epochs=2 if quick else 18, learning_rate=3e-3, ema=0.99)
+    training.fit(pixels, classes, epochs=4 if quick else 18, learning_rate=3e-3, ema=0.99)
     x, labels = plain.test, plain.labels["test"]
     posterior, lower = class_posterior(pixels, x)
     found = {"NADE": pixel_scores(nade, x)[:, HALF:].sum(axis=(1, 2)), "PixelCNN": lower}

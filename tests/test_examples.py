@@ -17,7 +17,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy import integrate, optimize, stats
+from PIL import Image
+from scipy import integrate, optimize, special, stats
+
+from minigen import data, models
 
 SCRIPTS = {path.stem: path for path in sorted((Path(__file__).resolve().parents[1] / "examples").glob("*.py"))}
 
@@ -131,3 +134,83 @@ def test_discriminative_generative(run):
     assert logistic[-1] < naive[-1]  # behind with many examples
     naive, logistic = (rates.mean(axis=1) for rates in independent["rates"].values())
     assert naive[1] < logistic[1] and naive[-1] == pytest.approx(independent["limits"]["Bayes"], abs=0.01)
+
+
+def standard_error(scores):
+    return scores.std(ddof=1) / math.sqrt(len(scores))
+
+
+def test_autoregressive_digits(run):
+    found, _, output = run("autoregressive_digits")
+    test = data.load("digits").test
+    ones = (1 + data.load("digits").train.sum(axis=0)) / (2 + len(data.load("digits").train))
+    independent = np.where(test == 1, np.log(ones), np.log1p(-ones)).sum(axis=(1, 2, 3))
+    assert found["simple"]["independent pixels"].mean() == pytest.approx(independent.mean(), abs=0.1)
+    assert found["simple"]["mixture of 20 such"].mean() > independent.mean() + 3
+    for title, model in found["models"].items():
+        assert len(model["scores"]) == len(test) and len(model["samples"]) == 49 and model["epoch"] == 2
+        epoch, mean, error, trained = model["curve"][-1]
+        assert mean == pytest.approx(model["scores"].mean(), abs=1e-3)
+        assert error == pytest.approx(standard_error(model["scores"]), rel=1e-3)
+        assert f"{mean:7.2f} ± {error:.2f}   epoch 2" in output, title
+
+
+def test_completing_digits(run):
+    found, _, _ = run("completing_digits")
+    module, test = load(SCRIPTS["completing_digits"]), data.load("digits").test[:40]
+    assert len(found["NADE"]) == len(found["PixelCNN"]) == 359
+    assert 0.2 < found["right"].mean() < 0.95  # after four epochs; a guess is right for a tenth
+    spec = data.prepare(data.load("digits"), conditional=True).spec
+    model = models.create("gated_pixel_cnn", spec, rng=0, channels=4, layers=1, first_size=3, skip_channels=4)
+    posterior, lower = module.class_posterior(model, test)
+    # what pixels say adds up to log p(x | y), and p(upper) p(lower | upper) to the mean over classes of p(x | y)
+    whole = np.stack([model.score_samples(test, np.full(40, label)) for label in range(10)], axis=1).astype(np.float64)
+    scores = np.stack([module.pixel_scores(model, test, np.full(40, label)) for label in range(10)], axis=1)
+    np.testing.assert_allclose(scores.sum(axis=(2, 3)), whole, rtol=1e-5)
+    upper = scores[:, :, :4].sum(axis=(2, 3))
+    np.testing.assert_allclose(posterior, special.softmax(upper, axis=1), rtol=1e-6)
+    log_mean = functools.partial(special.logsumexp, axis=1, b=0.1)
+    np.testing.assert_allclose(log_mean(upper) + lower, log_mean(whole), rtol=1e-5)
+
+
+def test_watch_a_digit(run):
+    found, folder, output = run("watch_a_digit")
+    image, steps, t = found["x"][..., 0], found["steps"], 36
+    assert found["surprise"].shape == (64,) and (found["surprise"] > 0).all()
+    np.testing.assert_allclose(found["posterior"].sum(axis=1), 1)
+    np.testing.assert_allclose(found["posterior"][0], 0.1)
+    expected = found["expected"][steps.index(t)].reshape(-1)
+    np.testing.assert_array_equal(expected[:t], image.reshape(-1)[:t])
+    # the pixel that is drawn next: its probability is known exactly, as is its surprise
+    of_what_came = expected[t] if image.reshape(-1)[t] else 1 - expected[t]
+    assert -math.log(of_what_came) == pytest.approx(found["surprise"][t], rel=1e-6)
+    np.testing.assert_array_equal(found["expected"][-1], image)
+    assert f"{found['surprise'].sum():.2f} nats in all" in output
+    with Image.open(folder / "watch_a_digit.gif") as film:
+        assert film.n_frames == len(steps) == 3
+
+
+def test_blind_spot(run):
+    found = run("blind_spot")[0]
+    module = load(SCRIPTS["blind_spot"])
+    row, column = np.indices((module.SIZE, module.SIZE))
+    up, right = module.ROW - row, column - module.COLUMN
+    for depth in (2, 5):
+        square, stacks = (fields[depth] > 0 for fields in found.values())
+        # a step goes one up and at most one to either side, or to the left; so many steps, the first not in place
+        reach = (up >= 0) & (up <= depth) & (right >= -depth) & ((up > 0) | (right < 0))
+        np.testing.assert_array_equal(square, reach & (right <= up))
+        np.testing.assert_array_equal(stacks, reach & (right <= depth))
+
+
+def test_red_wine(data_folder, tmp_path, capsys):
+    module, path = load(SCRIPTS["red_wine"]), data_folder / "red_wine.npz"
+    found = module.main(path, tmp_path, quick=True)
+    assert (tmp_path / "red_wine.png").is_file() and "2 folds" in capsys.readouterr().out
+    file = np.load(path)
+    x, test = file["x"].astype(float), file["fold"] == 0
+    scale = x[~test].std(axis=0)
+    x = (x - x[~test].mean(axis=0)) / scale
+    gaussian = stats.multivariate_normal(x[~test].mean(axis=0), np.cov(x[~test].T, bias=True))
+    assert found["as it is"][0, 1] == pytest.approx(gaussian.logpdf(x[test]).mean(), abs=1e-2)
+    np.testing.assert_allclose(module.resolution(np.array([[0.1, 5], [0.3, 7], [0.4, 5]])), [0.1, 2])
