@@ -18,8 +18,8 @@ import math
 import numpy as np
 
 from ..arrays import array_module
-from .dispatch import kernel
 from .direct import LEAST
+from .dispatch import kernel
 from .gather import neighbourhood, products
 
 
