@@ -92,8 +92,7 @@ class GatedBlock(nn.Module):
         hidden = self.first(both(x))
         if aside is not None:
             hidden = hidden + self.aside(both(aside))
-        a, b = self.second(both(hidden)).chunk(2, 1)
-        return x + a * torch.sigmoid(b)
+        return x + F.glu(self.second(both(hidden)), 1)
 
 
 class PixelCNNPP(nn.Module):

@@ -63,8 +63,7 @@ class Pair:
         hidden = self.first(both(x))
         if aside is not None:
             hidden = hidden + self.aside(both(aside))
-        a, b = self.second(both(hidden)).chunk(2, 1)
-        x = x + a * torch.sigmoid(b)
+        x = x + F.glu(self.second(both(hidden)), 1)
         self.before[0].begin(F.conv2d(both(x), self.from_above)[:, :, 0].permute(2, 0, 1))
         self.before[1].begin()
         return x
@@ -74,8 +73,7 @@ class Pair:
         hidden = self.before[0](x, c)
         if aside is not None:
             hidden = torch.addmm(hidden, both(aside), self.from_before)
-        a, b = self.before[1](hidden, c).chunk(2, 1)
-        return torch.addcmul(x, a, torch.sigmoid(b))
+        return x + F.glu(self.before[1](hidden, c), 1)
 
 
 class Scale:

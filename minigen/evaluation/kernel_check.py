@@ -101,6 +101,7 @@ _ROWS = {  # of x, another such array, zeros and ones where x is positive, and n
     "concat_elu_vjp": lambda x, g, bits, normal: [normal(len(x), 2 * WIDTH), x],
     "fill_random": lambda x, g, bits, normal: [
         np.zeros(x.size, x.dtype), "normal", Generator(1).stream, 0, x.size * x.itemsize // 4],
+    "glu_vjp": lambda x, g, bits, normal: [normal(len(x), WIDTH // 2), x],
     "kernel_log_sum": lambda x, g, bits, normal: [
         normal(len(x), 8), normal(min(len(x), 1024), 8), abs(normal(8)) + 1, "gaussian"],
     "layer_norm": lambda x, g, bits, normal: [x, normal(WIDTH), normal(WIDTH), 1e-5],
@@ -109,6 +110,7 @@ _ROWS = {  # of x, another such array, zeros and ones where x is positive, and n
     "normal_kl_vjp": lambda x, g, bits, normal: [normal(len(x)), x, g],
     "normal_log_prob_vjp": lambda x, g, bits, normal: [normal(len(x)), x, g, normal(*x.shape)],
     "polygamma": lambda x, g, bits, normal: [1, abs(x) + 0.1],
+    "tanh_gate_vjp": lambda x, g, bits, normal: [normal(len(x), WIDTH // 2), x],
 }
 _FLAT = {  # of parameters, gradients, another such array and a generator of integers
     "adam_update": lambda p, g, m, random: [p, g, m, m * m, 3, 1e-3, 0.9, 0.999, 1e-8],

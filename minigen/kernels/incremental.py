@@ -23,7 +23,7 @@ from .rectifiers import concat_elu
 
 # What an instruction does. Its row: code, output buffer, first output channel, input a: buffer, first channel; input b:
 # buffer, first channel; place of its weights; place of its table; taps; channels of a; channels of the weights' output.
-MATMUL, GATHER, RELU, TANH, SIGMOID, ELU, NEGATE, ADD, SUBTRACT, MULTIPLY, GATE, CONCAT_ELU = range(12)
+MATMUL, GATHER, RELU, TANH, SIGMOID, ELU, NEGATE, ADD, SUBTRACT, MULTIPLY, GATE, GLU, CONCAT_ELU = range(13)
 FIELDS = 12
 ROOM = 2**26  # a thread keeps at most about so many numbers, and draws a larger batch part by part
 NARROW = 8  # outputs up to so many are inner products, more are products with tiles of the weights
@@ -118,7 +118,7 @@ _FUNCTIONS = {
     RELU: lambda x, y: np.maximum(x, 0), TANH: lambda x, y: np.tanh(x), SIGMOID: lambda x, y: sigmoid(x),
     ELU: lambda x, y: np.where(x > 0, x, np.expm1(np.minimum(x, 0))), NEGATE: lambda x, y: -x,
     ADD: lambda x, y: x + y, SUBTRACT: lambda x, y: x - y, MULTIPLY: lambda x, y: x * y,
-    GATE: lambda x, y: np.tanh(x) * sigmoid(y),
+    GATE: lambda x, y: np.tanh(x) * sigmoid(y), GLU: lambda x, y: x * sigmoid(y),
 }
 
 
@@ -290,6 +290,9 @@ def _apply(code, out, x, y):
     elif code == MULTIPLY:
         for j in range(out.size):
             out[j] = x[j] * y[j]
+    elif code == GLU:
+        for j in range(out.size):
+            out[j] = x[j] * logistic(y[j])
     else:
         for j in range(out.size):
             out[j] = hyperbolic(x[j]) * logistic(y[j])

@@ -110,6 +110,26 @@ def _concat_elu(source, name):
     return Example([source.apart(source.shape(least=1))], ops.concat_elu, expected)
 
 
+@case("glu")
+def _glu(source, name):
+    def expected(x):
+        a, b = np.split(x, 2, axis=-1)
+        return a / (1 + np.exp(-b))
+
+    shape = source.shape(least=1)
+    return Example([source.values((*shape[:-1], 2 * shape[-1]))], ops.glu, expected)
+
+
+@case("tanh_gate")
+def _tanh_gate(source, name):
+    def expected(x):
+        a, b = np.split(x, 2, axis=-1)
+        return np.tanh(a) / (1 + np.exp(-b))
+
+    shape = source.shape(least=1)
+    return Example([source.values((*shape[:-1], 2 * shape[-1]))], ops.tanh_gate, expected)
+
+
 @case("astype")
 def _astype(source, name):
     # To float32 and back again rounds the values, which differences would see: only float64 is exact here.

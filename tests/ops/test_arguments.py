@@ -22,6 +22,8 @@ X = np.arange(12.0).reshape(3, 4)
         (lambda x: ops.sum(x, axis=2), np.exceptions.AxisError, "axis 2"),
         (lambda x: ops.clip(x), ValueError, "at least one of low and high"),
         (lambda x: ops.clip(x, Tensor(1.0), 2.0), TypeError, "clip: only x"),
+        (lambda x: ops.glu(np.ones((2, 3))), ValueError, r"glu: expected an even number .* got shape \(2, 3\)"),
+        (lambda x: ops.tanh_gate(np.ones(())), ValueError, "tanh_gate: expected an even number"),
         (lambda x: ops.leaky_relu(x, slope=Tensor(0.1)), TypeError, "leaky_relu: only x"),
         (lambda x: ops.astype(x, np.int64), TypeError, "astype dtype: expected float32 or float64"),
         (lambda x: ops.astype(x, np.float16), TypeError, "astype dtype"),

@@ -26,8 +26,8 @@ def test_categorical_indices_that_are_refused(index, error, words):
 
 ARGS = {
     "tanh": 1, "sigmoid": 1, "softplus": 1, "relu": 1, "leaky_relu": 1, "elu": 1, "gelu": 1, "silu": 1, "gate": 2,
-    "concat_elu": 1, "softmax": 1, "log_softmax": 1, "logsumexp": 1, "normal_log_prob": 3, "normal_kl": 2,
-    "reparameterize": 3,
+    "concat_elu": 1, "glu": 1, "tanh_gate": 1, "softmax": 1, "log_softmax": 1, "logsumexp": 1, "normal_log_prob": 3,
+    "normal_kl": 2, "reparameterize": 3,
 }
 
 

@@ -72,4 +72,4 @@ AXIS_NEEDED = {"concatenate", "cumsum", "layer_norm", "log_softmax", "pad", "sof
 NOTHING_TO_REDUCE = {"layer_norm", "logsumexp", "max", "min", "norm", "take", "var", "mean"}
 WITHOUT_EMPTY = NOTHING_TO_REDUCE | {"getitem"}
 WITHOUT_SINGLE = {"getitem"}
-WITHOUT_0D = (AXIS_NEEDED | MATRICES | {"getitem", "concat_elu"}) - {"concatenate"}
+WITHOUT_0D = (AXIS_NEEDED | MATRICES | {"getitem", "concat_elu", "glu", "tanh_gate"}) - {"concatenate"}

@@ -64,9 +64,9 @@ class GatedLayer(Module):
         left = self.left(horizontal) + self.link(above)
         if context is not None:
             above, left = above + self.class_above(context), left + self.class_left(context)
-        gated = _gate(left)
+        gated = ops.tanh_gate(left)
         out = self.out(gated)
-        return _gate(above), horizontal + out if self.residual else out, self.skip(gated)
+        return ops.tanh_gate(above), horizontal + out if self.residual else out, self.skip(gated)
 
 
 class GatedPixelCNN(PixelModel):
@@ -101,8 +101,3 @@ class GatedPixelCNN(PixelModel):
             skips = skips + skip
         hidden, logits = self.head
         return logits(ops.relu(hidden(ops.relu(skips))))
-
-
-def _gate(x):
-    """tanh of the first half of the channels times the sigmoid of the second."""
-    return ops.gate(*ops.split(x, 2, axis=-1))

@@ -29,6 +29,7 @@ NEVER = -1  # the step of what depends on no input: before the first
 
 _UNARY = {"relu": codes.RELU, "tanh": codes.TANH, "sigmoid": codes.SIGMOID, "elu": codes.ELU, "negative": codes.NEGATE}
 _BINARY = {"add": codes.ADD, "subtract": codes.SUBTRACT, "multiply": codes.MULTIPLY, "gate": codes.GATE}
+_HALVES = {"glu": codes.GLU, "tanh_gate": codes.GATE}  # of two halves of the channels
 
 
 class _Value:
@@ -118,6 +119,11 @@ class _Trace:
         elif name == "concat_elu":
             a = self.values[id(inputs[0])]
             self.place(outputs[0], self.emit(codes.CONCAT_ELU, a.space, np.tile(a.steps, 2), a, inputs=a.channels))
+        elif name in _HALVES:
+            a, width = self.values[id(inputs[0])], outputs[0].shape[-1]
+            parts = [self.part(a, at, width) for at in (0, width)]
+            steps = np.maximum(*(part.steps for part in parts))
+            self.place(outputs[0], self.emit(_HALVES[name], a.space, steps, *parts))
         elif name in _UNARY:
             a = self.values[id(inputs[0])]
             self.place(outputs[0], self.emit(_UNARY[name], a.space, a.steps, a))
@@ -210,9 +216,12 @@ class _Trace:
             raise TypeError("network: split along another axis than the channels has no incremental form")
         at = 0
         for part in outputs:
-            width = part.shape[-1]
-            self.place(part, _Value(value.buffer, value.at + at, value.space, value.steps[:, at:at + width]))
-            at += width
+            self.place(part, self.part(value, at, part.shape[-1]))
+            at += part.shape[-1]
+
+    def part(self, value, at, width):
+        """So many channels of a value from one on, where they lie."""
+        return _Value(value.buffer, value.at + at, value.space, value.steps[:, at:at + width])
 
     def gather(self, x, index):
         """Channels in another order, or some of them."""

@@ -66,8 +66,7 @@ class GatedBlock(Module):
         hidden = self.second(self.dropout(ops.concat_elu(hidden), rng))
         if context is not None:
             hidden = hidden + self.context(context)
-        a, b = ops.split(hidden, 2, axis=-1)
-        return x + a * ops.sigmoid(b)
+        return x + ops.glu(hidden)
 
 
 class PixelCNNPP(PixelModel):

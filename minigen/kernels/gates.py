@@ -1,0 +1,115 @@
+"""Gated units of one array, whose last axis has two halves a and b: a·sigmoid(b) and tanh(a)·sigmoid(b).
+
+The halves are read where they lie, and a cotangent's halves written there: no copies are split off and joined again.
+"""
+
+import numpy as np
+
+from ..arrays import array_module
+from .activations import sigmoid
+from .compiling import loop
+from .dispatch import kernel
+from .functions import sigmoid as logistic
+from .functions import tanh as hyperbolic
+from .wrapping import by_rows, covered, rows
+
+
+@kernel
+def glu(x):
+    """a·sigmoid(b)."""
+    a, b = array_module(x).split(x, 2, axis=-1)
+    return a * sigmoid(b)
+
+
+@kernel
+def glu_vjp(g, x):
+    """The cotangent of x."""
+    xp = array_module(x)
+    a, b = xp.split(x, 2, axis=-1)
+    s = sigmoid(b)
+    return xp.concatenate([g * s, g * (a * (s * (1 - s)))], axis=-1)
+
+
+@kernel
+def tanh_gate(x):
+    """tanh(a)·sigmoid(b)."""
+    xp = array_module(x)
+    a, b = xp.split(x, 2, axis=-1)
+    return xp.tanh(a) * sigmoid(b)
+
+
+@kernel
+def tanh_gate_vjp(g, x):
+    """The cotangent of x."""
+    xp = array_module(x)
+    a, b = xp.split(x, 2, axis=-1)
+    t, s = xp.tanh(a), sigmoid(b)
+    return xp.concatenate([g * (s * (1 - t * t)), g * (t * (s * (1 - s)))], axis=-1)
+
+
+@loop
+def _glu(start, stop, x, out):
+    width = out.shape[1]
+    for r in range(start, stop):
+        a, b, y = x[r, :width], x[r, width:], out[r]
+        for j in range(y.size):
+            y[j] = a[j] * logistic(b[j])
+
+
+@loop
+def _glu_vjp(start, stop, g, x, one, out):
+    width = g.shape[1]
+    for r in range(start, stop):
+        row, a, b, to_a, to_b = g[r], x[r, :width], x[r, width:], out[r, :width], out[r, width:]
+        for j in range(row.size):
+            s = logistic(b[j])
+            to_a[j] = row[j] * s
+            to_b[j] = row[j] * (a[j] * (s * (one - s)))
+
+
+@loop
+def _tanh_gate(start, stop, x, out):
+    width = out.shape[1]
+    for r in range(start, stop):
+        a, b, y = x[r, :width], x[r, width:], out[r]
+        for j in range(y.size):
+            y[j] = hyperbolic(a[j]) * logistic(b[j])
+
+
+@loop
+def _tanh_gate_vjp(start, stop, g, x, one, out):
+    width = g.shape[1]
+    for r in range(start, stop):
+        row, a, b, to_a, to_b = g[r], x[r, :width], x[r, width:], out[r, :width], out[r, width:]
+        for j in range(row.size):
+            t, s = hyperbolic(a[j]), logistic(b[j])
+            to_a[j] = row[j] * (s * (one - t * t))
+            to_b[j] = row[j] * (t * (s * (one - s)))
+
+
+def _forward(loop):
+    def compiled(x):
+        if not covered(x) or x.ndim == 0 or x.shape[-1] % 2 or not x.size:
+            return NotImplemented
+        out = np.empty((*x.shape[:-1], x.shape[-1] // 2), x.dtype)
+        by_rows(loop, x.shape[-1], x.size // x.shape[-1], rows(x), rows(out))
+        return out
+
+    return compiled
+
+
+def _backward(loop):
+    def compiled(g, x):
+        if not covered(g, x) or not x.size:
+            return NotImplemented
+        out = np.empty(x.shape, x.dtype)
+        by_rows(loop, x.shape[-1], x.size // x.shape[-1], rows(g), rows(x), x.dtype.type(1), rows(out))
+        return out
+
+    return compiled
+
+
+glu.compiled()(_forward(_glu))
+glu_vjp.compiled()(_backward(_glu_vjp))
+tanh_gate.compiled()(_forward(_tanh_gate))
+tanh_gate_vjp.compiled()(_backward(_tanh_gate_vjp))
