@@ -37,7 +37,7 @@ def test_mistakes():
     model = models.create("pixel_cnn", SPEC, rng=0, channels=4, blocks=1, first_size=3)
     with pytest.raises(ValueError, match="row below 9"):
         receptive_field(model, 9, 0)
-    with pytest.raises(ValueError, match="no network on images"):
+    with pytest.raises(ValueError, match="one network on images"):
         receptive_field(models.create("nade", DataSpec((9,), "binary"), hidden=3), 0, 0)
     with pytest.raises(ValueError, match="after the one"):
         plotting.receptive_field_picture(np.ones((3, 3)), 1, 1)
