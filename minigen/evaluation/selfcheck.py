@@ -70,6 +70,7 @@ def _examples(random):
         "conv_transpose": (lambda a, w: ops.conv_transpose(a, w, taps), (wide, kernel)),
         "conv_weight": (lambda a, b: ops.conv_weight(a, b, taps), (image, wide)),
         "cumsum": (lambda a: ops.cumsum(a, axis=0), (x,)),
+        "glu": (ops.glu, (wide[..., :2],)),
         "getitem": (lambda a: a[rows, 1:], (x,)),
         "inverse": (ops.inverse, (square,)),
         "layer_norm": (ops.layer_norm, (x, y[0], z[0])),
@@ -84,6 +85,7 @@ def _examples(random):
         "solve": (ops.solve, (square, y)),
         "split": (lambda a: ops.split(a, 3), (x,)),
         "stack": (lambda a, b: ops.stack([a, b]), (x, y)),
+        "tanh_gate": (ops.tanh_gate, (wide[..., :2],)),
         "triangular_solve": (ops.triangular_solve, (square, y)),
     }
 

@@ -16,11 +16,13 @@ def found():
     return {check.name: check for check in check_kernels(elements=ELEMENTS)}
 
 
+@pytest.mark.slow
 def test_every_kernel_is_compared_and_agrees(found):
     assert found.keys() == registry.keys()
     assert {name: check.difference for name, check in found.items() if not check.passed} == {}
 
 
+@pytest.mark.slow
 def test_rates_are_numbers(found):
     for check in found.values():
         assert check.rate > 0 and check.speed_up > 0
