@@ -31,6 +31,7 @@ def chain(x, n):
     return y
 
 
+@pytest.mark.slow
 def test_a_million_ops():
     """Forward, sweep and deletion without recursion."""
     x = Tensor(np.array(1.0))

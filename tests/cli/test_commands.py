@@ -123,6 +123,7 @@ def assert_same_runs(first, second):
         assert one.keys() == two.keys() and all(one[key].tobytes() == two[key].tobytes() for key in one)
 
 
+@pytest.mark.slow
 def test_killed_at_random_moments_it_resumes_bit_for_bit(tmp_path):
     # benchmarks/kill_resume.py does this many more times
     words = (*TINY, "--epochs", "20", "--checkpoint-every", "7", "--set", "bound_samples=2")

@@ -49,6 +49,7 @@ for s in (1, 2):
 
 
 @FORK
+@pytest.mark.slow
 def test_a_forked_child_trains():
     """After the parent has, and while another of its threads compiles."""
     run(TRAIN + """
@@ -71,12 +72,14 @@ worker.join()
 """, MINIGEN_CACHE="/dev/null/nowhere")
 
 
+@pytest.mark.slow
 def test_without_a_folder_to_write_to():
     """Kernels are compiled all the same, and nothing is said about it."""
     run(TRAIN + "train(1)\nfrom minigen.kernels import compiling\nassert compiling.cache_folder() is None",
         MINIGEN_CACHE="/dev/null/nowhere")
 
 
+@pytest.mark.slow
 def test_an_edited_helper_is_compiled_anew(tmp_path):
     """The cache folder is the same, but what was compiled from other sources is not used."""
     shutil.copytree(PACKAGE, tmp_path / "minigen", ignore=shutil.ignore_patterns("__pycache__"))
