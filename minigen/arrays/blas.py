@@ -5,6 +5,7 @@ import functools
 import os
 import threading
 
+from .pool import run
 from .threads import _functions, _openblas_libraries
 
 _state = {"users": 0, "threads": 1, "lock": threading.Lock()}
@@ -36,6 +37,18 @@ def one_blas_thread():
             # Somebody may have set another number meanwhile: theirs is kept.
             if _state["users"] == 0 and _state["threads"] != 1 and get_number() == 1:
                 set_number(_state["threads"])
+
+
+def run_products(piece, n: int, grain: int) -> None:
+    """`pool.run(piece, n, grain)` of a piece that calls NumPy's matrix products, each on the thread that calls it.
+
+    Where the products have threads of their own that nothing is known of, all is one piece.
+    """
+    with one_blas_thread() as alone:
+        if alone:
+            run(piece, n, grain)
+        else:
+            piece(0, n)
 
 
 @functools.cache

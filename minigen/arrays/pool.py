@@ -1,9 +1,9 @@
 """A pool of threads for compiled loops that release the interpreter lock.
 
-A loop over [0, n) is cut into one piece per thread; the caller runs the first piece itself, and after it those that
-nobody has begun. The pool sleeps between loops, so it does not take cores from the matrix products' threads; any
-number of Python threads may use it at once, and a forked child starts a pool of its own. A loop on two threads costs
-some 10 microseconds beside its work; with concurrent.futures it was 70, and short loops are what this is for.
+A loop over [0, n) is cut into pieces, which the threads and the caller take one after the other, so that the caller
+never waits for a piece that nobody has begun. The pool sleeps between loops and takes no cores from others; any number
+of Python threads may use it at once, and a forked child starts a pool of its own. A loop on two threads costs some 10
+microseconds beside its work; with concurrent.futures it was 70, and short loops are what this is for.
 """
 
 import os
@@ -27,25 +27,24 @@ def set_thread_count(n: int) -> None:
     _state["threads"] = n
 
 
-class _Piece:
-    """A part of a loop that whoever comes first runs: a thread of the pool, or the caller when it has done its own."""
+class _Loop:
+    """A loop whose pieces go to whoever asks next: threads of the pool, and the caller."""
 
-    __slots__ = ("loop", "start", "stop", "args", "begun", "running", "error")
+    __slots__ = ("loop", "args", "pieces", "done")
 
-    def __init__(self, loop, start, stop, args):
-        self.loop, self.start, self.stop, self.args, self.error = loop, start, stop, args, None
-        self.begun, self.running = threading.Lock(), threading.Lock()
-        self.running.acquire()
+    def __init__(self, loop, args, bounds):
+        self.loop, self.args = loop, args
+        self.pieces = zip(bounds, bounds[1:], strict=False)  # taking the next one is atomic
+        self.done = SimpleQueue()  # of each piece that has ended, its error or None
 
     def work(self):
-        if not self.begun.acquire(blocking=False):
-            return
-        try:
-            self.loop(self.start, self.stop, *self.args)
-        except BaseException as error:  # raised where the loop was called
-            self.error = error
-        self.loop = self.args = None  # the queue may hold the piece for longer than its caller lives
-        self.running.release()
+        for start, stop in self.pieces:
+            try:
+                self.loop(start, stop, *self.args)
+            except BaseException as error:  # raised where the loop was called
+                self.done.put(error)
+            else:
+                self.done.put(None)
 
 
 def run(loop, n: int, grain: int, *args) -> None:
@@ -59,20 +58,17 @@ def run(loop, n: int, grain: int, *args) -> None:
         return
     if _state["started"] < count - 1:
         _start(count - 1)
-    bounds = [n * i // count for i in range(count + 1)]
-    pieces = [_Piece(loop, start, stop, args) for start, stop in zip(bounds[1:], bounds[2:], strict=False)]
-    for piece in pieces:
-        _state["queue"].put(piece)
+    whole = _Loop(loop, args, [n * i // count for i in range(count + 1)])
+    for _ in range(count - 1):
+        _state["queue"].put(whole)
     try:
-        loop(0, bounds[1], *args)
+        whole.work()
     finally:
-        for piece in pieces:
-            piece.work()
-        for piece in pieces:
-            piece.running.acquire()
-    for piece in pieces:
-        if piece.error is not None:
-            raise piece.error
+        errors = [whole.done.get() for _ in range(count)]
+        whole.loop = whole.args = None  # the queue may hold it for longer than the caller lives
+    for error in errors:
+        if error is not None:
+            raise error
 
 
 def _start(workers: int) -> None:

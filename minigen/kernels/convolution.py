@@ -21,6 +21,7 @@ from ..arrays import array_module
 from .direct import LEAST
 from .dispatch import kernel
 from .gather import neighbourhood, products
+from .matmul import matmul
 
 
 def windows(taps, extents, stride):
@@ -39,8 +40,8 @@ def windows(taps, extents, stride):
 
 
 @kernel
-def conv(x, w, taps, stride):
-    """y[p] = Σₜ x[stride·p + tapₜ] @ w[t], of extents ⌈extent / stride⌉."""
+def conv(x, w, taps, stride, bias=None):
+    """y[p] = bias + Σₜ x[stride·p + tapₜ] @ w[t], of extents ⌈extent / stride⌉."""
     extents = x.shape[1:-1]
     space = tuple(-(-extent // stride) for extent in extents)
     y = array_module(x, w).zeros((x.shape[0], *space, w.shape[-1]), _dtype(x, w))
@@ -48,7 +49,7 @@ def conv(x, w, taps, stride):
         if window is not None:
             reads, writes = window
             y[writes] += x[reads] @ w[t]
-    return y
+    return y if bias is None else y + bias
 
 
 @kernel
@@ -83,15 +84,18 @@ def conv_vjp(g, x, w, taps, stride):
 
 
 @conv.compiled(above=2048)
-def _(x, w, taps, stride):
-    if not _covered(x, w):
+def _(x, w, taps, stride, bias=None):
+    if not _covered(x, w, *(() if bias is None else (bias,))):
         return NotImplemented
     if _plain(taps, stride, *w.shape[1:]):
-        return (_flat(x) @ w[0]).reshape(*x.shape[:-1], w.shape[-1])
+        y = matmul(_flat(x), w[0])
+        if bias is not None:
+            y += bias
+        return y.reshape(*x.shape[:-1], w.shape[-1])
     extents = x.shape[1:-1]
     space = tuple(-(-extent // stride) for extent in extents)
     shape = neighbourhood(taps, stride, extents, space, x.shape[-1])
-    return products(np.ascontiguousarray(x), shape, np.ascontiguousarray(w))[0]
+    return products(np.ascontiguousarray(x), shape, np.ascontiguousarray(w), bias=bias)[0]
 
 
 @conv_transpose.compiled(above=2048)
@@ -99,7 +103,7 @@ def _(y, w, taps, stride, extents):
     if not _covered(y, w):
         return NotImplemented
     if _plain(taps, stride, *w.shape[1:]):
-        return (_flat(y) @ w[0].T).reshape(*y.shape[:-1], w.shape[1])
+        return matmul(_flat(y), w[0].T).reshape(*y.shape[:-1], w.shape[1])
     y, space, adjoint = np.ascontiguousarray(y), y.shape[1:-1], _adjoint(w)
     if stride == 1:
         return products(y, neighbourhood(_negated(taps), 1, space, extents, y.shape[-1]), adjoint)[0]
@@ -120,7 +124,7 @@ def _(x, y, taps, stride):
     if not _covered(x, y):
         return NotImplemented
     if _plain(taps, stride, x.shape[-1], y.shape[-1]):
-        return (_flat(x).T @ _flat(y))[None]
+        return matmul(_flat(x).T, _flat(y))[None]
     x, y = np.ascontiguousarray(x), np.ascontiguousarray(y)
     extents, space = x.shape[1:-1], y.shape[1:-1]
     if stride == 1 and y.shape[-1] < x.shape[-1]:  # gather the one with fewer channels

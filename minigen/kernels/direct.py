@@ -40,14 +40,15 @@ def meetings(start, count, tap, stride, extents, space, channels, outputs, x_at,
 
 
 @loop
-def direct_products(start, stop, x, w, out, taps, stride, extents, space, channels, outputs):
-    """Rows start to stop of out = Σₜ x[stride·p + tapₜ] @ w[t], all flat."""
+def direct_products(start, stop, x, w, bias, out, taps, stride, extents, space, channels, outputs):
+    """Rows start to stop of out = bias + Σₜ x[stride·p + tapₜ] @ w[t], all flat."""
     x_at, out_at = np.empty(ROWS, np.int64), np.empty(ROWS, np.int64)
     for low in range(start, stop, ROWS):
         count = min(ROWS, stop - low)
-        rows = out[low * outputs:(low + count) * outputs]
-        for j in range(rows.size):
-            rows[j] = 0
+        for r in range(low, low + count):
+            row = out[r * outputs:(r + 1) * outputs]
+            for j in range(row.size):
+                row[j] = bias[j]
         for t in range(taps.shape[0]):
             n = meetings(low, count, taps[t], stride, extents, space, channels, outputs, x_at, out_at)
             multiply_rows(x, x_at, out, out_at, n, w, t * channels * outputs, outputs, 0, channels, outputs)

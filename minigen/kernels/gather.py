@@ -11,8 +11,7 @@ import math
 
 import numpy as np
 
-from ..arrays.blas import one_blas_thread
-from ..arrays.pool import run
+from ..arrays.blas import run_products
 from .compiling import loop
 from .direct import LEAST, direct_products, direct_sums
 
@@ -112,10 +111,10 @@ def gather(block, x, start, channels, stride, extents, space, firsts, lengths, c
         i += count
 
 
-def products(x, shape, w=None, other=None):
-    """(N @ w, Nᵀ @ other) for the neighbourhood matrix N of x, None for what is not given.
+def products(x, shape, w=None, other=None, bias=None):
+    """(N @ w + bias, Nᵀ @ other) for the neighbourhood matrix N of x, None for what is not given.
 
-    `shape` is a Neighbourhood, w of shape (taps, channels, m) and other (batch, *space, m), all contiguous.
+    `shape` is a Neighbourhood, w of shape (taps, channels, m) and other (batch, *space, m), all contiguous; bias (m,).
     The second result has shape (taps, channels, m), zero for taps that never meet x.
     """
     space = tuple(int(n) for n in shape.space)
@@ -123,21 +122,22 @@ def products(x, shape, w=None, other=None):
     out = right = None
     if w is not None:
         out = np.empty((rows, w.shape[-1]), x.dtype)
+        bias = np.zeros(w.shape[-1], x.dtype) if bias is None else np.ascontiguousarray(bias)
         w = (w if shape.identity else w[shape.order]).reshape(-1, w.shape[-1])
     if other is not None:
         right = other.reshape(rows, other.shape[-1])
     if not shape.order:
         sums = []
         if out is not None:
-            out[...] = 0
+            out[...] = bias
     else:
-        sums = _in_pieces(x.reshape(-1), shape, w, out, right, rows, channels)
+        sums = _in_pieces(x.reshape(-1), shape, w, bias, out, right, rows, channels)
     if out is not None:
         out = out.reshape(x.shape[0], *space, out.shape[-1])
     return out, sums
 
 
-def _in_pieces(flat, shape, w, out, right, rows, channels):
+def _in_pieces(flat, shape, w, bias, out, right, rows, channels):
     """Fill `out` and give the list of the groups' Nᵀ @ right; the pieces' sums are added in their order."""
     width = (0 if out is None else out.shape[1]) + (0 if right is None else right.shape[1])
     partial = {}
@@ -145,14 +145,10 @@ def _in_pieces(flat, shape, w, out, right, rows, channels):
     direct = channels >= LEAST and all(a is None or a.shape[1] >= LEAST for a in (out, right))
 
     def piece(start, stop):
-        partial[start] = (_direct if direct else _blocks)(flat, shape, w, out, right, start, stop)
+        partial[start] = (_direct if direct else _blocks)(flat, shape, w, bias, out, right, start, stop)
 
     grain = max(1, FLOPS // max(1, 2 * len(shape.order) * channels * width))
-    with one_blas_thread() as alone:
-        if alone:
-            run(piece, rows, grain)
-        else:  # the matrix products have threads of their own that we know nothing of
-            piece(0, rows)
+    run_products(piece, rows, grain)
     total, *more = (partial[start] for start in sorted(partial))
     for sums in more:
         for a, b in zip(total, sums, strict=True):
@@ -160,11 +156,11 @@ def _in_pieces(flat, shape, w, out, right, rows, channels):
     return total
 
 
-def _direct(flat, shape, w, out, right, start, stop):
+def _direct(flat, shape, w, bias, out, right, start, stop):
     """The same as `_blocks` without gathering."""
     where, channels = (shape.taps, shape.stride, shape.extents, shape.space), shape.channels
     if out is not None:
-        direct_products(start, stop, flat, w.reshape(-1), out.reshape(-1), *where, channels, out.shape[1])
+        direct_products(start, stop, flat, w.reshape(-1), bias, out.reshape(-1), *where, channels, out.shape[1])
     if right is None:
         return []
     sums = np.zeros((len(shape.order) * channels, right.shape[1]), flat.dtype)
@@ -172,7 +168,7 @@ def _direct(flat, shape, w, out, right, start, stop):
     return [sums[a * channels:b * channels] for a, b, *_ in shape.groups]
 
 
-def _blocks(flat, shape, w, out, right, start, stop):
+def _blocks(flat, shape, w, bias, out, right, start, stop):
     """The blocks of rows [start, stop), one after the other in the same memory."""
     channels = shape.channels
     width = max(shape.columns, 0 if out is None else out.shape[1])
@@ -194,6 +190,7 @@ def _blocks(flat, shape, w, out, right, start, stop):
                 part = w[first * channels:last * channels]
                 if g == 0:
                     np.matmul(block, part, out=out[low:high])
+                    out[low:high] += bias
                 else:
                     out[low:high] += np.matmul(block, part, out=partial[: high - low])
             if right is not None:

@@ -11,8 +11,7 @@ import math
 import numpy as np
 
 from ..arrays import Constant, array_module
-from ..arrays.blas import one_blas_thread
-from ..arrays.pool import run, thread_count
+from ..arrays.blas import run_products
 from .compiling import loop
 from .dispatch import kernel
 
@@ -141,11 +140,4 @@ def _covered(a, b):
 def _share(panels, blocks, rows):
     """Go through the panels, each thread taking some of them, if there is work for threads."""
     count = len(blocks.panels)
-    if thread_count() == 1 or 2 * blocks.work * rows < FLOPS:
-        panels(0, count)
-        return
-    with one_blas_thread() as alone:
-        if alone:
-            run(panels, count, 1)
-        else:
-            panels(0, count)
+    run_products(panels, count, count if 2 * blocks.work * rows < FLOPS else 1)

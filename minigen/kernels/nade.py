@@ -81,20 +81,6 @@ def _added(rows, x, levels):
 
 
 @loop
-def _logits(start, stop, table, c, v, b, x, first, out):
-    for block in range(start, stop, BLOCK):
-        n = min(BLOCK, stop - block)
-        a, h = np.empty((n, c.size), c.dtype), np.empty((n, c.size), c.dtype)
-        for r in range(n):
-            _restart(c, a[r], h[r])
-        for d in range(v.shape[0]):
-            for r in range(n):
-                _head(h[r], v[d], b[d], out[block + r, d])
-                if x[block + r, d] >= first:
-                    _step(table[d, x[block + r, d] - first], a[r], h[r])
-
-
-@loop
 def _restart(c, a, h):
     for j in range(c.size):
         a[j] = c[j]
@@ -208,10 +194,7 @@ def _draw(start, stop, u, table, c, v, b, given, first, x, logits):
 def _(table, c, v, b, x, levels):
     if not covered(table, c, v, b):
         return NotImplemented
-    out = np.empty((len(x), *b.shape), c.dtype)
-    arrays = [np.ascontiguousarray(array) for array in (table, c, v, b, x)]
-    run(_logits, len(x), 1, *arrays, levels - table.shape[1], out)
-    return out
+    return _drawn(np.empty((len(x), 0), c.dtype), table, c, v, b, x, levels)[1]
 
 
 @nade_logits_vjp.compiled(above=1024, by=1)
@@ -228,7 +211,12 @@ def _(g, table, c, v, x, levels):
 def _(u, table, c, v, b, given, levels):
     if not covered(u, table, c, v, b):
         return NotImplemented
-    x, logits = np.empty(u.shape, np.int64), np.empty((len(u), *b.shape), c.dtype)
+    return _drawn(u, table, c, v, b, given, levels)
+
+
+def _drawn(u, table, c, v, b, given, levels):
+    """Values and logits; u is not looked at where all values are given, which is how a density is computed."""
+    x, logits = np.empty(given.shape, np.int64), np.empty((len(u), *b.shape), c.dtype)
     arrays = [np.ascontiguousarray(array) for array in (u, table, c, v, b, given)]
     run(_draw, len(u), 1, *arrays, levels - table.shape[1], x, logits)
     return x, logits

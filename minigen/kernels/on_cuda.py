@@ -268,7 +268,7 @@ def _covers_conv(x, w, taps):
 
 
 @version("conv")
-def _(x, w, taps, stride):
+def _(x, w, taps, stride, bias=None):
     if not _covers_conv(x, w, taps):
         return NotImplemented
     (x,) = contiguous(x)
@@ -277,6 +277,8 @@ def _(x, w, taps, stride):
     weights = w.reshape(-1, w.shape[-1])
     for part, block in _gathered(x, taps, stride, space, False):
         array_module(x).matmul(block, weights, out=y[part])
+    if bias is not None:
+        y += bias
     return y.reshape(x.shape[0], *space, w.shape[-1])
 
 

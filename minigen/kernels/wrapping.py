@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..arrays.blas import one_blas_thread
+from ..arrays.blas import run_products
 from ..arrays.pool import run
 
 # Elements that one thread works through in about the time that it takes to wake another up, times two.
@@ -67,9 +67,5 @@ def in_chunks(piece, count: int, n: int) -> None:
 
     if count == 1:
         pieces(0, 1)
-        return
-    with one_blas_thread() as alone:
-        if alone:
-            run(pieces, count, 1)
-        else:
-            pieces(0, count)
+    else:
+        run_products(pieces, count, 1)

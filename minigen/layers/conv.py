@@ -37,8 +37,7 @@ class Conv(Module):
         w = self.weight
         if self.mask is not None:
             w = ops.where(self._mask.on(array_module(raw(w))), w, 0.0)
-        y = ops.conv(features(type(self).__name__, x, self.inputs, w.dtype), w, self.taps, self.stride)
-        return y if self.bias is None else y + self.bias
+        return ops.conv(features(type(self).__name__, x, self.inputs, w.dtype), w, self.taps, self.stride, self.bias)
 
 
 class Conv1d(Conv):

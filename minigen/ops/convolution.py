@@ -15,12 +15,25 @@ def _conv(x, w, /, taps, stride):
 
 
 @_conv.defvjp
-def _(g, residuals, needed):
+def _conv_vjp(g, residuals, needed):
     x, w, taps, stride = residuals
     if all(needed) and not isinstance(g, Tensor) and not isinstance(x, Tensor):
         return kernels.conv_vjp(g, x, w, taps, stride)
     return (_conv_transpose(g, w, taps, stride, x.shape[1:-1]) if needed[0] else None,
             _conv_weight(x, g, taps, stride) if needed[1] else None)
+
+
+@primitive(residuals=("x", "w", "taps", "stride"), name="affine_conv")
+def _affine_conv(x, w, bias, /, taps, stride):
+    return kernels.conv(x, w, taps, stride, bias)
+
+
+@_affine_conv.defvjp
+def _(g, residuals, needed):
+    total = None
+    if needed[2]:
+        total = kernels.sum_rows(g) if not isinstance(g, Tensor) else g.sum(axis=tuple(range(g.ndim - 1)))
+    return *_conv_vjp(g, residuals, needed[:2]), total
 
 
 @primitive(residuals=("y", "w", "taps", "stride"), name="conv_transpose")
@@ -47,14 +60,18 @@ def _(g, residuals, needed):
             _conv(x, g, taps, stride) if needed[1] else None)
 
 
-def conv(x, w, taps, stride=1):
-    """y[p] = Σₜ x[stride·p + tapₜ] @ w[t], with x zero outside its extent.
+def conv(x, w, taps, stride=1, bias=None):
+    """y[p] = bias + Σₜ x[stride·p + tapₜ] @ w[t], with x zero outside its extent.
 
-    x is `(batch, *space, channels_in)`, w `(taps, channels_in, channels_out)`; y has extents ⌈extent / stride⌉.
-    Raises ValueError or TypeError for taps, strides or shapes that do not fit.
+    x is `(batch, *space, channels_in)`, w `(taps, channels_in, channels_out)`, `bias` `(channels_out,)` or None; y has
+    extents ⌈extent / stride⌉. Raises ValueError or TypeError for taps, strides or shapes that do not fit.
     """
     taps = _check_weights("x", x, 1, w, _check_taps("x", x, taps, stride))
-    return _conv(x, w, taps, stride)
+    if bias is None:
+        return _conv(x, w, taps, stride)
+    if raw(bias).shape != w.shape[-1:]:
+        raise ValueError(f"conv bias: expected shape {w.shape[-1:]} for w of shape {w.shape}, got {raw(bias).shape}")
+    return _affine_conv(x, w, bias, taps, stride)
 
 
 def conv_transpose(y, w, taps, stride=1, extents=None):

@@ -12,65 +12,53 @@ def bar(words, quiet=False):
     return lambda items: tqdm(items, desc=words, file=sys.stderr, dynamic_ncols=True, leave=False)
 
 
-class Progress:
-    """A bar over all steps of a run with the current loss and learning rate.
+class _Bar:
+    """A progress bar, none if `quiet`: on a terminal redrawn ten times a second, in a file a line every half minute."""
 
-    On a terminal it is redrawn ten times a second; written to a file it is a line every half minute.
-    """
-
-    def __init__(self, total, done=0, quiet=False):
+    def __init__(self, quiet, **settings):
         self.bar = None
         if not quiet:
             from tqdm import tqdm
 
             interval = 0.1 if sys.stderr.isatty() else 30.0
-            self.bar = tqdm(
-                total=total, initial=done, unit="step", file=sys.stderr, dynamic_ncols=True,
-                mininterval=interval, maxinterval=interval, miniters=1,
-            )
+            self.bar = tqdm(file=sys.stderr, dynamic_ncols=True, mininterval=interval, maxinterval=interval,
+                            miniters=1, **settings)
+
+    def advance(self, figures):
+        """One further, with the figures of that step."""
+        if self.bar is not None:
+            self.bar.set_postfix_str(figures, refresh=False)
+            self.bar.update()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        if self.bar is not None:
+            self.bar.close()
+
+
+class Progress(_Bar):
+    """A bar over all steps of a run with the current loss and learning rate."""
+
+    def __init__(self, total, done=0, quiet=False):
+        super().__init__(quiet, total=total, initial=done, unit="step")
 
     def update(self, epoch, loss, learning_rate, validation):
         """One step further."""
-        if self.bar is None:
-            return
         figures = f"epoch {epoch} loss {loss:.4g} rate {learning_rate:.2g}"
         if validation is not None:
             figures += f" validation {validation:.4g}"
-        self.bar.set_postfix_str(figures, refresh=False)
-        self.bar.update()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
-        if self.bar is not None:
-            self.bar.close()
+        self.advance(figures)
 
 
-class Passes:
+class Passes(_Bar):
     """A count of the passes over the data that a fit has made, with the likelihood after the latest."""
 
     def __init__(self, quiet=False):
-        self.bar = None
-        if not quiet:
-            from tqdm import tqdm
-
-            interval = 0.1 if sys.stderr.isatty() else 30.0
-            self.bar = tqdm(unit="pass", file=sys.stderr, dynamic_ncols=True, mininterval=interval,
-                            maxinterval=interval, miniters=1)
+        super().__init__(quiet, unit="pass")
 
     def update(self, metrics):
         """One pass further."""
-        if self.bar is None:
-            return
         names = [name for name in ("restart", "log_likelihood", "class_log_prob") if name in metrics]
-        figures = [f"{name.replace('_', ' ')} {metrics[name]:.6g}" for name in names]
-        self.bar.set_postfix_str(" ".join(figures), refresh=False)
-        self.bar.update()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
-        if self.bar is not None:
-            self.bar.close()
+        self.advance(" ".join(f"{name.replace('_', ' ')} {metrics[name]:.6g}" for name in names))

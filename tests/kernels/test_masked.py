@@ -44,7 +44,6 @@ def test_compiled_is_reference(rows, columns, leading, ordered, double):
 def test_in_threads(mask, monkeypatch):
     monkeypatch.setattr(masked, "FLOPS", 1)
     monkeypatch.setattr(pool, "thread_count", lambda: 3)
-    monkeypatch.setattr(masked, "thread_count", lambda: 3)
     agree(mask, (70,), "f4", 3e-6)
 
 

@@ -62,6 +62,7 @@ SIGNAL = np.zeros((1, 3, 4))
         (lambda: ops.conv(SIGNAL, W, [(0,), (0.5,)]), TypeError, "integers"),
         (lambda: ops.conv(SIGNAL, W, [(0,), (1 << 40,)]), ValueError, "offsets of at most"),
         (lambda: ops.conv(SIGNAL, W, [(0,), (1,)], stride=0), ValueError, "stride"),
+        (lambda: ops.conv(SIGNAL, W, [(0,), (1,)], 1, np.zeros(4)), ValueError, r"conv bias: expected shape \(5,\)"),
         (lambda: ops.conv(SIGNAL[..., :3], W, [(0,), (1,)]), ValueError, "4 channels, got 3"),
         (lambda: ops.conv_transpose(SIGNAL, W, [(0,), (1,)]), ValueError, "5 channels, got 4"),
         (lambda: ops.conv_transpose(np.zeros((1, 3, 5)), W, [(0,), (1,)], 2, (9,)), ValueError, "extents: stride 2"),

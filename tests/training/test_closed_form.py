@@ -17,8 +17,8 @@ from minigen.layers import Buffer
 from minigen.models.density.closed_form import ClosedForm
 from minigen.models.density.gaussian import Gaussian
 from minigen.protocols import Objective
-from minigen.training import Interrupted, Run, RunError, TrainingDiverged, draw, fit, load, loop, write_checkpoint
-from minigen.training import run as run_module
+from minigen.training import Interrupted, Run, RunError, TrainingDiverged, draw, fit, load, loop
+from training.toy import full_disk
 
 RNG = np.random.default_rng(0)
 MIX = np.array([[1.0, 0.0, 0.0], [0.8, 0.5, 0.0], [-0.3, 0.4, 2.0]])
@@ -132,16 +132,8 @@ def test_settings_and_data_must_be_the_same_on_resumption(tmp_path):
 
 
 def test_a_full_disk_leaves_a_run_that_can_be_resumed(tmp_path, monkeypatch):
-    calls = []
-
-    def full(path, arrays, header):
-        calls.append(path)
-        if len(calls) > 1:
-            raise OSError(errno.ENOSPC, "No space left on device")
-        write_checkpoint(path, arrays, header)
-
     with monkeypatch.context() as patch:
-        patch.setattr(run_module, "write_checkpoint", full)
+        full_disk(patch, checkpoints=1)
         with pytest.raises(RunError, match="No space left on device"):
             fit(gaussian(), DATA, tmp_path / "run")
     fit(gaussian(), DATA, tmp_path / "whole")

@@ -1,6 +1,5 @@
 """The loop on models whose optimum is known, and its promises about interruption, resumption and failure."""
 
-import errno
 import json
 import math
 import signal
@@ -23,9 +22,8 @@ from minigen.training import (
     read_checkpoint,
     write_checkpoint,
 )
-from minigen.training import run as run_module
 from minigen.training.state import State
-from training.toy import Toy, ToyConfig, toy_data
+from training.toy import Toy, ToyConfig, full_disk, toy_data
 
 SMALL = {"epochs": 4, "batch_size": 16, "learning_rate": 0.01, "ema": None}
 
@@ -224,16 +222,8 @@ def test_parameters_that_are_not_finite_are_refused_at_once(tmp_path):
 
 
 def test_a_full_disk_stops_the_run_and_keeps_the_last_checkpoint(tmp_path, monkeypatch):
-    calls = []
-
-    def full(path, arrays, header):
-        calls.append(path)
-        if len(calls) > 4:
-            raise OSError(errno.ENOSPC, "No space left on device")
-        write_checkpoint(path, arrays, header)
-
     with monkeypatch.context() as patch:
-        patch.setattr(run_module, "write_checkpoint", full)
+        full_disk(patch, checkpoints=4)
         with pytest.raises(RunError, match="No space left on device; the last good checkpoint is .*step-"):
             fit(small_vae(), DATA, tmp_path / "run", **SMALL, checkpoint_every=3)
     fit(small_vae(), DATA, tmp_path / "whole", **SMALL, checkpoint_every=3)

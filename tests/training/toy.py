@@ -1,5 +1,6 @@
 """A model small enough to know everything about: independent Bernoulli columns, fitted by gradient descent."""
 
+import errno
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,8 @@ from minigen.autograd import Parameter
 from minigen.data import Dataset
 from minigen.layers import Module
 from minigen.protocols import Objective
+from minigen.training import run as run_module
+from minigen.training import write_checkpoint
 
 
 @dataclass(frozen=True)
@@ -52,3 +55,16 @@ def toy_data(rows=100, columns=4, seed=0):
     chance = np.linspace(0.1, 0.9, columns)
     parts = [(rng.random((n, columns)) < chance).astype(np.uint8) for n in (rows, rows // 2, rows // 2)]
     return Dataset("toy", DataSpec((columns,), "binary"), *parts)
+
+
+def full_disk(patch, checkpoints):
+    """Have room for so many checkpoints and no more."""
+    written = []
+
+    def write(path, arrays, header):
+        written.append(path)
+        if len(written) > checkpoints:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write_checkpoint(path, arrays, header)
+
+    patch.setattr(run_module, "write_checkpoint", write)

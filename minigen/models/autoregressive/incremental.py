@@ -108,7 +108,7 @@ class _Trace:
         name = primitive.name
         if any(id(x) in self.folded for x in inputs):  # its value is no longer kept
             raise TypeError(f"network: op {name} uses a product that also has a bias added to it")
-        if name in ("conv", "conv_transpose", "matmul", "masked_matmul"):
+        if name in ("conv", "affine_conv", "conv_transpose", "matmul", "masked_matmul"):
             self.place(outputs[0], self.product(name, inputs, static, outputs[0].shape))
         elif name == "split":
             self.split(inputs[0], static, outputs)
@@ -175,7 +175,7 @@ class _Trace:
     def product(self, name, inputs, static, shape):
         """A convolution, its adjoint or a plain product: out[p] = Σₜ a[sources[p, t]] @ w[t]."""
         a, w = self.values.get(id(inputs[0])), inputs[1]
-        if a is None or id(w) in self.values:
+        if a is None or any(id(x) in self.values for x in inputs[1:]):
             raise TypeError(f"network: {name} with weights that depend on the input has no incremental form")
         w = np.asarray(to_numpy(raw(w)), self.dtype)
         space = shape[1:-1]
@@ -184,22 +184,23 @@ class _Trace:
             w = np.where(static["blocks"].mask, w, 0)
         if name.endswith("matmul"):
             w, sources = w[None], np.arange(places)[:, None]
-        elif name == "conv":
+        elif name.endswith("conv"):
             sources = _sources(static["taps"], a.space, static["stride"])
         else:
             w = np.ascontiguousarray(w.transpose(0, 2, 1))
-            sources = _targets(static["taps"], space, static["stride"], a.space)
+            sources = _sources(static["taps"], space, static["stride"], adjoint=True)
         taps, count, outputs = w.shape
         if not w.all():  # a weight of zero may meet a value that is not there yet, and must not meet a NaN
             self.buffers[a.buffer] = (*self.buffers[a.buffer][:3], 1)
         steps, reach = _known(a.steps, sources, w)
-        return self.emit(codes.MATMUL, space, steps, a, None, self.store(w), self.table(sources), taps, count, outputs,
-                         reach)
+        bias = to_numpy(raw(inputs[2])) if name == "affine_conv" else np.zeros(outputs)
+        place = self.store(w, bias)
+        return self.emit(codes.MATMUL, space, steps, a, None, place, self.table(sources), taps, count, outputs, reach)
 
-    def store(self, w):
-        """Where bias (zeros), w and w with its last axes exchanged go."""
+    def store(self, w, bias):
+        """Where bias, w and w with its last axes exchanged go."""
         start = self.weight_count
-        self.weights += [np.zeros(w.shape[2], self.dtype), w, w.transpose(0, 2, 1)]
+        self.weights += [np.asarray(bias, self.dtype), w, w.transpose(0, 2, 1)]
         self.weight_count += w.shape[2] + 2 * w.size
         return start
 
@@ -290,27 +291,21 @@ def _channel_index(index, ndim):
     return np.asarray(last) if whole and len(index) == ndim and np.ndim(last) == 1 else None
 
 
-def _sources(taps, extents, stride):
-    """(positions, taps): the input position of each output position and tap, -1 outside."""
+def _sources(taps, extents, stride, adjoint=False):
+    """(positions, taps): the position that a convolution reads for each output position and tap, -1 outside.
+
+    `extents` are those of its input. Of its adjoint, which goes from the output to the input: where each comes from.
+    """
     space = tuple(-(-n // stride) for n in extents)
-    table = np.full((*space, len(taps)), -1, np.int64)
-    numbers = np.arange(math.prod(extents)).reshape(extents)
+    ours, others = (extents, space) if adjoint else (space, extents)
+    table = np.full((*ours, len(taps)), -1, np.int64)
+    numbers = np.arange(math.prod(others)).reshape(others)
     for t, window in enumerate(windows(taps, extents, stride)):
         if window is not None:
-            reads, writes = window
-            table[(*writes[1:], t)] = numbers[reads[1:]]
-    return table.reshape(math.prod(space), len(taps))
-
-
-def _targets(taps, extents, stride, space):
-    """The same for the adjoint: which position y[p] is added at each position of x, through each tap."""
-    table = np.full((*extents, len(taps)), -1, np.int64)
-    numbers = np.arange(math.prod(space)).reshape(space)
-    for t, window in enumerate(windows(taps, extents, stride)):
-        if window is not None:
-            reads, writes = window
-            table[(*reads[1:], t)] = numbers[writes[1:]]
-    return table.reshape(math.prod(extents), len(taps))
+            reads, writes = (part[1:] for part in window)
+            own, other = (reads, writes) if adjoint else (writes, reads)
+            table[(*own, t)] = numbers[other]
+    return table.reshape(math.prod(ours), len(taps))
 
 
 def _known(steps, sources, w):

@@ -20,15 +20,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from ... import kernels, ops
-from ...arrays import Constant, array_module, as_generator
+from ...arrays import as_generator
 from ...autograd import Parameter
 from ...autograd.tensor import raw
 from ...layers import glorot_uniform, zeros
 from ...protocols import DataSpec
-from ..settings import check_batch, check_not_negative, check_order, check_positive, check_size
-from .autoregressive import Autoregressive
+from ..settings import check_not_negative, check_order, check_positive, check_size
 from .fvsbn import variable_order
-from .mixtures import HEADS, floored, mixture_log_prob, mixture_noise
+from .mixtures import HEADS, floored, mixture_noise
+from .vectors import VectorModel
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Config:
         check_order(self.order, self.order_seed)
 
 
-class RNADE(Autoregressive):
+class RNADE(VectorModel):
     """RNADE of continuous data of any shape, read as one row. Raises ValueError for data of another kind."""
 
     Config = Config
@@ -62,11 +62,9 @@ class RNADE(Autoregressive):
     def __init__(self, spec: DataSpec, config: Config, *, rng):
         if spec.kind != "continuous":
             raise ValueError(f"rnade: it takes continuous data, got {spec.kind} data (nade: binary and discrete)")
-        if spec.condition is not None:
-            raise ValueError("rnade: it models p(x), not p(x | condition)")
         rng, count, h, k = as_generator(rng), spec.dimensions, config.hidden, config.components
-        self.spec, self.config = spec, config
-        self._places = Constant(variable_order(count, config.order, config.order_seed))
+        self._prepare(spec, "rnade", variable_order(count, config.order, config.order_seed), k, config.floor)
+        self.config, self.family = config, config.family
         self.w = Parameter(glorot_uniform((count, h), rng))
         self.c = Parameter(zeros((h,)))
         self.scale = Parameter((1 / np.sqrt(1 + np.arange(count))).astype(np.float32))
@@ -75,36 +73,13 @@ class RNADE(Autoregressive):
         bias[:, k:2 * k] = rng.standard_normal((count, k), np.float32)  # components start at different places
         self.b = Parameter(bias)
 
-    @property
-    def order(self):
-        """The places of the variables in an example read as one row, in the order in which they are drawn."""
-        return self._places.on(np)
-
-    def log_prob(self, x, condition=None):
-        """log p(x) in nats, `(batch,)`."""
-        self._check_condition(0, condition)
-        x = self._in_order(x)
-        return mixture_log_prob(x, self._parameters(x), self.config.family).sum(axis=-1)
-
-    def conditionals(self, x, condition=None):
-        """Logits, locations and log scales of each variable's mixture, `(batch, *spec.shape, 3·components)`."""
-        self._check_condition(0, condition)
-        x = self._in_order(x)
-        order = self._places.on(array_module(raw(x)))
-        back = array_module(order).argsort(order)
-        return ops.reshape(ops.take(self._parameters(x), back, 1), (len(x), *self.spec.shape, -1))
-
-    def _in_order(self, x):
-        x = check_batch(x, self.spec)
-        return ops.take(x.reshape(len(x), -1), self._places.on(array_module(raw(x))), 1)
-
     def _parameters(self, x):
         """Mixture parameters `(batch, D, 3·components)` of rows in order."""
         added = x[:, :, None] * self.w
         a = self.c + ops.cumsum(added, 1) - added  # the sum before each variable
         hidden = ops.relu(self.scale[:, None] * a)
         parameters = ops.transpose(ops.transpose(hidden, (1, 0, 2)) @ self.v, (1, 0, 2)) + self.b
-        return floored(parameters, self.config.floor)
+        return floored(parameters, self.floor)
 
     def _loss(self, batch, rng):
         log_prob = self.log_prob(batch).mean()

@@ -23,8 +23,11 @@ class VectorModel(Autoregressive):
     """Base class of models with a network on coded rows.
 
     A subclass calls `_prepare` and defines `network(x)`: `(batch, variables · inputs)`, a row of coded variables in the
-    model's order, to `(batch, variables · outputs)`, of each variable what precedes it says.
+    model's order, to `(batch, variables · outputs)`, of each variable what precedes it says. `family` is that of the
+    mixtures of real variables.
     """
+
+    family = "normal"
 
     def _prepare(self, spec: DataSpec, key: str, order, components: int = 1, floor: float = 0.0):
         """Note what the data are and how they are coded; ValueError for data that the model cannot take."""
@@ -85,7 +88,7 @@ class VectorModel(Autoregressive):
 
     def _row_log_prob(self, x, parameters):
         if self.levels == 0:
-            return mixture_log_prob(x, parameters, "normal").sum(axis=-1)
+            return mixture_log_prob(x, parameters, self.family).sum(axis=-1)
         if self.levels == 2:
             return ops.bernoulli_log_prob(x.astype(parameters.dtype), parameters[..., 0])
         return ops.categorical_log_prob(parameters, x).sum(axis=-1)
@@ -105,7 +108,8 @@ class VectorModel(Autoregressive):
         places = self._places.on(np)[at_step]
         values, observed = (array.reshape(n, count)[:, places, None] for array in (values, observed))
         if self.levels == 0:
-            head, codes, noise = HEADS["normal"], np.zeros((0, 1)), mixture_noise(rng, (n, count), "normal", dtype)
+            head, codes = HEADS[self.family], np.zeros((0, 1))
+            noise = mixture_noise(rng, (n, count), self.family, dtype)
         else:
             head, noise = CATEGORICAL, rng.random((n, count, 1), dtype)
             codes = np.eye(self.levels) if self.inputs > 1 else np.arange(2.0)[:, None]
