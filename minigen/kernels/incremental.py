@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..arrays.pool import run
+from ..arrays.pool import run, thread_count
 from .activations import sigmoid
 from .compiling import loop
 from .direct import multiply_rows
@@ -25,7 +25,7 @@ from .rectifiers import concat_elu
 # buffer, first channel; place of its weights; place of its table; taps; channels of a; channels of the weights' output.
 MATMUL, GATHER, RELU, TANH, SIGMOID, ELU, NEGATE, ADD, SUBTRACT, MULTIPLY, GATE, GLU, CONCAT_ELU = range(13)
 FIELDS = 12
-ROOM = 2**26  # a thread keeps at most about so many numbers, and draws a larger batch part by part
+ROOM = 2**26  # numbers that a thread keeps at most, about: a larger batch is drawn part by part
 NARROW = 8  # outputs up to so many are inner products, more are products with tiles of the weights
 
 
@@ -123,26 +123,16 @@ _FUNCTIONS = {
 
 
 @loop
-def _run(start, stop, part, noise, values, known, instructions, buffers, runs, entries, positions, steps, weights,
-         tables, arena_size, constants, constant_buffers, constant_starts, inputs, outputs, head, codes, setting, x,
+def _run(start, stop, first, room, size, noise, values, known, instructions, buffers, runs, entries, positions, steps,
+         weights, tables, constants, constant_buffers, constant_starts, inputs, outputs, head, codes, setting, x,
          parameters):
-    """Examples start … stop, at most `part` of them at a time."""
-    for first in range(start, stop, part):
-        _run_part(first, min(first + part, stop), noise, values, known, instructions, buffers, runs, entries, positions,
-                  steps, weights, tables, arena_size, constants, constant_buffers, constant_starts, inputs, outputs,
-                  head, codes, setting, x, parameters)
-
-
-@loop
-def _run_part(start, stop, noise, values, known, instructions, buffers, runs, entries, positions, steps, weights,
-              tables, arena_size, constants, constant_buffers, constant_starts, inputs, outputs, head, codes, setting,
-              x, parameters):
-    """Examples start … stop; their values lie in one array, of each buffer position after position, then examples."""
+    """Examples first + start … first + stop; what they need of `room` holds each buffer's positions, then examples."""
     batch = stop - start
-    arena = np.empty(arena_size * batch, noise.dtype)
+    arena = room[start * size:stop * size]
+    start, stop = first + start, first + stop
     for i in range(buffers.shape[0]):
         if buffers[i, 3]:
-            end = buffers[i + 1, 0] if i + 1 < buffers.shape[0] else arena_size
+            end = buffers[i + 1, 0] if i + 1 < buffers.shape[0] else size
             arena[buffers[i, 0] * batch:end * batch] = 0
     for i in range(constant_buffers.shape[0]):
         _fill(arena, buffers[constant_buffers[i, 0]], constants[constant_starts[i]:constant_starts[i + 1]],
@@ -307,9 +297,13 @@ def _(noise, values, known, program, head, width, codes, setting=0.0):
     filled = np.array([[buffer, len(constant)] for buffer, constant in program.constants], np.int64).reshape(-1, 2)
     starts = np.cumsum([0, *(constant.size for constant in arrays)])
     flat = np.concatenate([np.zeros(0, dtype), *(constant.reshape(-1) for constant in arrays)])
-    part = max(16, ROOM // program.size // 16 * 16)
-    run(_run, batch, 1, part, np.ascontiguousarray(noise), np.ascontiguousarray(values, dtype),
-        np.ascontiguousarray(known), program.instructions, program.buffers, program.runs, program.entries,
-        program.positions, program.steps, program.weights, program.tables, program.size, flat, filled, starts,
-        program.inputs, program.outputs, head, np.ascontiguousarray(codes, dtype), dtype.type(setting), x, parameters)
+    part = min(batch, thread_count() * max(4, ROOM // program.size // 4 * 4))
+    # Made here: what the C library gives another thread goes back to the system at the end, whose pages are slow.
+    room = np.empty(part * program.size, dtype)
+    arrays = (np.ascontiguousarray(noise), np.ascontiguousarray(values, dtype), np.ascontiguousarray(known))
+    for first in range(0, batch, part):
+        run(_run, min(part, batch - first), 1, first, room, program.size, *arrays, program.instructions,
+            program.buffers, program.runs, program.entries, program.positions, program.steps, program.weights,
+            program.tables, flat, filled, starts, program.inputs, program.outputs, head,
+            np.ascontiguousarray(codes, dtype), dtype.type(setting), x, parameters)
     return x, parameters
