@@ -22,6 +22,8 @@ from .direct import LEAST
 from .dispatch import kernel
 from .gather import neighbourhood, products
 from .matmul import matmul
+from .rectifiers import relu as rectified
+from .rectifiers import relu_vjp
 
 
 def windows(taps, extents, stride):
@@ -40,8 +42,9 @@ def windows(taps, extents, stride):
 
 
 @kernel
-def conv(x, w, taps, stride, bias=None):
-    """y[p] = bias + Σₜ x[stride·p + tapₜ] @ w[t], of extents ⌈extent / stride⌉."""
+def conv(x, w, taps, stride, bias=None, relu=False):
+    """y[p] = bias + Σₜ x[stride·p + tapₜ] @ w[t], of extents ⌈extent / stride⌉; with `relu` of max(x, 0)."""
+    x = rectified(x) if relu else x
     extents = x.shape[1:-1]
     space = tuple(-(-extent // stride) for extent in extents)
     y = array_module(x, w).zeros((x.shape[0], *space, w.shape[-1]), _dtype(x, w))
@@ -78,24 +81,28 @@ def conv_weight(x, y, taps, stride):
 
 
 @kernel
-def conv_vjp(g, x, w, taps, stride):
+def conv_vjp(g, x, w, taps, stride, relu=False):
     """The gradients of a `conv` by x and by w, g being that by y."""
-    return conv_transpose(g, w, taps, stride, x.shape[1:-1]), conv_weight(x, g, taps, stride)
+    gx = conv_transpose(g, w, taps, stride, x.shape[1:-1])
+    if not relu:
+        return gx, conv_weight(x, g, taps, stride)
+    x = rectified(x)
+    return relu_vjp(gx, x), conv_weight(x, g, taps, stride)
 
 
 @conv.compiled(above=2048)
-def _(x, w, taps, stride, bias=None):
+def _(x, w, taps, stride, bias=None, relu=False):
     if not _covered(x, w, *(() if bias is None else (bias,))):
         return NotImplemented
     if _plain(taps, stride, *w.shape[1:]):
-        y = matmul(_flat(x), w[0])
+        y = matmul(_flat(rectified(x) if relu else x), w[0])
         if bias is not None:
             y += bias
         return y.reshape(*x.shape[:-1], w.shape[-1])
     extents = x.shape[1:-1]
     space = tuple(-(-extent // stride) for extent in extents)
     shape = neighbourhood(taps, stride, extents, space, x.shape[-1])
-    return products(np.ascontiguousarray(x), shape, np.ascontiguousarray(w), bias=bias)[0]
+    return products(np.ascontiguousarray(x), shape, np.ascontiguousarray(w), None, bias, relu)[0]
 
 
 @conv_transpose.compiled(above=2048)
@@ -135,12 +142,12 @@ def _(x, y, taps, stride):
 
 
 @conv_vjp.compiled(above=2048)
-def _(g, x, w, taps, stride):
+def _(g, x, w, taps, stride, relu=False):
     if not _covered(g, x, w) or stride != 1 or _plain(taps, stride, *w.shape[1:]):
         return NotImplemented
     # One gathering of g serves both: w's gradient is also Σ x[q]ᵀ g[q - tapₜ].
     shape = neighbourhood(_negated(taps), 1, g.shape[1:-1], x.shape[1:-1], g.shape[-1])
-    x_gradient, sums = products(np.ascontiguousarray(g), shape, _adjoint(w), np.ascontiguousarray(x))
+    x_gradient, sums = products(np.ascontiguousarray(g), shape, _adjoint(w), np.ascontiguousarray(x), None, relu)
     return x_gradient, _adjoint(_by_taps(sums, shape, len(taps), x))
 
 

@@ -40,9 +40,13 @@ def meetings(start, count, tap, stride, extents, space, channels, outputs, x_at,
 
 
 @loop
-def direct_products(start, stop, x, w, bias, out, taps, stride, extents, space, channels, outputs):
-    """Rows start to stop of out = bias + Σₜ x[stride·p + tapₜ] @ w[t], all flat."""
+def direct_products(start, stop, x, w, bias, relu, gate, out, taps, stride, extents, space, channels, outputs):
+    """Rows start to stop of out = bias + Σₜ x[stride·p + tapₜ] @ w[t], all flat.
+
+    With `relu` max(x, 0) is taken for x; with `gate`, of out's size or of size 0, out is 0 where that is not above 0.
+    """
     x_at, out_at = np.empty(ROWS, np.int64), np.empty(ROWS, np.int64)
+    positive = np.empty(ROWS * channels if relu else 0, x.dtype)
     for low in range(start, stop, ROWS):
         count = min(ROWS, stop - low)
         for r in range(low, low + count):
@@ -51,7 +55,22 @@ def direct_products(start, stop, x, w, bias, out, taps, stride, extents, space, 
                 row[j] = bias[j]
         for t in range(taps.shape[0]):
             n = meetings(low, count, taps[t], stride, extents, space, channels, outputs, x_at, out_at)
-            multiply_rows(x, x_at, out, out_at, n, w, t * channels * outputs, outputs, 0, channels, outputs)
+            for r in range(n if relu else 0):
+                rectify(x[x_at[r]:x_at[r] + channels], positive[r * channels:(r + 1) * channels])
+                x_at[r] = r * channels
+            multiply_rows(positive if relu else x, x_at, out, out_at, n, w, t * channels * outputs, outputs, 0,
+                          channels, outputs)
+        if gate.size:
+            block, shown = out[low * outputs:(low + count) * outputs], gate[low * outputs:(low + count) * outputs]
+            for j in range(block.size):
+                block[j] = block[j] if shown[j] > 0 else 0
+
+
+@loop
+def rectify(x, out):
+    """out = max(x, 0)."""
+    for j in range(out.size):
+        out[j] = 0 if x[j] < 0 else x[j]
 
 
 @loop
@@ -69,16 +88,22 @@ def multiply_rows(x, x_at, out, out_at, n, w, at, step, first, last, width):
 
 
 @loop
-def direct_sums(start, stop, x, other, sums, taps, stride, extents, space, channels, outputs):
-    """Add Σ x[stride·p + tapₜ]ᵀ other[p] over rows start to stop to sums[t], all flat."""
+def direct_sums(start, stop, x, other, relu, sums, taps, stride, extents, space, channels, outputs):
+    """Add Σ x[stride·p + tapₜ]ᵀ other[p] over rows start to stop to sums[t], all flat; `relu`: of max(other, 0)."""
     x_at, other_at = np.empty(ROWS, np.int64), np.empty(ROWS, np.int64)
+    positive = np.empty(ROWS * outputs if relu else 0, x.dtype)
     for low in range(start, stop, ROWS):
+        count = min(ROWS, stop - low)
+        if relu:
+            rectify(other[low * outputs:(low + count) * outputs], positive[:count * outputs])
         for t in range(taps.shape[0]):
-            n = meetings(low, min(ROWS, stop - low), taps[t], stride, extents, space, channels, outputs, x_at, other_at)
-            at, c = t * channels * outputs, 0
+            n = meetings(low, count, taps[t], stride, extents, space, channels, outputs, x_at, other_at)
+            for r in range(n if relu else 0):
+                other_at[r] -= low * outputs
+            right, at, c = positive if relu else other, t * channels * outputs, 0
             while c + 4 <= channels:
-                add_outer_products(4, x, x_at, other, other_at, n, c, sums, at, outputs)
+                add_outer_products(4, x, x_at, right, other_at, n, c, sums, at, outputs)
                 c += 4
             while c < channels:
-                add_outer_products(1, x, x_at, other, other_at, n, c, sums, at, outputs)
+                add_outer_products(1, x, x_at, right, other_at, n, c, sums, at, outputs)
                 c += 1

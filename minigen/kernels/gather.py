@@ -111,11 +111,14 @@ def gather(block, x, start, channels, stride, extents, space, firsts, lengths, c
         i += count
 
 
-def products(x, shape, w=None, other=None, bias=None):
+def products(x, shape, w=None, other=None, bias=None, relu=False):
     """(N @ w + bias, Nᵀ @ other) for the neighbourhood matrix N of x, None for what is not given.
 
     `shape` is a Neighbourhood, w of shape (taps, channels, m) and other (batch, *space, m), all contiguous; bias (m,).
     The second result has shape (taps, channels, m), zero for taps that never meet x.
+
+    With `relu` the data are max(data, 0), data being `other` or else x. The first result is then 0 where other ≤ 0:
+    with `other` given and x a cotangent, these are both gradients of a convolution of relu(other).
     """
     space = tuple(int(n) for n in shape.space)
     rows, channels = x.shape[0] * math.prod(space), x.shape[-1]
@@ -131,13 +134,13 @@ def products(x, shape, w=None, other=None, bias=None):
         if out is not None:
             out[...] = bias
     else:
-        sums = _in_pieces(x.reshape(-1), shape, w, bias, out, right, rows, channels)
+        sums = _in_pieces(x.reshape(-1), shape, w, bias, relu, out, right, rows, channels)
     if out is not None:
         out = out.reshape(x.shape[0], *space, out.shape[-1])
     return out, sums
 
 
-def _in_pieces(flat, shape, w, bias, out, right, rows, channels):
+def _in_pieces(flat, shape, w, bias, relu, out, right, rows, channels):
     """Fill `out` and give the list of the groups' Nᵀ @ right; the pieces' sums are added in their order."""
     width = (0 if out is None else out.shape[1]) + (0 if right is None else right.shape[1])
     partial = {}
@@ -145,7 +148,7 @@ def _in_pieces(flat, shape, w, bias, out, right, rows, channels):
     direct = channels >= LEAST and all(a is None or a.shape[1] >= LEAST for a in (out, right))
 
     def piece(start, stop):
-        partial[start] = (_direct if direct else _blocks)(flat, shape, w, bias, out, right, start, stop)
+        partial[start] = (_direct if direct else _blocks)(flat, shape, w, bias, relu, out, right, start, stop)
 
     grain = max(1, FLOPS // max(1, 2 * len(shape.order) * channels * width))
     run_products(piece, rows, grain)
@@ -156,19 +159,21 @@ def _in_pieces(flat, shape, w, bias, out, right, rows, channels):
     return total
 
 
-def _direct(flat, shape, w, bias, out, right, start, stop):
+def _direct(flat, shape, w, bias, relu, out, right, start, stop):
     """The same as `_blocks` without gathering."""
     where, channels = (shape.taps, shape.stride, shape.extents, shape.space), shape.channels
     if out is not None:
-        direct_products(start, stop, flat, w.reshape(-1), bias, out.reshape(-1), *where, channels, out.shape[1])
+        gate = right.reshape(-1) if relu and right is not None else flat[:0]
+        direct_products(start, stop, flat, w.reshape(-1), bias, relu and right is None, gate, out.reshape(-1), *where,
+                        channels, out.shape[1])
     if right is None:
         return []
     sums = np.zeros((len(shape.order) * channels, right.shape[1]), flat.dtype)
-    direct_sums(start, stop, flat, right.reshape(-1), sums.reshape(-1), *where, channels, right.shape[1])
+    direct_sums(start, stop, flat, right.reshape(-1), relu, sums.reshape(-1), *where, channels, right.shape[1])
     return [sums[a * channels:b * channels] for a, b, *_ in shape.groups]
 
 
-def _blocks(flat, shape, w, bias, out, right, start, stop):
+def _blocks(flat, shape, w, bias, relu, out, right, start, stop):
     """The blocks of rows [start, stop), one after the other in the same memory."""
     channels = shape.channels
     width = max(shape.columns, 0 if out is None else out.shape[1])
@@ -186,6 +191,8 @@ def _blocks(flat, shape, w, bias, out, right, start, stop):
             columns = (last - first) * channels
             block = memory[: (high - low) * columns].reshape(high - low, columns)
             gather(block, flat, low, channels, shape.stride, shape.extents, shape.space, *runs)
+            if relu and right is None:
+                np.maximum(block, 0, out=block)
             if out is not None:
                 part = w[first * channels:last * channels]
                 if g == 0:
@@ -194,5 +201,8 @@ def _blocks(flat, shape, w, bias, out, right, start, stop):
                 else:
                     out[low:high] += np.matmul(block, part, out=partial[: high - low])
             if right is not None:
-                sums[g] += np.matmul(block.T, right[low:high], out=term[:columns])
+                data = np.maximum(right[low:high], 0) if relu else right[low:high]
+                sums[g] += np.matmul(block.T, data, out=term[:columns])
+        if relu and out is not None and right is not None:
+            out[low:high] *= right[low:high] > 0
     return sums

@@ -11,6 +11,7 @@ import numpy as np
 from ..arrays import array_module
 from .cuda import contiguous, covered, launch, scalar
 from .dispatch import registry
+from .rectifiers import relu as rectified
 
 VERSIONS = {}
 
@@ -268,10 +269,10 @@ def _covers_conv(x, w, taps):
 
 
 @version("conv")
-def _(x, w, taps, stride, bias=None):
+def _(x, w, taps, stride, bias=None, relu=False):
     if not _covers_conv(x, w, taps):
         return NotImplemented
-    (x,) = contiguous(x)
+    (x,) = contiguous(rectified(x) if relu else x)
     space = tuple(-(-extent // stride) for extent in x.shape[1:-1])
     y = array_module(x).empty((x.shape[0] * math.prod(space), w.shape[-1]), x.dtype)
     weights = w.reshape(-1, w.shape[-1])

@@ -33,11 +33,13 @@ class Conv(Module):
         self.weight = Parameter(live_init(init, shape, self.mask, as_generator(rng), dtype))
         self.bias = Parameter(zeros((outputs,), dtype=dtype)) if bias else None
 
-    def __call__(self, x, rng=None):
+    def __call__(self, x, rng=None, rectify=False):
+        """The convolution of x, or with `rectify` of relu(x)."""
         w = self.weight
         if self.mask is not None:
             w = ops.where(self._mask.on(array_module(raw(w))), w, 0.0)
-        return ops.conv(features(type(self).__name__, x, self.inputs, w.dtype), w, self.taps, self.stride, self.bias)
+        return ops.conv(features(type(self).__name__, x, self.inputs, w.dtype), w, self.taps, self.stride, self.bias,
+                        rectify)
 
 
 class Conv1d(Conv):

@@ -7,6 +7,7 @@ offset tuples. Causal, masked and dilated kernels are fewer or further taps.
 from .. import kernels
 from ..autograd.primitive import primitive
 from ..autograd.tensor import Tensor, raw
+from .activations import relu
 
 
 @primitive(residuals=("x", "w", "taps", "stride"), name="conv")
@@ -23,17 +24,21 @@ def _conv_vjp(g, residuals, needed):
             _conv_weight(x, g, taps, stride) if needed[1] else None)
 
 
-@primitive(residuals=("x", "w", "taps", "stride"), name="affine_conv")
-def _affine_conv(x, w, bias, /, taps, stride):
-    return kernels.conv(x, w, taps, stride, bias)
+@primitive(residuals=("x", "w", "taps", "stride", "rectify"), name="affine_conv")
+def _affine_conv(x, w, bias, /, taps, stride, rectify):
+    return kernels.conv(x, w, taps, stride, bias, rectify)
 
 
 @_affine_conv.defvjp
 def _(g, residuals, needed):
+    x, w, taps, stride, rectify = residuals
     total = None
     if needed[2]:
-        total = kernels.sum_rows(g) if not isinstance(g, Tensor) else g.sum(axis=tuple(range(g.ndim - 1)))
-    return *_conv_vjp(g, residuals, needed[:2]), total
+        total = g.sum(axis=tuple(range(g.ndim - 1))) if isinstance(g, Tensor) else kernels.sum_rows(g)
+    if all(needed) and not isinstance(g, Tensor) and not isinstance(x, Tensor):
+        return *kernels.conv_vjp(g, x, w, taps, stride, rectify), total
+    gx, gw = _conv_vjp(g, (relu(x) if rectify else x, w, taps, stride), needed[:2])
+    return gx * (raw(x) > 0) if rectify and needed[0] else gx, gw, total
 
 
 @primitive(residuals=("y", "w", "taps", "stride"), name="conv_transpose")
@@ -60,18 +65,19 @@ def _(g, residuals, needed):
             _conv(x, g, taps, stride) if needed[1] else None)
 
 
-def conv(x, w, taps, stride=1, bias=None):
+def conv(x, w, taps, stride=1, bias=None, rectify=False):
     """y[p] = bias + Σₜ x[stride·p + tapₜ] @ w[t], with x zero outside its extent.
 
     x is `(batch, *space, channels_in)`, w `(taps, channels_in, channels_out)`, `bias` `(channels_out,)` or None; y has
-    extents ⌈extent / stride⌉. Raises ValueError or TypeError for taps, strides or shapes that do not fit.
+    extents ⌈extent / stride⌉. With `rectify` it is the convolution of relu(x), which needs no array of its own then.
+    Raises ValueError or TypeError for taps, strides or shapes that do not fit.
     """
     taps = _check_weights("x", x, 1, w, _check_taps("x", x, taps, stride))
     if bias is None:
-        return _conv(x, w, taps, stride)
+        return _conv(relu(x) if rectify else x, w, taps, stride)
     if raw(bias).shape != w.shape[-1:]:
         raise ValueError(f"conv bias: expected shape {w.shape[-1:]} for w of shape {w.shape}, got {raw(bias).shape}")
-    return _affine_conv(x, w, bias, taps, stride)
+    return _affine_conv(x, w, bias, taps, stride, rectify)
 
 
 def conv_transpose(y, w, taps, stride=1, extents=None):

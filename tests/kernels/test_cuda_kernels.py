@@ -192,7 +192,7 @@ def test_convolution(device, dtype, stride, monkeypatch):
         y = random.standard_normal((2, *out, 4)).astype(dtype)
         w = random.standard_normal((len(taps), 3, 4)).astype(dtype)
         agree(device, "conv", x, w, taps, stride)
-        agree(device, "conv", x, w, taps, stride, y[0].reshape(-1, 4)[0])
+        agree(device, "conv", x, w, taps, stride, y[0].reshape(-1, 4)[0], True)
         agree(device, "conv_transpose", y, w, taps, stride, space)
         agree(device, "conv_weight", x, y, taps, stride)
 

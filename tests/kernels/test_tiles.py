@@ -42,16 +42,18 @@ def test_sums_of_outer_products(width):
     np.testing.assert_allclose(out, start, rtol=1e-13, atol=1e-12)
 
 
+@pytest.mark.parametrize("rectify", [False, True])
 @pytest.mark.parametrize("stride", [1, 2])
 @pytest.mark.parametrize(("channels", "outputs"), [(16, 16), (19, 37), (64, 20), (16, 130)])
 @pytest.mark.parametrize("taps", [ABOVE, ((0, 0),), ((-3, 2), (0, 0), (1, -1), (9, 0))])
-def test_convolutions_of_many_channels(taps, channels, outputs, stride):
+def test_convolutions_of_many_channels(taps, channels, outputs, stride, rectify):
     x, w = values(4, np.float64, (3, 7, 9, channels), (len(taps), channels, outputs))
     y = np.asarray(kernels.conv.reference(x, w, taps, stride))
     (g,) = values(5, np.float64, y.shape)
     for name, args in (("conv", (x, w)), ("conv_weight", (x, g)), ("conv_vjp", (g, x, w)),
                        ("conv_transpose", (g, w))):
-        args = (*args, taps, stride, *{"conv": [g[0, 0, 0]], "conv_transpose": [(7, 9)]}.get(name, []))
+        more = {"conv": [g[0, 0, 0], rectify], "conv_vjp": [rectify], "conv_transpose": [(7, 9)]}.get(name, [])
+        args = (*args, taps, stride, *more)
         kernel = getattr(kernels, name)
         found, expected = kernel(*args), kernel.reference(*args)
         for a, b in zip(found, expected, strict=True) if name == "conv_vjp" else ((found, expected),):

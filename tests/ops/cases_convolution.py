@@ -34,18 +34,21 @@ def draw(source):
 def _conv(source, name):
     taps, stride, extents, small, (batch, channels_in, channels_out) = draw(source)
 
+    rectify = name == "affine_conv" and source.boolean()
+
     def reference(x, w, bias=0.0):
         y = np.zeros((batch, *small, channels_out), np.result_type(x, w)) + bias
         for t, read, place in meetings(taps, stride, extents):
             for b, i, o in itertools.product(range(batch), range(channels_in), range(channels_out)):
-                y[(b, *place, o)] += x[(b, *read, i)] * w[t, i, o]
+                value = x[(b, *read, i)]
+                y[(b, *place, o)] += (0 if rectify and value < 0 else value) * w[t, i, o]
         return y
 
     args = [source.values((batch, *extents, channels_in)), source.values((len(taps), channels_in, channels_out))]
     if name == "conv":
         return Example(args, lambda x, w: ops.conv(x, w, taps, stride), reference)
     args.append(source.values((channels_out,)))
-    return Example(args, lambda x, w, bias: ops.conv(x, w, taps, stride, bias), reference)
+    return Example(args, lambda x, w, bias: ops.conv(x, w, taps, stride, bias, rectify), reference)
 
 
 @case("conv_transpose")

@@ -100,4 +100,4 @@ class GatedPixelCNN(PixelModel):
             vertical, horizontal, skip = layer(vertical, horizontal, context)
             skips = skips + skip
         hidden, logits = self.head
-        return logits(ops.relu(hidden(ops.relu(skips))))
+        return logits(hidden(skips, rectify=True), rectify=True)

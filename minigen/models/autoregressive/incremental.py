@@ -180,6 +180,8 @@ class _Trace:
         w = np.asarray(to_numpy(raw(w)), self.dtype)
         space = shape[1:-1]
         places = math.prod(space)
+        if static.get("rectify"):
+            a = self.emit(codes.RELU, a.space, a.steps, a)
         if name == "masked_matmul":
             w = np.where(static["blocks"].mask, w, 0)
         if name.endswith("matmul"):

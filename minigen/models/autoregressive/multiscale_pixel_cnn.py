@@ -61,8 +61,8 @@ class GroupNetwork(Module):
     def __call__(self, x):
         x = self.first(x)
         for first, second in self.blocks:
-            x = x + second(ops.relu(first(ops.relu(x))))
-        return self.last(ops.relu(x))
+            x = x + second(first(x, rectify=True), rectify=True)
+        return self.last(x, rectify=True)
 
 
 class MultiscalePixelCNN(Autoregressive):

@@ -11,7 +11,6 @@ van den Oord, Kalchbrenner and Kavukcuoglu, "Pixel Recurrent Neural Networks", 2
 
 from dataclasses import dataclass
 
-from ... import ops
 from ...arrays import as_generator
 from ...layers import ColourConv, MaskedConv2d, Module
 from ...protocols import DataSpec
@@ -47,8 +46,8 @@ class Block(Module):
         self.widen = ColourConv(half, channels, HERE, "B", rng, colours=colours)
 
     def __call__(self, x):
-        hidden = self.masked(ops.relu(self.narrow(ops.relu(x))))
-        return x + self.widen(ops.relu(hidden))
+        hidden = self.masked(self.narrow(x, rectify=True), rectify=True)
+        return x + self.widen(hidden, rectify=True)
 
 
 class PixelCNN(PixelModel):
@@ -78,4 +77,4 @@ class PixelCNN(PixelModel):
         for block in self.blocks:
             x = block(x)
         hidden, logits = self.head
-        return logits(ops.relu(hidden(ops.relu(x))))
+        return logits(hidden(x, rectify=True), rectify=True)
