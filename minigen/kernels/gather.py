@@ -17,7 +17,7 @@ from .direct import LEAST, direct_products, direct_sums
 
 BLOCK_BYTES = 1 << 19  # half of a usual second-level cache
 COLUMNS = 512  # of a block, at most, if it has several taps: enough rows are left to make the product efficient
-FLOPS = 1 << 21  # below this, starting a thread does not pay
+FLOPS = 1 << 23  # below this, starting a thread does not pay
 
 
 class Neighbourhood:

@@ -48,20 +48,28 @@ class Config:
     def __post_init__(self):
         for name in ("scales", "channels", "layers", "group_channels", "blocks", "components"):
             check_size(name, getattr(self, name))
+        if self.group_channels % 2:
+            raise ValueError("group_channels: expected an even number, of which blocks use half, "
+                             f"got {self.group_channels}")
 
 
 class GroupNetwork(Module):
-    """From the groups that are known, stacked as channels, to the parameters of the next group's pixels."""
+    """From the groups that are known, stacked as channels, to the parameters of the next group's pixels.
+
+    Its residual blocks are those of the PixelCNN without masks: 1×1 to half the channels, 3×3, and 1×1 back.
+    """
 
     def __init__(self, inputs, channels, blocks, outputs, rng):
+        half = channels // 2
         self.first = Conv2d(inputs, channels, 3, rng)
-        self.blocks = [[Conv2d(channels, channels, 3, rng) for _ in range(2)] for _ in range(blocks)]
+        self.blocks = [[Conv(channels, half, HERE, rng), Conv2d(half, half, 3, rng), Conv(half, channels, HERE, rng)]
+                       for _ in range(blocks)]
         self.last = Conv(channels, outputs, HERE, rng)
 
     def __call__(self, x):
         x = self.first(x)
-        for first, second in self.blocks:
-            x = x + second(first(x, rectify=True), rectify=True)
+        for narrow, middle, widen in self.blocks:
+            x = x + widen(middle(narrow(x, rectify=True), rectify=True), rectify=True)
         return self.last(x, rectify=True)
 
 
