@@ -203,6 +203,21 @@ def test_blind_spot(run):
         np.testing.assert_array_equal(stacks, reach & (right <= depth))
 
 
+def test_multiscale(run):
+    found, _, output = run("multiscale")
+    module = load(SCRIPTS["multiscale"])
+    # networks that have hardly learned say nothing of a bit yet, or of one of 256 levels
+    assert abs(found["digits"]["pixel by pixel"]["bits"] - 1) < 0.1
+    assert abs(found["shapes"]["pixel by pixel"]["bits"] - 8) < 0.1
+    for results in found.values():
+        one, other = results["pixel by pixel"], results["scale by scale"]
+        assert f"{one['seconds'] / other['seconds']:.1f} times as fast" in output
+    rows = np.random.default_rng(0).integers(0, 2, (20, 784)).astype(np.uint8)
+    image = module.framed(data.from_arrays("rows", {"x": rows})).train[0, :, :, 0]
+    assert image.shape == (32, 32) and not image[:2].any() and not image[:, 30:].any()
+    assert any((image[2:30, 2:30].reshape(-1) == row).all() for row in rows)
+
+
 def test_red_wine(data_folder, tmp_path, capsys):
     module, path = load(SCRIPTS["red_wine"]), data_folder / "red_wine.npz"
     found = module.main(path, tmp_path, quick=True)

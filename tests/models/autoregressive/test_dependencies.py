@@ -107,7 +107,7 @@ def test_colours_see_all_earlier_pixels_and_earlier_colours_of_their_own(key, se
 
 def test_multiscale_groups_see_smaller_scales_and_earlier_groups():
     spec = DataSpec((6, 6, 1), "binary")
-    settings = {"channels": 6, "layers": 4, "scales": 2, "group_channels": 5, "blocks": 2}
+    settings = {"channels": 6, "layers": 4, "scales": 2, "group_channels": 6, "blocks": 2}
     model = build("multiscale_pixel_cnn", spec, settings)
 
     def outputs(model, x):
@@ -148,6 +148,7 @@ def test_ops_without_an_incremental_form_are_named():
     ("gated_pixel_cnn", DataSpec((8, 8, 3), "discrete", 4), {}, "multiple of the 3 colours, got 32"),
     ("pixel_cnn_pp", DataSpec((2, 2, 1), "binary"), {}, "at least 4 × 4"),
     ("multiscale_pixel_cnn", DataSpec((30, 32, 1), "binary"), {}, "multiples of 4"),
+    ("multiscale_pixel_cnn", DataSpec((32, 32, 1), "binary"), {"group_channels": 5}, "an even number.* got 5"),
     ("made", DataSpec((4,), "binary"), {"order": "sideways"}, "natural or random"),
     ("made", DataSpec((4,), "binary"), {"masks": 0}, "masks: expected"),
     ("rnade", DataSpec((4,), "continuous"), {"family": "cauchy"}, "normal, laplace"),
