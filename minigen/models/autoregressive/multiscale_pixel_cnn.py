@@ -40,7 +40,7 @@ class Config:
 
     scales: int = 3
     channels: int = 32
-    layers: int = 7
+    layers: int = 4
     group_channels: int = 32
     blocks: int = 4
     components: int = 10
