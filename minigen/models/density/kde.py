@@ -40,11 +40,11 @@ class Config:
     """The kernel, its bandwidth, and how many examples the estimate has.
 
     `bandwidth` is a number, in the data's units and the same for every column, or a rule: "scott", "silverman" or
-    "cross_validation". The rules give each column a bandwidth of its own, in proportion to its standard deviation but
-    not below `floor`, which is what a constant column gets; `floor=0` refuses constant columns. Cross-validation
-    compares `candidates`, numbers like `bandwidth`; if there are none, multiples of Scott's bandwidths from 0.02 to
-    2.5. `folds` is the number of parts of which each is scored by the others, 0 for leaving out one example at a time.
-    `n_points` is the number of examples; fitting sets it.
+    "cross_validation". The rules give each column a bandwidth of its own, in proportion to its standard deviation, and
+    a constant column `floor`; `floor=0` refuses constant columns. Cross-validation compares `candidates`, numbers like
+    `bandwidth`; if there are none, multiples of Scott's bandwidths from 0.02 to 2.5. `folds` is the number of parts of
+    which each is scored by the others, 0 for leaving out one example at a time. `n_points` is the number of examples;
+    fitting sets it.
     """
 
     kernel: str = "gaussian"
@@ -174,9 +174,9 @@ class KernelDensity(ClosedForm):
         constant = (points == points[0]).all(axis=0)  # its deviation is of the size of rounding, not always 0
         if self.config.floor == 0 and constant.any():
             raise ValueError(f"data: column {int(np.argmax(constant))} (from 0) is constant, a rule has no "
-                             "bandwidth for it; a floor above 0 gives every column at least that")
+                             "bandwidth for it; a floor above 0 is what it gets")
         factor = n ** (-1 / (d + 4)) if rule == "scott" else (n * (d + 2) / 4) ** (-1 / (d + 4))
-        return np.maximum(sigma * factor / deviation(self.config.kernel, d), self.config.floor)
+        return np.where(constant, self.config.floor, sigma * factor / deviation(self.config.kernel, d))
 
     def _rows(self, name, x, observed):
         rows, mask = as_rows(x, self.spec, observed)

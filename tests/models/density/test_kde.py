@@ -269,6 +269,13 @@ def test_before_the_fit_and_shapes():
     assert table.log_prob(np.zeros((0, 2))).shape == (0,)
 
 
+@pytest.mark.parametrize("rule", ["scott", "silverman", "cross_validation"])
+def test_rules_follow_the_columns_units(rule):
+    x, units = normal(30, 2), np.array([1e-9, 1e6])
+    small = kde(2, bandwidth=rule).fit(x * units).log_prob(x * units)
+    np.testing.assert_allclose(small, kde(2, bandwidth=rule).fit(x).log_prob(x) - np.log(units).sum(), rtol=1e-9)
+
+
 def test_constant_columns():
     x = normal(20, 2)
     x[:, 1] = 0.1
