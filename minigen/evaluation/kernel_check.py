@@ -73,8 +73,6 @@ def example(name: str, elements: int, random, dtype: str):
 
     x, g = normal(rows, WIDTH), normal(rows, WIDTH)
     bits = (x > 0).astype(dtype)
-    if name == "matmul":
-        return [x, normal(WIDTH, WIDTH)], 2 * x.size * WIDTH
     if name in _MASKED:
         return _masked(name, max(1, elements // WIDTH), normal)
     if name in _CONVOLUTIONS:

@@ -12,7 +12,6 @@ from .hidden_markov import hmm_draw, hmm_filter, hmm_smooth, hmm_viterbi
 from .kernel_density import kernel_log_sum
 from .layer_norm import layer_norm, layer_norm_vjp
 from .masked import masked_matmul, masked_weight
-from .matmul import matmul
 from .nade import nade_draw, nade_logits, nade_logits_vjp
 from .normal import (
     normal_kl,
@@ -40,10 +39,10 @@ __all__ = [
     "gamma_cdf", "gamma_quantile", "gamma_score", "gate", "gate_vjp", "gelu", "gelu_vjp", "global_norm", "glu",
     "glu_vjp", "hmm_draw", "hmm_filter", "hmm_smooth", "hmm_viterbi", "kernel_log_sum", "layer_norm", "layer_norm_vjp",
     "lbeta", "leaky_relu", "leaky_relu_vjp", "lgamma", "log_softmax", "log_softmax_vjp", "logsumexp", "masked_matmul",
-    "masked_weight", "matmul", "nade_draw", "nade_logits", "nade_logits_vjp", "ndtr", "ndtri", "normal_kl",
-    "normal_kl_vjp", "normal_log_prob", "normal_log_prob_vjp", "normal_mixture_log_joint", "normal_mixture_moments",
-    "normal_piece", "polygamma", "relu", "relu_vjp", "reparameterize", "reparameterize_vjp", "rmsprop_update",
-    "rnade_draw", "scatter", "score_polynomial", "sgd_update", "sigmoid", "sigmoid_vjp", "silu", "silu_vjp", "softmax",
-    "softmax_vjp", "softplus", "softplus_vjp", "sum_rows", "tanh", "tanh_gate", "tanh_gate_vjp", "tanh_vjp",
+    "masked_weight", "nade_draw", "nade_logits", "nade_logits_vjp", "ndtr", "ndtri", "normal_kl", "normal_kl_vjp",
+    "normal_log_prob", "normal_log_prob_vjp", "normal_mixture_log_joint", "normal_mixture_moments", "normal_piece",
+    "polygamma", "relu", "relu_vjp", "reparameterize", "reparameterize_vjp", "rmsprop_update", "rnade_draw", "scatter",
+    "score_polynomial", "sgd_update", "sigmoid", "sigmoid_vjp", "silu", "silu_vjp", "softmax", "softmax_vjp",
+    "softplus", "softplus_vjp", "sum_rows", "tanh", "tanh_gate", "tanh_gate_vjp", "tanh_vjp",
     "truncated_normal_quantile",
 ]

@@ -18,10 +18,8 @@ import math
 import numpy as np
 
 from ..arrays import array_module
-from .direct import LEAST
 from .dispatch import kernel
 from .gather import neighbourhood, products
-from .matmul import matmul
 from .rectifiers import relu as rectified
 from .rectifiers import relu_vjp
 
@@ -94,11 +92,6 @@ def conv_vjp(g, x, w, taps, stride, relu=False):
 def _(x, w, taps, stride, bias=None, relu=False):
     if not _covered(x, w, *(() if bias is None else (bias,))):
         return NotImplemented
-    if _plain(taps, stride, *w.shape[1:]):
-        y = matmul(_flat(rectified(x) if relu else x), w[0])
-        if bias is not None:
-            y += bias
-        return y.reshape(*x.shape[:-1], w.shape[-1])
     extents = x.shape[1:-1]
     space = tuple(-(-extent // stride) for extent in extents)
     shape = neighbourhood(taps, stride, extents, space, x.shape[-1])
@@ -109,8 +102,6 @@ def _(x, w, taps, stride, bias=None, relu=False):
 def _(y, w, taps, stride, extents):
     if not _covered(y, w):
         return NotImplemented
-    if _plain(taps, stride, *w.shape[1:]):
-        return matmul(_flat(y), w[0].T).reshape(*y.shape[:-1], w.shape[1])
     y, space, adjoint = np.ascontiguousarray(y), y.shape[1:-1], _adjoint(w)
     if stride == 1:
         return products(y, neighbourhood(_negated(taps), 1, space, extents, y.shape[-1]), adjoint)[0]
@@ -130,8 +121,6 @@ def _(y, w, taps, stride, extents):
 def _(x, y, taps, stride):
     if not _covered(x, y):
         return NotImplemented
-    if _plain(taps, stride, x.shape[-1], y.shape[-1]):
-        return matmul(_flat(x).T, _flat(y))[None]
     x, y = np.ascontiguousarray(x), np.ascontiguousarray(y)
     extents, space = x.shape[1:-1], y.shape[1:-1]
     if stride == 1 and y.shape[-1] < x.shape[-1]:  # gather the one with fewer channels
@@ -143,7 +132,7 @@ def _(x, y, taps, stride):
 
 @conv_vjp.compiled(above=2048)
 def _(g, x, w, taps, stride, relu=False):
-    if not _covered(g, x, w) or stride != 1 or _plain(taps, stride, *w.shape[1:]):
+    if not _covered(g, x, w) or stride != 1:
         return NotImplemented
     # One gathering of g serves both: w's gradient is also Σ x[q]ᵀ g[q - tapₜ].
     shape = neighbourhood(_negated(taps), 1, g.shape[1:-1], x.shape[1:-1], g.shape[-1])
@@ -155,15 +144,6 @@ def _covered(*arrays):
     """Whether all are NumPy arrays of the same dtype, float32 or float64."""
     return all(type(a) is np.ndarray and a.dtype == arrays[0].dtype and a.size for a in arrays) \
         and arrays[0].dtype.char in "fd"
-
-
-def _plain(taps, stride, channels, outputs):
-    """Whether it is left to a plain matrix product."""
-    return stride == 1 and len(taps) == 1 and not any(taps[0]) and min(channels, outputs) < LEAST
-
-
-def _flat(x):
-    return x.reshape(-1, x.shape[-1])
 
 
 def _negated(taps):

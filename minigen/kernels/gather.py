@@ -40,6 +40,8 @@ class Neighbourhood:
         self.groups = [(start, stop, *_runs(live[start:stop], channels))
                        for start, stop in zip(bounds, bounds[1:], strict=False)]
         self.columns = max(stop - start for start, stop, *_ in self.groups) * channels
+        # whether the rows of neighbours are those of the data
+        self.itself = stride == 1 and tuple(extents) == tuple(space) and count == 1 and not any(live[0])
 
 
 def _runs(taps, channels):
@@ -189,10 +191,13 @@ def _blocks(flat, shape, w, bias, relu, out, right, start, stop):
     for low, high in zip(bounds, bounds[1:], strict=False):
         for g, (first, last, *runs) in enumerate(shape.groups):
             columns = (last - first) * channels
-            block = memory[: (high - low) * columns].reshape(high - low, columns)
-            gather(block, flat, low, channels, shape.stride, shape.extents, shape.space, *runs)
+            block = memory[:(high - low) * columns].reshape(high - low, columns)
+            if shape.itself:
+                block = flat[low * channels:high * channels].reshape(block.shape)
+            else:
+                gather(block, flat, low, channels, shape.stride, shape.extents, shape.space, *runs)
             if relu and right is None:
-                np.maximum(block, 0, out=block)
+                block = np.maximum(block, 0)
             if out is not None:
                 part = w[first * channels:last * channels]
                 if g == 0:

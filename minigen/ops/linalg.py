@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 
-from .. import kernels
 from ..arrays import array_module
 from ..autograd.primitive import primitive
 from ..autograd.tensor import raw
@@ -24,8 +23,8 @@ def matmul(x, y, /):
     if not (hasattr(x, "ndim") and hasattr(y, "ndim")):
         raise TypeError(f"matmul: expected arrays, got {type(x).__name__} and {type(y).__name__}")
     if y.ndim == 2 and x.ndim > 2:  # one product of many rows instead of many products of few
-        return kernels.matmul(x.reshape(math.prod(x.shape[:-1]), x.shape[-1]), y).reshape(*x.shape[:-1], y.shape[-1])
-    return kernels.matmul(x, y)
+        return (x.reshape(math.prod(x.shape[:-1]), x.shape[-1]) @ y).reshape(*x.shape[:-1], y.shape[-1])
+    return x @ y
 
 
 @matmul.defvjp
@@ -42,9 +41,9 @@ def _(g, residuals, needed):
     if needed[1]:
         if y.ndim == 2 and x.ndim > 2:  # one product instead of a sum over the batch
             rows = math.prod(x.shape[:-1])
-            gy = matmul(_t(reshape(x, (rows, x.shape[-1]))), reshape(g, (rows, g.shape[-1])))
+            gy = _t(reshape(x, (rows, x.shape[-1]))) @ reshape(g, (rows, g.shape[-1]))
         else:
-            gy = matmul(_t(x), g)
+            gy = _t(x) @ g
     if vector_x and gx is not None:
         gx = gx[..., 0, :]
     if vector_y and gy is not None:

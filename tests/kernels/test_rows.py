@@ -1,4 +1,4 @@
-"""The compiled layer norm and the adjoint of row lookup against their references."""
+"""The compiled layer norm, sums of rows, and the adjoint of row lookup against their references."""
 
 import numpy as np
 import pytest
@@ -63,3 +63,19 @@ def test_scatter_over_threads_and_of_other_indices():
     assert kernels.scatter.fast(added, index > 3, (300, 33)) is NotImplemented
     columns = kernels.scatter(added[:, :20], (slice(None), np.arange(20)[::-1].copy()), (5000, 33))
     np.testing.assert_array_equal(columns[:, :20], added[:, 19::-1])
+
+
+@given(st.integers(1, 2000), st.integers(1, 40), st.sampled_from([np.float32, np.float64]))
+def test_sums_of_rows(count, width, dtype):
+    (x,) = values(count, dtype, (count, width))
+    found, exact = kernels.sum_rows.fast(x), x.astype(np.longdouble).sum(axis=0)
+    assert found.dtype == dtype and found.shape == (width,)
+    assert (abs(found - exact) <= 20 * np.finfo(dtype).eps * abs(x).astype(float).sum(axis=0)).all()
+
+
+def test_sums_of_rows_over_threads_and_axes():
+    x = np.round(values(0, np.float32, (40, 50, 50, 3))[0])  # sums of small integers are exact
+    check_kernel("sum_rows", x)
+    np.testing.assert_array_equal(kernels.sum_rows(x), x.reshape(-1, 3).sum(axis=0))
+    x[3, 2, 1, 0] = np.nan
+    assert np.isnan(kernels.sum_rows(x)).tolist() == [True, False, False]
