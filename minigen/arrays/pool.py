@@ -3,7 +3,7 @@
 A loop over [0, n) is cut into pieces, which the threads and the caller take one after the other, so that the caller
 never waits for a piece that nobody has begun. The pool sleeps between loops and takes no cores from others; any number
 of Python threads may use it at once, and a forked child starts a pool of its own. Handing a loop over costs some 10
-microseconds, on virtual machines up to 50; with concurrent.futures it was 70 more, and short loops are what this is for.
+microseconds, on virtual machines up to 50; concurrent.futures added 60, and short loops are what this is for.
 """
 
 import os
