@@ -92,6 +92,8 @@ def conv_vjp(g, x, w, taps, stride, relu=False):
 def _(x, w, taps, stride, bias=None, relu=False):
     if not _covered(x, w, *(() if bias is None else (bias,))):
         return NotImplemented
+    if relu and len(taps) > 1:  # each row is met by several taps
+        x, relu = rectified(x), False
     extents = x.shape[1:-1]
     space = tuple(-(-extent // stride) for extent in extents)
     shape = neighbourhood(taps, stride, extents, space, x.shape[-1])

@@ -118,11 +118,13 @@ def _check_taps(name, x, taps, stride):
         taps = tuple(tuple(tap) for tap in taps)
     except TypeError:
         raise TypeError(f"conv taps: expected tuples of {rank} integers, got {taps!r}") from None
-    for tap in taps:
-        if len(tap) != rank or not all(isinstance(offset, int) and not isinstance(offset, bool) for offset in tap):
-            raise TypeError(f"conv taps: expected tuples of {rank} integers, got {tap!r}")
-        if any(abs(offset) > 1 << 20 for offset in tap):
-            raise ValueError(f"conv taps: expected offsets of at most {1 << 20} either way, got {tap!r}")
+    offsets = [offset for tap in taps for offset in tap]
+    if not ({len(tap) for tap in taps} <= {rank} and {type(offset) for offset in offsets} <= {int}):
+        wrong = next(tap for tap in taps if len(tap) != rank or not {type(offset) for offset in tap} <= {int})
+        raise TypeError(f"conv taps: expected tuples of {rank} integers, got {wrong!r}")
+    if offsets and max(max(offsets), -min(offsets)) > 1 << 20:
+        wrong = next(tap for tap in taps if max(map(abs, tap)) > 1 << 20)
+        raise ValueError(f"conv taps: expected offsets of at most {1 << 20} either way, got {wrong!r}")
     return taps
 
 
