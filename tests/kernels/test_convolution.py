@@ -118,6 +118,7 @@ def test_memory_is_that_of_some_blocks(name):
     taps = tuple(itertools.product(range(-2, 3), repeat=2))
     x, w, y, *_ = problem(16, (64, 64), 16, 16, taps, 1, "f4")
     args, kernel = calls(x, w, y, taps, 1)[name], getattr(kernels, name)
+    args = args[:5] if name == "conv" else args  # rectified, x has a second array
     kernel(*args)
     tracemalloc.start()
     try:
