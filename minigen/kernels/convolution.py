@@ -8,8 +8,8 @@ The references go through the taps, with a pass over the data for each. The comp
 data where they lie (see `direct`); where there are few channels they gather the taps' values into blocks and multiply
 these (see `gather`). Beyond arguments and result they need at most two blocks a thread, of `gather.BLOCK_BYTES` each,
 one copy of w, and for gradients by w two more arrays of its size a thread; the transpose of a strided convolution also
-needs one part in stride^rank of its result, and a convolution of relu(x) by several taps that array. All do the work of the taps there are, and none for taps that never meet
-the data.
+needs one part in stride^rank of its result, and a convolution of relu(x) by several taps needs that array. All do the
+work of the taps there are, and none for taps that never meet the data.
 """
 
 import itertools
