@@ -92,8 +92,13 @@ def _quantity(value, unit, per):
     if value is None:
         return "–"
     if unit != "ms":
-        return f"{value:.3g} {unit}"
-    return f"{value * 1e3:.3g} ms" if per == 1 else f"{value / per * 1e6:.2f} µs an op"
+        return f"{_digits(value)} {unit}"
+    return f"{_digits(value * 1e3)} ms" if per == 1 else f"{value / per * 1e6:.2f} µs an op"
+
+
+def _digits(value):
+    """Three digits that count."""
+    return f"{value:.3g}" if value < 999.5 else f"{float(f'{value:.3g}'):,.0f}"
 
 
 def _versions(report):
