@@ -22,6 +22,7 @@ from scipy import integrate, optimize, special, stats
 
 from minigen import data, models
 
+SLOW = {"multiscale"}  # even in their quick form
 SCRIPTS = {path.stem: path for path in sorted((Path(__file__).resolve().parents[1] / "examples").glob("*.py"))}
 
 
@@ -47,7 +48,8 @@ def run(tmp_path_factory):
     return once
 
 
-@pytest.mark.parametrize("name", SCRIPTS)
+@pytest.mark.parametrize("name", [
+    pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in SCRIPTS])
 def test_runs_and_draws(name, run):
     module = load(SCRIPTS[name])
     assert f"python examples/{name}.py" in module.__doc__
@@ -203,6 +205,7 @@ def test_blind_spot(run):
         np.testing.assert_array_equal(stacks, reach & (right <= depth))
 
 
+@pytest.mark.slow
 def test_multiscale(run):
     found, _, output = run("multiscale")
     module = load(SCRIPTS["multiscale"])
