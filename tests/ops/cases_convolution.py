@@ -44,7 +44,8 @@ def _conv(source, name):
                 y[(b, *place, o)] += (0 if rectify and value < 0 else value) * w[t, i, o]
         return y
 
-    args = [source.values((batch, *extents, channels_in)), source.values((len(taps), channels_in, channels_out))]
+    draw_x = source.apart if rectify else source.values
+    args = [draw_x((batch, *extents, channels_in)), source.values((len(taps), channels_in, channels_out))]
     if name == "conv":
         return Example(args, lambda x, w: ops.conv(x, w, taps, stride), reference)
     args.append(source.values((channels_out,)))
