@@ -50,11 +50,12 @@ def model_class(key: str):
 
 
 def key_of(model) -> str | None:
-    """The registry key of a model, or None if its class is not registered; imports nothing."""
-    place = type(model).__module__, type(model).__qualname__
+    """The registry key of a model or of a model's class, or None if it is not registered; imports nothing."""
+    kind = model if isinstance(model, type) else type(model)
+    location = kind.__module__, kind.__qualname__
     for family, members in _MODELS.items():
         for key, (module, name) in members.items():
-            if place == (f"{__package__}.{family}.{module}", name):
+            if location == (f"{__package__}.{family}.{module}", name):
                 return key
     return None
 

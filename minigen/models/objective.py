@@ -1,0 +1,40 @@
+"""`Objective`: a loss, the parameters that descend it, and how they do."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Objective:
+    """One loss and the parameters that descend it.
+
+    `loss(batch, rng, step)` gives a scalar Tensor (nats per example unless the model says otherwise) and a dict of
+    metrics, 0-d arrays or Tensors by name. `batch` is a `data.Batch`, `rng` a source of noise, and `step` the number of
+    updates of the model so far: an int, or on a GPU a 0-d array. The call is a training call: the loss passes
+    `train=True` on to its networks.
+
+    Most models have one objective; an adversarial model has a critic's and a generator's, which take turns:
+
+    - `every`: the objective is applied in every `every`-th step.
+    - `optimizer`: settings of its own in place of the run's, by the names of `training.TrainConfig` that concern an
+      optimiser (`learning_rate`, `betas`, `schedule`, `clip_norm`, `ema`, …).
+    - `after()` runs once after each of its updates: weights are clipped, a codebook's averages move.
+    - `fresh`: the objective gets a batch of its own in each step, not the one that the others see.
+    """
+
+    name: str
+    loss: Callable[[Any, Any, Any], tuple[Any, dict]]
+    parameters: Sequence
+    every: int = 1
+    optimizer: Mapping[str, Any] = field(default_factory=dict)
+    after: Callable[[], None] | None = None
+    fresh: bool = False
+
+    def __post_init__(self):
+        if not isinstance(self.name, str) or not self.name.isidentifier():
+            raise ValueError(f"objective name: expected a word such as critic, got {self.name!r}")
+        if isinstance(self.every, bool) or not isinstance(self.every, int):
+            raise TypeError(f"objective {self.name}: every: expected an integer, got {self.every!r}")
+        if self.every < 1:
+            raise ValueError(f"objective {self.name}: every: expected an integer of at least 1, got {self.every}")
