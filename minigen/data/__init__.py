@@ -1,6 +1,7 @@
 """Data: readers of files, the carried digits, splits, preprocessing and batches."""
 
 from . import binarize
+from .batch import Batch, as_batch
 from .cifar import cifar, read_cifar
 from .codec import CharacterCodec
 from .dataset import Dataset, from_arrays
@@ -19,12 +20,14 @@ from .table import read_csv
 from .text import read_text
 
 __all__ = [
+    "Batch",
     "CharacterCodec",
     "DataError",
     "Dataset",
     "Loader",
     "MissingValues",
     "Standardizer",
+    "as_batch",
     "available",
     "binarize",
     "cifar",

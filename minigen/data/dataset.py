@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..protocols import DataSpec
+from .batch import NAMES, Batch
 from .errors import DataError, MissingValues
 from .kinds import as_kind, check_fits, parse_kind, require
 from .splitting import split_indices
@@ -22,11 +23,17 @@ class Dataset:
     """Train, validation and test examples, arrays of shape (N, *spec.shape).
 
     Binary data are uint8, discrete data integers 0 to levels - 1, continuous data float32 or float64, and tables with
-    a kind for each column float64. `labels` is a dict from split to an integer array (N,), -1 where a label is
-    missing. `observed` is None where no value is missing, else a dict from split to a boolean array of the examples'
-    shape, False where the value (then 0) is missing. `transform(batch, rng)` makes what a model is trained on out of
-    a batch of `train`, which then may hold anything; `validation` and `test` are always as `spec` says. `codec` turns
-    the integers of text back into text. Raises DataError if an array is not so.
+    a kind for each column float64. What a `Batch` has beside the examples stands in dicts from split to array, None
+    where there is nothing:
+
+    - `labels`, integers (N,), -1 where a label is missing; a split without labels may be left out.
+    - `observed`, booleans of the examples' shape, False where the value (then 0) is missing.
+    - `condition`, c of a model p(x | c), as `spec.condition` says: needed exactly when that is not None.
+    - `length`, integers (N,): how many steps of each sequence count, at most the first extent of `spec.shape`.
+
+    `transform(x, rng)` makes what a model is trained on out of examples of `train`, which then may hold anything;
+    `validation` and `test` are always as `spec` says. `codec` turns the integers of text back into text. Raises
+    DataError if an array is not so.
     """
 
     name: str
@@ -38,8 +45,13 @@ class Dataset:
     transform: Callable[[np.ndarray, Any], np.ndarray] | None = None
     codec: Any = None
     observed: dict[str, np.ndarray] | None = None
+    condition: dict[str, np.ndarray] | None = None
+    length: dict[str, np.ndarray] | None = None
 
     def __post_init__(self):
+        if (self.condition is None) != (self.spec.condition is None):
+            what = "no condition" if self.condition is None else "a condition"
+            raise DataError(f"{self.name}: condition: the spec has {self.spec.condition}, the data have {what}")
         for split in SPLITS:
             x, where = getattr(self, split), f"{self.name}: {split}"
             if not isinstance(x, np.ndarray) or x.ndim == 0 or len(x) == 0:
@@ -52,19 +64,47 @@ class Dataset:
             if self.observed is not None:
                 mask = self.observed.get(split)
                 if not isinstance(mask, np.ndarray) or mask.dtype != bool or mask.shape != x.shape:
-                    what = f"{mask.dtype} {mask.shape}" if isinstance(mask, np.ndarray) else repr(mask)
-                    raise DataError(f"{where}: observed: expected booleans of shape {x.shape}, got {what}")
+                    raise DataError(f"{where}: observed: expected booleans of shape {x.shape}, got {_shape(mask)}")
+            if self.condition is not None:
+                self._check_condition(self.condition.get(split), len(x), f"{where}: condition")
+            if self.length is not None:
+                self._check_length(self.length.get(split), len(x), f"{where}: length")
+
+    def batch(self, split: str) -> Batch:
+        """The examples of a split with all that comes with them. Raises ValueError for an unknown split."""
+        if split not in SPLITS:
+            raise ValueError(f"split: expected {', '.join(SPLITS)}, got {split!r}")
+        tables = (getattr(self, name) for name in NAMES[1:])
+        return Batch(getattr(self, split), *[None if table is None else table.get(split) for table in tables])
+
+    def _check_condition(self, condition, n, where):
+        if not isinstance(condition, np.ndarray) or len(condition) != n:
+            raise DataError(f"{where}: expected an array of {n} rows, got {_shape(condition)}")
+        check_fits(condition, self.spec.condition, where)
+
+    def _check_length(self, length, n, where):
+        if not isinstance(length, np.ndarray) or length.dtype.kind not in "iu" or length.shape != (n,):
+            raise DataError(f"{where}: expected {n} integers, got {_shape(length)}")
+        longest = self.spec.shape[0] if self.spec.shape else 0
+        if length.min() < 0 or length.max() > longest:
+            raise DataError(f"{where}: expected 0 to {longest}, got {length.min()} to {length.max()}")
 
 
-def from_arrays(name, arrays: dict, kind=None, seed=0, labels=None, source=None, *, missing=False,
-                observed=None) -> Dataset:
+def _shape(array):
+    """Words for what came in place of an array of the right dtype and shape."""
+    return f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else repr(array)
+
+
+def from_arrays(name, arrays: dict, kind=None, seed=0, labels=None, source=None, *, missing=False, observed=None,
+                condition=None, condition_spec=None, length=None) -> Dataset:
     """A Dataset from arrays of numbers: `{"x": rows}` to be split, or `{"train": ..., "test": ...}`.
 
     Missing splits are cut at random by `seed`: a fifth for testing from "x" or "train", a tenth of the rest
     for validation. The kind is binary for booleans and integers that are all 0 or 1, discrete with the highest
     value + 1 levels for other integers, and continuous for floating-point numbers; `kind` asks for another and
     converts, where that loses nothing, or is a tuple with the kind of each column of a table. `labels` has the keys of
-    `arrays`, as has `observed`, booleans that are False where a value is missing; with `missing`, NaN says so too.
+    `arrays`, as have `observed`, booleans that are False where a value is missing (with `missing`, NaN says so too),
+    `condition`, arrays as `condition_spec` says, and `length`.
     Raises DataError that names `source` (by default `name`), the split, and the first row and column at fault:
     MissingValues for NaN without `missing`.
     """
@@ -86,9 +126,11 @@ def from_arrays(name, arrays: dict, kind=None, seed=0, labels=None, source=None,
     masks = {} if all(mask is None or mask.all() for mask in masks.values()) else {
         split: np.ones(x.shape, bool) if masks[split] is None else masks[split] for split, x in arrays.items()
     }
-    arrays, labels, masks = _complete((arrays, labels, masks), seed, where)
-    spec = DataSpec(tuple(shapes[first]), kind, levels)
-    return Dataset(name, spec, **arrays, labels=labels or None, observed=masks or None)
+    tables = (arrays, labels, masks, condition or {}, length or {})
+    arrays, labels, masks, condition, length = _complete(tables, seed, where)
+    spec = DataSpec(tuple(shapes[first]), kind, levels, condition_spec)
+    return Dataset(name, spec, **arrays, labels=labels or None, observed=masks or None, condition=condition or None,
+                   length=length or None)
 
 
 def _as_numbers(x, observed, missing, where):

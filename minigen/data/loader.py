@@ -4,6 +4,7 @@ import numpy as np
 
 from ..arrays import Generator, as_generator
 from ..arrays.stream import check_integer
+from .batch import Batch, as_batch
 
 # Children of an epoch's generator: one for the order, the rest for the batches' transforms.
 _ORDER = 0
@@ -11,10 +12,10 @@ _FIRST_BATCH = 1
 
 
 class Loader:
-    """Iterating gives the batches of one epoch: rows of `x` in random order, each row once.
+    """Iterating gives the batches of one epoch, each a `Batch`: the examples in random order, each once.
 
-    `x` is an array with rows, or a tuple of such of one length, whose batches are then tuples. `rng` is a
-    generator (one child is split from it) or a seed. `transform(batch, rng)` is applied to every batch with a
+    `examples` is an array with rows, or a `Batch` of NumPy arrays, whose entries stay together. `rng` is a generator
+    (one child is split from it) or a seed. `transform(x, rng)` is applied to the examples of every batch with a
     generator of that batch's own. With `drop_last` a last batch of fewer rows is left out.
 
     The order of epoch e and the randomness of its batches depend on the generator and e alone, so a position
@@ -22,18 +23,22 @@ class Loader:
     Loader given the `state` of another. Raises TypeError or ValueError for arguments out of range.
     """
 
-    def __init__(self, x, batch_size: int, rng, shuffle=True, drop_last=False, transform=None):
-        arrays = x if isinstance(x, tuple) else (x,)
-        if not arrays or not all(isinstance(array, np.ndarray) and array.ndim >= 1 for array in arrays):
-            raise TypeError("x: expected an array with rows, or a tuple of such")
-        if len({len(array) for array in arrays}) != 1 or len(arrays[0]) == 0:
-            raise ValueError(f"x: expected arrays of one length above 0, got {[len(array) for array in arrays]}")
+    def __init__(self, examples, batch_size: int, rng, shuffle=True, drop_last=False, transform=None):
+        examples = as_batch(examples)
+        for array in examples.arrays():
+            if array is not None and not (isinstance(array, np.ndarray) and array.ndim >= 1):
+                raise TypeError(f"examples: expected arrays with rows, got {type(array).__name__}")
+        if not isinstance(examples.x, np.ndarray):
+            raise TypeError(f"examples: expected an array with rows, got {type(examples.x).__name__}")
+        if len(examples) == 0:
+            raise ValueError("examples: expected at least one, got 0")
         batch_size = check_integer("batch_size", batch_size, 1)
-        if drop_last and batch_size > len(arrays[0]):
-            raise ValueError(f"batch_size: expected at most the {len(arrays[0])} rows, got {batch_size}")
-        self.x, self.batch_size, self.shuffle, self.drop_last = x, batch_size, bool(shuffle), bool(drop_last)
+        if drop_last and batch_size > len(examples):
+            raise ValueError(f"batch_size: expected at most the {len(examples)} rows, got {batch_size}")
+        self.examples, self.batch_size = examples, batch_size
+        self.shuffle, self.drop_last = bool(shuffle), bool(drop_last)
         self.transform = transform
-        self.rows = len(arrays[0])
+        self.rows = len(examples)
         self._rng = as_generator(rng).split()
         self._epoch, self._position = 0, 0
 
@@ -61,10 +66,17 @@ class Loader:
             last = number + 1 == len(self)
             self._epoch, self._position = (epoch + 1, 0) if last else (epoch, number + 1)
             rows = order[number * self.batch_size : (number + 1) * self.batch_size]
-            batch = tuple(array[rows] for array in self.x) if isinstance(self.x, tuple) else self.x[rows]
-            if self.transform is not None:
-                batch = self.transform(batch, rng.fold_in(_FIRST_BATCH + number))
-            yield batch
+            yield self._batch(rows, rng.fold_in(_FIRST_BATCH + number))
+
+    def random_batch(self, rng) -> Batch:
+        """A batch of examples drawn at random without repetition, which the order and the position know nothing of."""
+        rng = as_generator(rng)
+        rows = rng.fold_in(_ORDER).permutation(self.rows)[: self.batch_size]
+        return self._batch(rows, rng.fold_in(_FIRST_BATCH))
+
+    def _batch(self, rows, rng):
+        batch = self.examples[rows]
+        return batch if self.transform is None else batch.replace(x=self.transform(batch.x, rng))
 
     @property
     def state(self) -> dict:

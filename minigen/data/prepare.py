@@ -46,7 +46,8 @@ def prepare(dataset: Dataset, shape=None, levels=None, standardize=False, condit
         if min(int(labels.min()) for labels in dataset.labels.values()) < 0:
             raise ValueError(f"data {dataset.name!r}: a condition needs a label of every example, and some are missing")
         count = 1 + max(int(labels.max()) for labels in dataset.labels.values())
-        spec = dataclasses.replace(spec, condition=DataSpec((1,), "discrete", max(2, count)))
+        spec = dataclasses.replace(spec, condition=DataSpec((), "discrete", max(2, count)))
+        changed["condition"] = dataset.labels
     return dataclasses.replace(dataset, spec=spec, **arrays, **changed)
 
 
