@@ -70,6 +70,28 @@ class Module:
         """The trainable parameters (those that are not frozen), each once: what `grad` and optimisers take."""
         return [parameter for _, parameter in self.named_parameters() if not parameter.frozen]
 
+    @property
+    def dtype(self) -> np.dtype:
+        """What the module computes in: the dtype of its first floating parameter, else of its first floating buffer.
+
+        float32, which layers have by default, if it has neither.
+        """
+        buffer_dtype = None
+        for _, tensor in _walk(self, "", set()):
+            dtype = tensor.data.dtype
+            if dtype.kind == "f":
+                if isinstance(tensor, Parameter):
+                    return dtype
+                buffer_dtype = buffer_dtype or dtype
+        return buffer_dtype or np.dtype(np.float32)
+
+    @property
+    def xp(self):
+        """The array module of its parameters and buffers: `numpy`, or `cupy` for a module on a GPU."""
+        for _, tensor in _walk(self, "", set()):
+            return array_module(tensor.data)
+        return np
+
     def state_dict(self) -> dict[str, np.ndarray]:
         """Copies of all parameters and buffers, by name, as NumPy arrays."""
         return {name: np.array(to_numpy(found.data), order="C") for name, found in _walk(self, "", set())}

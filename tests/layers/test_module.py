@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from minigen import Parameter, Tensor, grad, ops
-from minigen.layers import MLP, Buffer, Linear, Module
+from minigen.layers import MLP, Buffer, Dropout, Linear, Module
 
 
 class Net(Module):
@@ -146,3 +146,19 @@ def test_repr_is_a_table_with_the_total():
     assert "frozen" in lines[6] and "buffer" in lines[-2]
     assert lines[-1].split() == ["total", "36", "6", "frozen"]
     assert "1,000,000" in repr(Linear(1000, 1000, 0, bias=False))
+
+
+def test_dtype_and_array_module_are_those_of_the_first_floating_parameter():
+    class Counter(Module):
+        def __init__(self):
+            self.seen = Buffer(np.array(3))
+            self.mean = Buffer(np.zeros(2))
+            self.net = [Dropout(0.1), Linear(2, 2, 0)]
+
+    counter = Counter()
+    assert counter.dtype == np.float32 and counter.xp is np  # neither the counter's integers nor the buffer's float64
+    assert counter.to(dtype="float64").dtype == np.float64
+    counter.net = []
+    counter.mean.data = counter.mean.data.astype(np.float32)
+    assert counter.dtype == np.float32  # the floating buffer's
+    assert Dropout(0.1).dtype == np.float32 and Dropout(0.1).xp is np
