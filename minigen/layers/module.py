@@ -82,8 +82,9 @@ class Module:
             if dtype.kind == "f":
                 if isinstance(tensor, Parameter):
                     return dtype
-                buffer_dtype = buffer_dtype or dtype
-        return buffer_dtype or np.dtype(np.float32)
+                if buffer_dtype is None:
+                    buffer_dtype = dtype
+        return np.dtype(np.float32) if buffer_dtype is None else buffer_dtype
 
     @property
     def xp(self):
