@@ -33,7 +33,7 @@ class Conv(Module):
         self.weight = Parameter(live_init(init, shape, self.mask, as_generator(rng), dtype))
         self.bias = Parameter(zeros((outputs,), dtype=dtype)) if bias else None
 
-    def __call__(self, x, rng=None, rectify=False):
+    def __call__(self, x, *, rectify=False, train=False, rng=None):
         """The convolution of x, or with `rectify` of relu(x)."""
         w = self.weight
         if self.mask is not None:

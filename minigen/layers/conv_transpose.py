@@ -26,7 +26,7 @@ class ConvTranspose(Module):
         self.weight = Parameter(weight)
         self.bias = Parameter(zeros((outputs,), dtype=dtype)) if bias else None
 
-    def __call__(self, x, rng=None, extents=None):
+    def __call__(self, x, *, extents=None, train=False, rng=None):
         x = features(type(self).__name__, x, self.inputs, self.weight.dtype)
         y = ops.conv_transpose(x, ops.transpose(self.weight, (0, 2, 1)), self.taps, self.stride, extents)
         return y if self.bias is None else y + self.bias

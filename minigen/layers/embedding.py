@@ -23,7 +23,7 @@ class Embedding(Module):
         values = rng.standard_normal(shape, as_dtype(dtype)) if init is None else init(shape, rng, dtype)
         self.weight = Parameter(values)
 
-    def __call__(self, indices, rng=None):
+    def __call__(self, indices, *, train=False, rng=None):
         indices = raw(indices)
         indices = indices if hasattr(indices, "dtype") else np.asarray(indices)
         if indices.dtype.kind not in "iu":

@@ -10,17 +10,17 @@ from .module import Module
 
 
 class LayerNorm(Module):
-    """(x - mean) / √(variance + eps)·gain + bias, mean and variance over the last axis, of extent `size`.
+    """(x - mean) / √(variance + eps)·weight + bias, mean and variance over the last axis, of extent `size`.
 
-    `gain` starts at 1 and `bias` at 0 (Ba, Kiros and Hinton, 2016).
+    `weight` starts at 1 and `bias` at 0 (Ba, Kiros and Hinton, 2016).
     """
 
     def __init__(self, size: int, eps: float = 1e-5, dtype="float32"):
         if not eps > 0:
             raise ValueError(f"LayerNorm eps: expected a number above 0, got {eps!r}")
         self.size, self.eps = extent("LayerNorm size", size), eps
-        self.gain = Parameter(np.ones(size, as_dtype(dtype)))
+        self.weight = Parameter(np.ones(size, as_dtype(dtype)))
         self.bias = Parameter(np.zeros(size, as_dtype(dtype)))
 
-    def __call__(self, x, rng=None):
-        return ops.layer_norm(features("LayerNorm", x, self.size, self.gain.dtype), self.gain, self.bias, self.eps)
+    def __call__(self, x, *, train=False, rng=None):
+        return ops.layer_norm(features("LayerNorm", x, self.size, self.weight.dtype), self.weight, self.bias, self.eps)

@@ -19,6 +19,6 @@ class Linear(Module):
         self.weight = Parameter(init((inputs, outputs), as_generator(rng), dtype))
         self.bias = Parameter(zeros((outputs,), dtype=dtype)) if bias else None
 
-    def __call__(self, x, rng=None):
+    def __call__(self, x, *, train=False, rng=None):
         y = features("Linear", x, self.inputs, self.weight.dtype) @ self.weight
         return y if self.bias is None else y + self.bias

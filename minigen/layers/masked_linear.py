@@ -37,7 +37,7 @@ class MaskedLinear(Module):
         self.weight = Parameter(live_init(init, shape, mask, as_generator(rng), dtype))
         self.bias = Parameter(zeros((outputs,), dtype=dtype)) if bias else None
 
-    def __call__(self, x, rng=None):
+    def __call__(self, x, *, train=False, rng=None):
         x, w = features("MaskedLinear", x, self.inputs, self.weight.dtype), self.weight
         if self.order is None:
             y = ops.masked_matmul(x, w, self.blocks)

@@ -11,8 +11,9 @@ from .module import Module
 class MLP(Module):
     """Linear layers with an activation after each but the last: (..., sizes[0]) to (..., sizes[-1]).
 
-    `activation` is a function of a Tensor (or a Module, shared by all layers). In training calls, those with
-    `rng`, dropout at rate `dropout` follows each activation. `init` makes the weights, as in Linear.
+    `activation` is a function of a Tensor (or a Module, shared by all layers). In a training call (`train=True`)
+    dropout at rate `dropout` follows each activation and draws from `rng`. `init` makes the weights, as in Linear.
+    Raises ValueError for a training call with dropout and without `rng`.
     """
 
     def __init__(self, sizes, activation=ops.relu, *, rng, dropout: float = 0.0, init=glorot_uniform,
@@ -27,9 +28,11 @@ class MLP(Module):
         self.activation = activation
         self.dropout = Dropout(dropout)
 
-    def __call__(self, x, rng=None):
+    def __call__(self, x, *, train=False, rng=None):
         rng = None if rng is None else as_generator(rng)  # one stream for all layers, also for an integer seed
+        keywords = {"train": train, "rng": rng}
+        of_activation = keywords if isinstance(self.activation, Module) else {}
         *hidden, last = self.layers
         for layer in hidden:
-            x = self.dropout(self.activation(layer(x)), rng)
+            x = self.dropout(self.activation(layer(x), **of_activation), **keywords)
         return last(x)

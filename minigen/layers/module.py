@@ -5,13 +5,15 @@
             self.weight = Parameter(he_uniform((n, n), rng))
             self.bias = Parameter(zeros((n,)))
 
-        def __call__(self, x, rng=None):
+        def __call__(self, x, *, train=False, rng=None):
             return x @ self.weight + self.bias
 
 There is no registration and nothing to call first: whatever Parameters, Buffers and Modules an attribute holds,
 directly or in lists, tuples and dicts, belongs to the module, under the name that leads there (`layers.0.weight`).
-There is no training mode either: a call with `rng` is a training call (dropout acts), a call without is
-deterministic inference.
+There is no training mode either. `train=True` says that a call is a training call: dropout acts, batch statistics
+are used and recorded. Without it a call is deterministic inference. `rng` is a source of noise for the layers that
+need one, and nothing else. Every layer takes both, and hands both on to the modules that it calls, so that any module
+can stand where another one does.
 """
 
 from __future__ import annotations

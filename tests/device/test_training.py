@@ -51,7 +51,7 @@ def test_layer(name, device):
         inputs = layer.parameters()
         for attempt in range(2):  # the second time constants are where they are needed
             with standin.no_synchronisation() if place == "cuda" and attempt else standin.nothing():
-                y = layer(value, rng=Generator(3))
+                y = layer(value, train=True, rng=Generator(3))
                 gradients = grad((y * y).sum(), inputs)
         results.append([y.data, *gradients])
     for a, b in zip(*results, strict=True):

@@ -5,7 +5,16 @@ import pytest
 from scipy import special
 
 from minigen import Tensor, check_grads, grad, ops
-from minigen.layers import MLP, Dropout, Embedding, LayerNorm, Linear
+from minigen.layers import (
+    MLP,
+    Conv2d,
+    ConvTranspose2d,
+    Dropout,
+    Embedding,
+    LayerNorm,
+    Linear,
+    MaskedLinear,
+)
 
 RANDOM = np.random.default_rng(5)
 
@@ -33,7 +42,7 @@ def test_integers_do_not_widen_the_result(dtype):
 
 def test_gradients_stay_float32():
     net = MLP((3, 4, 2), ops.gelu, rng=0, dropout=0.3)
-    loss = ops.mean(net(np.ones((5, 3), np.float32), rng=1) ** 2)
+    loss = ops.mean(net(np.ones((5, 3), np.float32), train=True, rng=1) ** 2)
     assert loss.dtype == np.float32
     assert {g.dtype for g in grad(loss, net.parameters())} == {np.dtype(np.float32)}
 
@@ -54,14 +63,39 @@ def test_the_same_seed_is_the_same_network():
     assert not np.array_equal(a["layers.0.weight"], c["layers.0.weight"])
 
 
-def test_dropout_without_rng_is_the_identity():
+def test_dropout_acts_in_training_calls_only():
+    """A source of noise alone does not make a call a training call: a bound needs noise at evaluation too."""
     x = np.ones((3, 3), np.float32)
-    assert Dropout(0.5)(x) is x and Dropout(0.0)(x, rng=1) is x
+    assert Dropout(0.5)(x) is x and Dropout(0.5)(x, rng=1) is x and Dropout(0.0)(x, train=True) is x
+    net = MLP((3, 4, 2), rng=0, dropout=0.5)
+    np.testing.assert_array_equal(net(x, rng=1).data, net(x).data)
+    assert not np.array_equal(net(x, train=True, rng=1).data, net(x).data)
+
+
+def test_a_training_call_of_dropout_needs_noise():
+    x = np.ones((3, 3), np.float32)
+    for layer in (Dropout(0.5), MLP((3, 4, 2), rng=0, dropout=0.5)):
+        with pytest.raises(ValueError, match="Dropout rng.*train=True.*None"):
+            layer(x, train=True)
+    assert MLP((3, 4, 2), rng=0)(x, train=True).shape == (3, 2)
+
+
+@pytest.mark.parametrize("layer, x", [
+    (Linear(3, 2, 0), np.ones((4, 3), np.float32)),
+    (MaskedLinear(3, 2, np.ones((3, 2)), 0), np.ones((4, 3), np.float32)),
+    (MLP((3, 4, 2), rng=0, dropout=0.5), np.ones((4, 3), np.float32)),
+    (Embedding(4, 2, 0), np.array([1, 3])),
+    (Conv2d(3, 2, 3, 0), np.ones((4, 5, 5, 3), np.float32)),
+    (ConvTranspose2d(3, 2, 3, 0, stride=2), np.ones((4, 5, 5, 3), np.float32)),
+    (LayerNorm(3), np.ones((4, 3), np.float32)),
+], ids=lambda value: type(value).__name__)
+def test_every_layer_can_be_called_for_training_and_with_noise(layer, x):
+    assert layer(x, train=True, rng=0).shape == layer(x, rng=0).shape == layer(x).shape
 
 
 def test_dropout_zeroes_at_its_rate_and_keeps_the_mean():
     x = np.full((400, 500), 2.0, np.float32)
-    y = Dropout(0.3)(Tensor(x), rng=3)
+    y = Dropout(0.3)(Tensor(x), train=True, rng=3)
     assert y.dtype == np.float32
     zeros = float((y.data == 0).mean())
     assert abs(zeros - 0.3) < 5 * np.sqrt(0.3 * 0.7 / x.size)
@@ -70,15 +104,23 @@ def test_dropout_zeroes_at_its_rate_and_keeps_the_mean():
 
 def test_dropout_gradient_is_its_mask():
     x = Tensor(np.ones((4, 4)))
-    y = Dropout(0.5)(x, rng=0)
+    y = Dropout(0.5)(x, train=True, rng=0)
     np.testing.assert_array_equal(grad(ops.sum(y), x), y.data)
 
 
 def test_dropout_masks_of_one_call_differ_between_layers():
     net = MLP((50, 50, 50, 50), lambda x: x, rng=0, dropout=0.5, bias=False,
               init=lambda shape, rng, dtype: np.eye(50, dtype=dtype))
-    kept = (net(np.ones((200, 50), np.float32), rng=4).data != 0).mean()  # one mask for both would keep half
+    y = net(np.ones((200, 50), np.float32), train=True, rng=4).data
+    kept = (y != 0).mean()  # one mask for both would keep half
     assert abs(kept - 0.25) < 5 * np.sqrt(0.25 * 0.75 / 10_000)
+
+
+def test_an_activation_that_is_a_module_is_called_for_training_too():
+    net = MLP((50, 50, 50), Dropout(0.5), rng=0)
+    x = np.ones((20, 50), np.float32)
+    np.testing.assert_array_equal(net(x, rng=4).data, net(x).data)
+    assert not np.array_equal(net(x, train=True, rng=4).data, net(x).data)
 
 
 def test_embedding_looks_vectors_up():
@@ -92,7 +134,7 @@ def test_embedding_looks_vectors_up():
 
 def test_layer_norm_is_its_formula():
     layer, x = LayerNorm(6, eps=1e-3, dtype="float64"), RANDOM.standard_normal((4, 6)) * 3 + 1
-    layer.gain.assign(np.arange(6.0))
+    layer.weight.assign(np.arange(6.0))
     layer.bias.assign(np.arange(6.0) - 2)
     expected = (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + 1e-3)
     np.testing.assert_allclose(layer(x).data, expected * np.arange(6) + np.arange(6) - 2)

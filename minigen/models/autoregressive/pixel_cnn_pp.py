@@ -63,7 +63,7 @@ class GatedBlock(Module):
         hidden = self.first(ops.concat_elu(x))
         if self.aside is not None:
             hidden = hidden + self.aside(ops.concat_elu(aside))
-        hidden = self.second(self.dropout(ops.concat_elu(hidden), rng))
+        hidden = self.second(self.dropout(ops.concat_elu(hidden), train=rng is not None, rng=rng))
         if context is not None:
             hidden = hidden + self.context(context)
         return x + ops.glu(hidden)
