@@ -3,8 +3,8 @@
 import dataclasses
 import json
 
-from .output import print_figures, to_json
-from .train import add_data_options, data_source, held_out
+from .data_options import add_data_options, data_source
+from .figures import held_out, print_figures, to_json
 
 
 def add_arguments(parser):

@@ -15,10 +15,11 @@ def run(args):
 
     about = lambda key: first_sentence(sys.modules[models.model_class(key).__module__])  # noqa: E731
     families = {family: {key: about(key) for key in keys} for family, keys in models.available().items()}
+    takes = {key: str(models.model_class(key).takes) for keys in families.values() for key in keys}
     sets = list(data.available())
     sources = {name: first_sentence(known.source_class(name)) for name in known.available()}
     if args.json:
-        print(json.dumps({"models": families, "data": sets, "known": sources}))
+        print(json.dumps({"models": families, "takes": takes, "data": sets, "known": sources}))
         return
     print("models")
     width = max(len(key) for keys in families.values() for key in keys)
@@ -26,6 +27,7 @@ def run(args):
         print(f"  {family}")
         for key, words in keys.items():
             print(f"    {key.ljust(width)}  {words}")
+            print(f"    {' ' * width}  for {takes[key]}")
     print("data (or the path of an .npz, .npy, .csv, .txt or IDX file)")
     for name in sets:
         print(f"  {name}")

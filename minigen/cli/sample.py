@@ -14,7 +14,11 @@ def add_arguments(parser):
                         help="how many samples (default: 64, or 8 of each class), or examples to complete (8)")
     parser.add_argument("--out", required=True, metavar="FILE", help=f"one of {', '.join(SUFFIXES)}")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the noise (default: 0)")
-    parser.add_argument("--condition", metavar="CLASS|all", help="of a model p(x | class): the class, or all in turn")
+    parser.add_argument("--condition", metavar="CLASS|all|FILE",
+                        help="of a model p(x | class): the class, or all in turn; of other conditional models an .npy "
+                             "file with a condition for each sample, or one for all")
+    parser.add_argument("--set", metavar="KEY=VALUE", action="append", default=[],
+                        help="an option of the model's sampler, such as temperature=0.8")
     parser.add_argument("--complete", type=float, metavar="FRACTION",
                         help="keep this part of examples of the test split, the first that the model draws, and draw "
                              "the rest")
@@ -33,9 +37,10 @@ def run(args):
     if args.complete is not None:
         return _complete(args, path)
     model = training.load_truth(args.run_folder) or training.load(args.run_folder)
+    options = _options(args.set, model)
     condition, columns = _condition(args.condition, model.spec.condition, args.n)
     n = len(condition) if condition is not None else 64 if args.n is None else args.n
-    samples = training.draw_samples(model, n, Generator(args.seed), condition)
+    samples = training.draw_samples(model, n, Generator(args.seed), condition, **options)
     training.write_samples(path, samples, model.spec, columns)
     print(f"{n} samples: {path}")
 
@@ -44,7 +49,7 @@ def _complete(args, path):
     """Complete examples of the run's test split."""
     from .. import training
     from ..arrays import Generator
-    from ..training.completion import complete, draw_completions
+    from ..training.completion import complete, picture_completions
 
     if not 0 < args.complete < 1:
         raise ValueError(f"--complete: expected a fraction above 0 and below 1, got {args.complete}")
@@ -55,30 +60,56 @@ def _complete(args, path):
     run = training.Run.open(args.run_folder)
     model, rng, n = training.load(run), Generator(args.seed), 8 if args.n is None else args.n
     dataset = training.load_source(run.source, run.train.seed, model)
-    x = dataset.test[:n]
-    missing = None if dataset.observed is None else ~dataset.observed["test"][:n]
-    condition = None if model.spec.condition is None else dataset.labels["test"][:n]
+    batch, options = dataset.batch("test")[:n], _options(args.set, model)
     picture = path.suffix == ".png"
-    observed, completed = complete(model, x, args.complete, rng, DRAWS if picture else 1, condition, missing)
+    kept, completed = complete(model, batch, args.complete, rng, DRAWS if picture else 1, **options)
     if picture:
-        draw_completions(path, x, observed, completed, model.spec)
+        picture_completions(path, batch.x, kept, completed, model.spec)
     else:
         training.write_samples(path, completed[0], model.spec)
-    print(f"{len(x)} examples of which {observed.sum()} of {observed.size} numbers are kept: {path}")
+    print(f"{len(batch)} examples of which {kept.sum()} of {kept.size} numbers are kept: {path}")
+
+
+def _options(assignments, model):
+    """The sampler's options that the command line sets."""
+    from ..models import Model
+    from ..protocols import nearest
+    from ..training.text import assigned, field_types, parse_value
+
+    types, options = field_types(model.Options) if isinstance(model, Model) else {}, {}
+    for key, value in assigned(assignments).items():
+        if key not in types:
+            hint = nearest(key, types) if types else "; it has none"
+            raise ValueError(f"--set: unknown option {key!r} of the sampler{hint}")
+        options[key] = parse_value(key, value, types[key])
+    return options
 
 
 def _condition(text, spec, n):
-    """The classes of `n` samples (by default so many of each), and the columns of their picture."""
+    """The conditions of `n` samples (by default so many of each class), and the columns of their picture."""
     import numpy as np
+
+    from ..data import read_npy
 
     if spec is None:
         if text is not None:
-            raise ValueError("--condition: the model is p(x), not p(x | class)")
+            raise ValueError("--condition: the model is p(x), not p(x | condition)")
         return None, None
+    if spec.dimensions > 1 or spec.kind != "discrete":
+        if text is None:
+            raise ValueError(f"--condition: expected an .npy file with conditions of shape {spec.shape}, got nothing")
+        condition = read_npy(text)
+        if condition.shape == spec.shape:
+            condition = np.repeat(condition[None], 64 if n is None else n, axis=0)
+        if condition.shape[1:] != spec.shape or (n is not None and len(condition) != n):
+            raise ValueError(f"--condition: expected an array of shape {spec.shape} or {(n or 'n', *spec.shape)}, "
+                             f"got {condition.shape}")
+        return condition, None
     if text in (None, "all"):
         n = EACH * spec.levels if n is None else n
         condition = np.arange(n) * spec.levels // n if n >= spec.levels else np.arange(n)
-        return condition, n // spec.levels if n % spec.levels == 0 else None  # a row for each class
+        # a row of the picture for each class
+        return condition.reshape(n, *spec.shape), n // spec.levels if n % spec.levels == 0 else None
     if not text.isdecimal() or int(text) >= spec.levels:
         raise ValueError(f"--condition: expected a class from 0 to {spec.levels - 1}, or all, got {text!r}")
-    return np.full(64 if n is None else n, int(text)), None
+    return np.full((64 if n is None else n, *spec.shape), int(text)), None

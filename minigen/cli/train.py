@@ -7,7 +7,8 @@ import re
 import shlex
 from pathlib import Path
 
-from .output import print_figures
+from .data_options import add_data_options, data_source
+from .figures import held_out, print_figures
 
 FLAGS = ("epochs", "seed", "device", "dtype", "threads", "checkpoint_every")  # options that are training settings
 
@@ -30,16 +31,6 @@ def add_arguments(parser):
     parser.add_argument("--resume", action="store_true", help="continue a run that was stopped")
     parser.add_argument("--checkpoint-every", type=int, metavar="STEPS", help="steps between two checkpoints")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
-
-
-def add_data_options(parser):
-    """Declare how `--data` is to be read."""
-    parser.add_argument("--kind", metavar="KIND", help="binary, discrete or continuous; or one for each column: a,b,c")
-    parser.add_argument("--labels", metavar="COLUMN", help="the column of a table that holds labels, not data")
-    parser.add_argument("--shape", metavar="A,B,C", help="read examples in this shape, such as 28,28,1")
-    parser.add_argument("--levels", type=int, metavar="N", help="put discrete data into so many bins of equal width")
-    parser.add_argument("--standardize", action="store_true", help="give continuous columns mean 0 and variance 1")
-    parser.add_argument("--conditional", action="store_true", help="model p(x | label)")
 
 
 def run(args):
@@ -65,7 +56,7 @@ def run(args):
     dataset = training.load_source(source, config.seed, model_class)
     if not args.resume:
         path = _new_run(args, key, dataset.name)
-        stored["model_config"] = getattr(model_class, "data_settings", lambda dataset: {})(dataset)
+        stored["model_config"] = model_class.data_settings(dataset)
     model = models.create(key, dataset.spec, rng=config.seed, **{**stored["model_config"], **model_fields})
     try:
         training.fit(model, dataset, path, resume=args.resume, quiet=args.quiet, source=source, **config.to_json())
@@ -75,45 +66,6 @@ def run(args):
     figures = held_out(training.load(path), dataset, source, config.seed, config.bound_samples, args.quiet)
     print_figures(*figures, f"{dataset.name}, test split")
     print(f"run folder: {path}")
-
-
-def data_source(args, stored=None):
-    """The DataSource that the command line names, what it does not say taken from the run's own."""
-    from ..training import DataSource
-
-    if args.data == "":
-        raise ValueError("--data: expected a name or a path, got ''")
-    stored = DataSource("digits") if stored is None else stored
-    known = args.data is not None and args.data.startswith("known:")  # has kind and labels of its own
-    kind = stored.kind if args.kind is None and not known else args.kind
-    labels = stored.labels if args.labels is None and not known else args.labels
-    own = {} if known else stored.prepared
-    given = {"shape": _shape(args.shape), "levels": args.levels, "standardize": args.standardize,
-             "conditional": args.conditional}
-    own.update((name, value) for name, value in given.items() if value is not None and value is not False)
-    return DataSource(stored.name if args.data is None else args.data, kind, labels, **own).resolved()
-
-
-def _shape(text):
-    """"28,28,1" as a tuple of integers."""
-    try:
-        return None if text is None else tuple(int(part) for part in text.split(","))
-    except ValueError:
-        raise ValueError(f"--shape: expected integers such as 28,28,1, got {text!r}") from None
-
-
-def held_out(model, dataset, source, seed, samples, quiet):
-    """The figures of the test split, and the Gap to the truth where the source's density is known (else None)."""
-    from .. import training
-    from ..evaluation import evaluate, gap_to_truth
-    from ..protocols import ExplicitDensity, LatentVariable
-    from ..training.progress import bar
-
-    figures, gap = evaluate(model, dataset, "test", seed, samples, bar("evaluating", quiet)), None
-    truth = training.load_truth(source)
-    if truth is not None and isinstance(model, ExplicitDensity | LatentVariable):
-        gap = gap_to_truth(truth, model, rng=seed, x=dataset.test, k=samples)
-    return figures, gap
 
 
 def _given(args, model_class):

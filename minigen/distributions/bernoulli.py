@@ -31,6 +31,9 @@ class Bernoulli(Distribution):
         return ops.sigmoid(self.logits)
 
     def _log_prob(self, x):
+        if len(self.event_shape) > 1:  # the fused op sums over one axis: an event of several is read as one row
+            flat = Bernoulli(self.logits.reshape(*self.batch_shape, -1), event_ndim=1)
+            return flat._log_prob(x.reshape(*x.shape[: x.ndim - len(self.event_shape)], -1))
         x = as_float(x, self.dtype)
         values = raw(x)
         inside = (values == 0) | (values == 1)
@@ -38,12 +41,12 @@ class Bernoulli(Distribution):
         if xp is not np and self.event_shape:  # without looking at values, which would wait for the GPU
             each = ops.where(xp.asarray(inside), 0, outside(x, self.dtype))
             known = ops.bernoulli_log_prob(ops.where(xp.asarray(inside), x, 0).astype(self.dtype), self.logits)
-            return sum_last(known, len(self.event_shape) - 1) + self._sum_event(each)
+            return known + self._sum_event(each)
         if inside is True or (inside is not False and inside.all()):
             if not self.event_shape or isinstance(values, int | float):
                 return self._sum_event(ops.log_sigmoid((2 * x - 1) * self.logits))
             with np.errstate(invalid="ignore"):
-                result = sum_last(ops.bernoulli_log_prob(x, self.logits), len(self.event_shape) - 1)
+                result = ops.bernoulli_log_prob(x, self.logits)
             if not _any_nan(result):
                 return result
         # values outside the support, or infinite logits, of which 0·inf has made NaN

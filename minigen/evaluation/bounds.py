@@ -17,9 +17,8 @@ import numpy as np
 from ..arrays import to_numpy
 from ..autograd import no_grad
 from ..autograd.tensor import raw
-from ..protocols import ExplicitDensity
-from .checks import Check, limit
-from .likelihood import per_example
+from .checks import Check, Stream, limit
+from .likelihood import bound_of, per_example
 
 REACH, NODES = 8.0, {1: 4001, 2: 241}  # the grid: standard deviations of the prior each way, nodes of an axis
 BLOCK, MOST = 2**22, 2**28  # numbers decoded at once, and of all examples together
@@ -31,14 +30,11 @@ def check_bounds(subject, x, prior=None, draws=200, k=64):
 
     Expectations are means over `draws`; a bound fails that is above by more standard errors than chance explains.
     """
-    if subject.condition is not None:
-        yield Check("bounds", None, "elbo and iwae_bound take no condition")
-        return
-    elbo, bound = _draw(subject, "elbo", x, draws), _draw(subject, "iwae_bound", x, draws, k)
+    elbo, bound = _bounds(subject, x, draws), _bounds(subject, x, draws, k)
     named = f"bound with {k} samples"
     yield _below(f"elbo below the {named}", elbo, bound.mean(axis=1), _errors(bound))
     if subject.states <= FEW:
-        every = _draw(subject, "iwae_bound", subject.enumerated(), draws, k)
+        every = _bounds(subject, subject.enumerated(), draws, k)
         yield _adds_up(f"exp of the {named} adds up to at most 1", every)
     exact, how = _exact(subject, x, prior)
     if exact is None:
@@ -50,7 +46,7 @@ def check_bounds(subject, x, prior=None, draws=200, k=64):
 
 def marginalise(subject, prior):
     """Let a subject without log_prob know log p of all its examples, where a grid over one or two latents can tell."""
-    if isinstance(subject.model, ExplicitDensity) or subject.condition is not None:
+    if subject.model.offers("log_prob"):
         return
     if subject.states > FEW:
         subject.why_no_density = "the model has a bound, no log_prob, and too many examples to find log p of each"
@@ -61,17 +57,18 @@ def marginalise(subject, prior):
         subject.table, subject.table_error = table, 1e-3
 
 
-def grid_log_prob(model, prior, x):
+def grid_log_prob(model, prior, x, condition=None):
     """log p(x) of examples `(n, ...)` by a grid over one or two latent numbers: `(values, error)`, each `(n,)`.
 
-    `prior` is the distribution p(z); the error is the difference from every other node of the grid. Raises ValueError
-    for more latent numbers.
+    `prior` is the distribution p(z), `condition` one c for all examples of a model p(x | c). The error is the difference
+    from every other node of the grid. Raises ValueError for more latent numbers.
     """
     with no_grad():
         mean, spread = (np.asarray(to_numpy(raw(v)), np.float64).ravel() for v in (prior.mean, prior.stddev))
         if len(mean) not in NODES:
             raise ValueError(f"prior: expected one or two latent numbers, got {len(mean)}")
-        dtype = raw(model.encode(x[:1]).mean).dtype
+        given = {} if condition is None else {"condition": condition}
+        dtype = raw(model.encode(x[:1], **given).mean).dtype
         steps = np.linspace(-REACH, REACH, NODES[len(mean)])
         axes = [m + s * steps for m, s in zip(mean, spread, strict=True)]
         z = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(mean))
@@ -82,7 +79,7 @@ def grid_log_prob(model, prior, x):
         rows = max(1, BLOCK // max(1, math.prod(x.shape[1:])))
         for start in range(0, len(z), rows):
             part, own = z[start : start + rows].astype(dtype), even[start : start + rows]
-            decoded, log_prior = model.decode(part), np.asarray(to_numpy(raw(prior.log_prob(part))), np.float64)
+            decoded, log_prior = model.decode(part, **given), np.asarray(to_numpy(raw(prior.log_prob(part))), np.float64)
             for number, example in enumerate(x):
                 joint = log_prior + to_numpy(raw(decoded.log_prob(example.reshape(decoded.event_shape))))
                 whole[number] = np.logaddexp(whole[number], np.logaddexp.reduce(joint))
@@ -101,18 +98,17 @@ def _exact(subject, x, prior):
         return None, f"no exact log p(x): a grid over {latents} latent numbers is too large"
     if len(x) * NODES[latents] ** latents * x[0].size > MOST:
         return None, f"no exact log p(x): a grid over {latents} latent numbers takes too long for {len(x)} examples"
-    values, error = grid_log_prob(subject.model, prior, x)
+    values, error = grid_log_prob(subject.model, prior, x, subject.condition)
     if not error.max() <= 1e-3:
         return None, f"no exact log p(x): the posterior is too narrow for the grid, which errs by {error.max():.1e}"
     return values, f"by a grid over z that errs by at most {error.max():.0e}"
 
 
-def _draw(subject, name, x, draws, k=None):
-    """`draws` values of a bound for each example, `(n, draws)`."""
-    function = getattr(subject.model, name)
-    call = function if k is None else lambda batch, stream: function(batch, k, stream)
-    stream = subject.stream(50 + (k or 0))
-    return per_example(call, np.repeat(x, draws, axis=0), stream, k or 1, xp=subject.xp).reshape(len(x), draws)
+def _bounds(subject, x, draws, k=None):
+    """`draws` values of the ELBO, or with `k` of the importance-weighted bound, for each example: `(n, draws)`."""
+    repeated = subject.batch(np.repeat(x, draws, axis=0))
+    stream = subject.stream(Stream.ELBO if k is None else Stream.IWAE_BOUND)
+    return per_example(bound_of(subject.model, k), repeated, stream, k or 1, xp=subject.xp).reshape(len(x), draws)
 
 
 def _below(name, values, ceiling, ceiling_error, words=""):

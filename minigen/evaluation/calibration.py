@@ -21,8 +21,7 @@ import numpy as np
 from ..arrays import as_generator, to_numpy
 from ..autograd import no_grad
 from ..autograd.tensor import raw
-from ..protocols import ExplicitDensity
-from .likelihood import module_of, per_example
+from .likelihood import density_of, per_example
 from .rows import check_count
 
 LEVELS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
@@ -60,15 +59,14 @@ def calibration(model, x, rng, n_samples=10_000, levels=LEVELS):
     The regions are found from `n_samples` draws of the model by `rng`. Returns a Calibration; give it data that the
     model was not fitted to. Raises ValueError for a model without log_prob, or levels outside (0, 1).
     """
-    if not isinstance(model, ExplicitDensity):
-        raise ValueError(f"model: {type(model).__name__} has no log_prob; a bound has no regions to calibrate")
+    if not model.offers("log_prob"):
+        raise ValueError(f"model: {model.name} has no log_prob; a bound has no regions to calibrate")
     check_count("n_samples", n_samples, 2)
     rng = as_generator(rng)
     with no_grad():
-        drawn = np.asarray(to_numpy(raw(model.sample(n_samples, rng.fold_in(0)))))
-    score = lambda values, stream: per_example(  # noqa: E731
-        lambda batch, _: model.log_prob(batch), values, stream, xp=module_of(model))
-    return region_coverage(score(np.asarray(x), rng.fold_in(1)), score(drawn, rng.fold_in(2)), levels)
+        samples = np.asarray(to_numpy(raw(model.sample(n_samples, rng))))
+    log_prob = [per_example(density_of(model), values, 0, xp=model.xp) for values in (np.asarray(x), samples)]
+    return region_coverage(*log_prob, levels)
 
 
 def region_coverage(log_prob_data, log_prob_samples, levels=LEVELS):

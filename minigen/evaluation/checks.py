@@ -1,6 +1,7 @@
 """What the identity checks share: a result, the limits beyond which one has failed, and the model as they see it."""
 
 import math
+from enum import IntEnum
 from statistics import NormalDist
 from typing import NamedTuple
 
@@ -9,13 +10,34 @@ import numpy as np
 from ..arrays import as_generator, to_numpy
 from ..autograd import no_grad
 from ..autograd.tensor import raw
-from ..protocols import ExplicitDensity
-from .likelihood import module_of, per_example
+from ..data import Batch
+from .likelihood import density_of, per_example
 
 # A correct model fails a statistical check once in this many: a report of some checks then raises no false alarm.
 ODDS = 100_000
 STATES = 2**16  # of a space that is enumerated
 BATCH = 1024  # samples drawn at once
+
+
+class Stream(IntEnum):
+    """The streams of random numbers that the checks of one model have, one for each purpose."""
+
+    CONDITION = 0
+    PILOT = 1
+    SAMPLES = 2
+    EXAMPLES = 3
+    PROPOSAL = 4
+    FIRST_WEIGHTS = 5
+    MORE_WEIGHTS = 6
+    BRIDGE = 7
+    MOVES = 8
+    COLUMNS = 9
+    ELBO = 10
+    IWAE_BOUND = 11
+    MASKS = 12
+    IMPUTED_COLUMNS = 13
+    IMPUTED_VALUES = 14
+    LABELS = 15
 
 
 class Check(NamedTuple):
@@ -38,12 +60,12 @@ class Subject:
     """
 
     def __init__(self, model, rng, condition=None):
-        self.model, self.spec, self.rng, self.xp = model, model.spec, as_generator(rng), module_of(model)
+        self.model, self.spec, self.rng, self.xp = model, model.spec, as_generator(rng), model.xp
         wanted = self.spec.condition
         if wanted is None and condition is not None:
-            raise ValueError(f"condition: {type(model).__name__} is p(x), it takes none")
+            raise ValueError(f"condition: {model.name} is p(x), it takes none")
         if wanted is not None and condition is None:
-            condition = random_example(wanted, self.rng.fold_in(1000))
+            condition = random_example(wanted, self.rng.fold_in(Stream.CONDITION))
         if wanted is not None and np.shape(condition) != wanted.shape:
             raise ValueError(f"condition: expected one example of shape {wanted.shape}, got {np.shape(condition)}")
         self.condition = None if condition is None else np.asarray(condition)
@@ -53,13 +75,17 @@ class Subject:
         self.table, self.table_error = None, 0.0  # log p of each example, where another computation has found it
         self.why_no_density = "the model has no log_prob"
 
-    def stream(self, number):
+    def stream(self, purpose: Stream):
         """The random numbers of one purpose."""
-        return self.rng.fold_in(number)
+        return self.rng.fold_in(purpose)
 
-    def sample(self, n, number):
-        """`n` samples of the model `(n, *spec.shape)`, by the stream of a number."""
-        stream, parts = self.stream(number), []
+    def batch(self, x):
+        """Examples with the fixed condition."""
+        return Batch(x, None if self.condition is None else self._conditions(len(x)))
+
+    def sample(self, n, purpose):
+        """`n` samples of the model `(n, *spec.shape)`, by the stream of a purpose."""
+        stream, parts = self.stream(purpose), []
         with no_grad():
             for start in range(0, n, BATCH):
                 count = min(BATCH, n - start)
@@ -70,7 +96,7 @@ class Subject:
     @property
     def has_density(self):
         """Whether log p(x) is known: from the model's log_prob or from a table of every example's."""
-        return self.table is not None or isinstance(self.model, ExplicitDensity)
+        return self.table is not None or self.model.offers("log_prob")
 
     def log_prob(self, x):
         """log p of examples or rows x, float64 `(n,)`; ValueError if the model gives another shape."""
@@ -78,17 +104,16 @@ class Subject:
         if self.table is not None:
             return self.table[self.state_numbers(x)]
 
-        def function(batch, _):
-            options = {} if self.condition is None else {"condition": self._conditions(len(batch))}
-            values = raw(self.model.log_prob(batch, **options))
+        def checked(batch, stream):
+            values = raw(density_of(self.model)(batch, stream))
             if values.shape != (len(batch),):
-                raise ValueError(f"{type(self.model).__name__}.log_prob: expected shape {(len(batch),)}, "
+                raise ValueError(f"{self.model.name}.log_prob: expected shape {(len(batch),)}, "
                                  f"got {values.shape}")
             if values.dtype.kind == "f":
                 self.epsilon = max(self.epsilon, float(np.finfo(values.dtype).eps))
             return values
 
-        return per_example(function, x, self.stream(999), xp=self.xp)
+        return per_example(checked, self.batch(x), 0, xp=self.xp)
 
     def log_marginal(self, rows, observed):
         """log p of the observed columns of rows alone, float64 `(n,)`, of a model that takes missing values."""
@@ -114,7 +139,7 @@ class Subject:
 
     def random_examples(self, n):
         """`n` examples that fit the spec, drawn without regard to the model."""
-        stream = self.stream(998)
+        stream = self.stream(Stream.EXAMPLES)
         return np.stack([random_example(self.spec, stream.fold_in(number)) for number in range(n)])
 
     @property

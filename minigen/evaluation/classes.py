@@ -10,7 +10,7 @@ import numpy as np
 from ..arrays import to_numpy
 from ..autograd import no_grad
 from ..autograd.tensor import raw
-from .checks import ODDS, Check, chi_square
+from .checks import ODDS, Check, Stream, chi_square
 
 NAME = "class probabilities"
 
@@ -24,7 +24,7 @@ def check_classes(subject, x):
             return Check(NAME, False, f"expected shape ({len(x)}, classes), got {found.shape}")
         errors = [np.abs(np.exp(found).sum(axis=1) - 1)]
         words = f"of {found.shape[1]} classes at {len(x)} examples"
-        if hasattr(model, "joint_log_prob") and subject.has_density:
+        if model.offers("joint_log_prob") and subject.has_density:
             joint, log_p = np.asarray(to_numpy(raw(model.joint_log_prob(x))), np.float64), subject.log_prob(x)
             errors.append(np.abs(np.exp(joint - log_p[:, None]) - np.exp(found)).max(axis=1))
             words += ", and by Bayes' rule"
@@ -37,7 +37,7 @@ def check_labels(subject, x, n):
     model, x, draw = subject.model, subject.examples(x), subject.model.sample
     with no_grad():
         log_proba = np.asarray(to_numpy(raw(model.predict_log_proba(x))), np.float64)
-        drawn = [to_numpy(raw(draw(n, subject.stream(70 + row), condition=np.repeat(example[None], n, axis=0))))
+        drawn = [to_numpy(raw(draw(n, subject.stream(Stream.LABELS).fold_in(row), condition=np.repeat(example[None], n, axis=0))))
                  for row, example in enumerate(x)]
     # of all examples together: the cells of a chi-square whose probabilities are each example's, in equal shares
     counts = np.concatenate([np.bincount(labels.ravel(), minlength=log_proba.shape[1]) for labels in drawn])

@@ -22,8 +22,7 @@ import numpy as np
 from ..arrays import as_generator, to_numpy
 from ..autograd import no_grad
 from ..autograd.tensor import raw
-from ..protocols import ExplicitDensity
-from .likelihood import module_of, per_example, summarise
+from .likelihood import per_example, summarise
 from .rows import check_count
 
 
@@ -45,19 +44,19 @@ def dequantised_figures(model, x, levels, rng=0, k=1):
     noise, `standard_error`, `bits_per_dimension` with `bits_standard_error`, `n`, `samples` and `dequantisation`.
     Raises ValueError for a model without log_prob or of other data, and as `dequantise`.
     """
-    if not isinstance(model, ExplicitDensity) or model.spec.kind != "continuous":
-        raise ValueError(f"model: expected a density of continuous data, got {type(model).__name__} of "
+    if not model.offers("log_prob") or model.spec.kind != "continuous":
+        raise ValueError(f"model: expected a density of continuous data, got {model.name} of "
                          f"{model.spec.kind} data")
     x, k = _check(x, levels), check_count("k", k)
     if x.shape[1:] != model.spec.shape:
         raise ValueError(f"x: expected shape (n, {', '.join(map(str, model.spec.shape))}), got {x.shape}")
-    xp, volume = module_of(model), model.spec.dimensions * math.log(levels)
+    volume = model.spec.dimensions * math.log(levels)
 
     def bound(batch, stream):
         total = None
         for _ in range(k):
             with no_grad():
-                value = to_numpy(raw(model.log_prob(xp.asarray(dequantise(batch, levels, stream)))))
+                value = to_numpy(raw(model.log_prob(model.xp.asarray(dequantise(batch.x, levels, stream)))))
             total = value if total is None else np.logaddexp(total, value)
         return total - math.log(k) - volume
 

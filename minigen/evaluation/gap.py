@@ -19,9 +19,10 @@ import numpy as np
 
 from ..arrays import as_generator, to_numpy
 from ..autograd.tensor import raw
-from ..protocols import ExplicitDensity, LatentVariable
-from .likelihood import module_of, per_example
+from .likelihood import bound_of, density_of, per_example
 from .rows import check_count
+
+DRAWS, NOISE = 0, 1  # streams of random numbers: of the source, of the model's bound
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Gap:
 
     `name` is "kl", or "kl_upper_bound" where log p_model was bounded by the importance-weighted bound with `samples`
     draws (else None). `impossible` counts examples to which the model gives density 0: then `value` is inf and the
-    error NaN. `entropy` is the source's, in nats, if it states one.
+    error NaN. `entropy` is the source's, in nats.
     """
 
     name: str
@@ -39,7 +40,7 @@ class Gap:
     n: int
     impossible: int = 0
     samples: int | None = None
-    entropy: float | None = None
+    entropy: float = math.nan
 
     def __str__(self):
         words = "KL(data ‖ model)" if self.name == "kl" else f"KL(data ‖ model) at most (bound, k = {self.samples})"
@@ -51,7 +52,7 @@ class Gap:
 def gap_to_truth(source, model, n=10_000, rng=0, x=None, k=100):
     """KL(source ‖ model) from `n` fresh draws of a known source, or from the given draws `x`: a Gap.
 
-    `source` has `spec`, `log_prob(x)` exact and `sample(n, rng)`. A model with `log_prob` gives the divergence, one
+    `source` is a `known.Source`: exact `log_prob(x)`, `entropy()`, and `sample(n, rng)`. A model with `log_prob` gives the divergence, one
     with a bound alone an upper bound on it by `iwae_bound` with `k` samples. Raises ValueError for a model of other
     data than the source's or without a likelihood, and if the source gives density 0 to its own draws.
     """
@@ -60,21 +61,20 @@ def gap_to_truth(source, model, n=10_000, rng=0, x=None, k=100):
     rng = as_generator(rng)
     if x is None:
         check_count("n", n, 2)
-        x = source.sample(n, rng.fold_in(0))
+        x = source.sample(n, rng.fold_in(DRAWS))
     x = np.asarray(x)
     check_count("x: number of examples", len(x), 2)
-    xp = module_of(model)
-    if isinstance(model, ExplicitDensity):
-        samples, ours = None, per_example(lambda batch, _: model.log_prob(batch), x, rng.fold_in(1), xp=xp)
-    elif isinstance(model, LatentVariable):
+    if model.offers("log_prob"):
+        samples, ours = None, per_example(density_of(model), x, rng.fold_in(NOISE), xp=model.xp)
+    elif model.offers("iwae_bound"):
         samples = check_count("k", k)
-        ours = per_example(lambda batch, stream: model.iwae_bound(batch, k, stream), x, rng.fold_in(1), k, xp=xp)
+        ours = per_example(bound_of(model, k), x, rng.fold_in(NOISE), k, xp=model.xp)
     else:
-        raise ValueError(f"model: {type(model).__name__} has neither log_prob nor a bound")
+        raise ValueError(f"model: {model.name} has neither log_prob nor iwae_bound")
     truth = np.asarray(to_numpy(raw(source.log_prob(x))), np.float64)
     if not np.isfinite(truth).all():
         raise ValueError(f"source: {(~np.isfinite(truth)).sum()} of its own {len(x)} draws have no finite log_prob")
-    entropy = float(source.entropy()) if hasattr(source, "entropy") else None
+    entropy = float(source.entropy())
     name = "kl" if samples is None else "kl_upper_bound"
     impossible = int((ours == -np.inf).sum())
     if impossible:

@@ -21,10 +21,10 @@ import numpy as np
 from ..arrays import as_generator, to_numpy
 from ..autograd import no_grad
 from ..autograd.tensor import raw
-from ..protocols import LatentVariable
+from ..models import Model
 from .bijections import check_bijection
 from .bounds import check_bounds, marginalise
-from .checks import Check, Subject, check_samples
+from .checks import Check, Stream, Subject, check_samples
 from .classes import check_classes, check_labels
 from .importance import PILOT
 from .marginals import check_marginals, redrawn
@@ -32,26 +32,24 @@ from .normalisation import check_normalisation
 from .rows import check_count
 from .sampling import check_sampler
 
-POINTS, EXAMPLES = 8, 16  # where a bijection and the bounds are checked
+POINTS, EXAMPLES = 8, 16  # where a bijection is checked, and the bounds and the classes
 
 
 def identities(model, rng=0, samples=10_000, condition=None, prior=None, points=None):
     """Yield a Check for each identity of a model: `(name, passed, detail)`, passed None where it does not apply.
 
-    `model` has a `spec`. What it has besides is checked: `sample`; `log_prob`, where it `takes_missing` also of
-    `observed` values and with `impute`; `predict_log_proba`; `elbo`, `iwae_bound`, `encode` and `decode`; `forward` and
-    `inverse`. So many `samples` are compared with the density. `condition` is the one that a conditional model is
-    checked at (by default one drawn at random), `prior` the distribution p(z) of a latent-variable model (by default
-    its attribute `prior`, or what that returns when called), and `points` `(n, ...)` are latent points at which a
-    bijection is checked: a bijection that is no model may be given with these alone. Raises ValueError or TypeError for
-    arguments that do not fit.
+    `model` is a `models.Model`; what it offers is checked: `sample`; `log_prob`, and where values may be missing also
+    that of `observed` values and `impute`; `predict_log_proba`; `elbo`, `iwae_bound`, `encode` and `decode`; `forward`
+    and `inverse`. So many `samples` are compared with the density. `condition` is the one that a conditional model is
+    checked at (by default one drawn at random), `prior` the distribution p(z) (by default the model's own), and `points`
+    `(n, ...)` are latent points at which a bijection is checked. A bijection, an object with `forward` and `inverse`,
+    may be given with these in place of a model. Raises ValueError or TypeError for arguments that do not fit.
     """
     check_count("samples", samples, 100)
     rng = as_generator(rng)
-    invertible = callable(getattr(model, "forward", None)) and callable(getattr(model, "inverse", None))
-    if not hasattr(model, "spec"):
-        if not invertible or points is None:
-            raise TypeError(f"model: expected a spec, or a bijection with points, got {type(model).__name__}")
+    if not isinstance(model, Model):
+        if points is None:
+            raise TypeError(f"model: expected a models.Model, or a bijection with points, got {type(model).__name__}")
         yield from check_bijection(model, points)
         return
     subject = Subject(model, rng, condition)
@@ -59,39 +57,40 @@ def identities(model, rng=0, samples=10_000, condition=None, prior=None, points=
     yield found
     if found.passed:
         yield from _with_samples(subject, pilot, x, prior)
-    if hasattr(model, "predict_log_proba"):
+    if model.offers("predict_log_proba"):
         yield check_classes(subject, x[:EXAMPLES] if found.passed else subject.random_examples(EXAMPLES))
-        if x is None and hasattr(model, "sample"):
+        if x is None and model.offers("sample"):
             yield check_labels(subject, subject.random_examples(4), samples // 4)
-    if invertible and points is None and found.passed:
-        with no_grad():
-            points = np.asarray(to_numpy(raw(model.inverse(subject.xp.asarray(x[:POINTS]))[0])))
-    if invertible:
+    if model.offers("forward", "inverse"):
+        if points is None and found.passed:
+            with no_grad():
+                points = np.asarray(to_numpy(raw(model.inverse(subject.xp.asarray(x[:POINTS]))[0])))
         yield from [Check("inverse", None, "there are no points")] if points is None else check_bijection(model, points)
 
 
 def _with_samples(subject, pilot, x, prior):
     """The checks that start from samples of the model."""
-    latent = isinstance(subject.model, LatentVariable)
-    if latent:
-        prior = _prior(subject.model) if prior is None else prior
+    model = subject.model
+    if prior is None and model.offers("prior"):
+        prior = model.prior
+    if model.offers("encode", "decode"):
         marginalise(subject, prior)
     yield check_normalisation(subject, pilot, x)
     yield check_sampler(subject, pilot, x)
-    if getattr(subject.model, "takes_missing", False) and subject.has_density:
+    if model.takes.missing and subject.has_density:
         yield check_marginals(subject, pilot)
         if subject.spec.dimensions > 1:
             yield check_sampler(subject, pilot, redrawn(subject, x), "imputation against density")
-    if latent:
+    if model.offers("elbo", "iwae_bound"):
         yield from check_bounds(subject, x[:EXAMPLES], prior)
 
 
 def _samples(subject, n):
     """Two sets of samples, the first to choose by and the second to judge, and the Check of whether these fit."""
-    if not hasattr(subject.model, "sample"):
+    if not subject.model.offers("sample"):
         return None, None, Check("samples", None, "the model has no sampler, and what needs samples is not checked")
     try:
-        pilot, x = subject.sample(min(PILOT, n), 1), subject.sample(n, 2)
+        pilot, x = subject.sample(min(PILOT, n), Stream.PILOT), subject.sample(n, Stream.SAMPLES)
     except NotImplementedError as error:
         return None, None, Check("samples", None, f"what needs samples is not checked: {error}")
     return pilot, x, check_samples(subject, x)
@@ -100,12 +99,6 @@ def _samples(subject, n):
 def all_passed(checks):
     """Whether no Check of these has failed; those that were skipped do not count."""
     return all(found.passed is not False for found in checks)
-
-
-def _prior(model):
-    """The distribution that a model names as its prior, if it does."""
-    prior = getattr(model, "prior", None)
-    return prior() if callable(prior) else prior
 
 
 __all__ = ["Check", "all_passed", "check_bijection", "identities"]

@@ -20,7 +20,7 @@ import math
 
 import numpy as np
 
-from .checks import limit
+from .checks import Stream, limit
 from .proposal import MAX_BLOCK, Proposal
 from .rows import pieces
 
@@ -35,7 +35,7 @@ def fitted_proposal(subject, pilot):
     """A Proposal near the samples `pilot`, fitted once for all checks of a subject; ValueError if there can be none."""
     if subject.proposal is None:
         rows = pilot[:PILOT].reshape(min(len(pilot), PILOT), -1)
-        subject.proposal = Proposal(rows, subject.columns, subject.stream(10))
+        subject.proposal = Proposal(rows, subject.columns, subject.stream(Stream.PROPOSAL))
     return subject.proposal
 
 
@@ -45,7 +45,7 @@ def check_integral(subject, pilot, x):
         proposal = fitted_proposal(subject, pilot)
     except ValueError as error:
         return None, f"not enumerable, and no proposal to sample from: {error}"
-    first, own = _drawn(subject, proposal, FIRST, 11, x.dtype), _log_weights(subject, proposal, x)
+    first, own = _drawn(subject, proposal, FIRST, Stream.FIRST_WEIGHTS, x.dtype), _log_weights(subject, proposal, x)
     for log_w in (first, own):
         if np.isnan(log_w).any() or (log_w == np.inf).any():
             return False, (f"of {len(log_w)} examples {np.isnan(log_w).sum()} have density NaN and "
@@ -56,10 +56,10 @@ def check_integral(subject, pilot, x):
     if share * MOST >= ENOUGH:
         # how many draws reach the precision aimed at is judged from the first look, and they are drawn afresh
         count = int(min(max((1 / share - 1) / PRECISE**2, FIRST), MOST))
-        found = _by_mean(_drawn(subject, proposal, count, 12, x.dtype), own, subject.rounding(own))
+        found = _by_mean(_drawn(subject, proposal, count, Stream.MORE_WEIGHTS, x.dtype), own, subject.rounding(own))
         if found is not None:
             return found
-    return _by_bridge(_drawn(subject, proposal, len(x), 13, x.dtype), own, subject.rounding(own))
+    return _by_bridge(_drawn(subject, proposal, len(x), Stream.BRIDGE, x.dtype), own, subject.rounding(own))
 
 
 def _by_mean(log_w, own, rounding):
@@ -98,9 +98,9 @@ def _by_bridge(log_w, own, rounding):
     return bool(abs(low) <= most * error + rounding), f"{words}, {score:+.1f} standard errors from 0, limit {most:.1f}"
 
 
-def _drawn(subject, proposal, count, number, dtype):
+def _drawn(subject, proposal, count, purpose, dtype):
     """log w of fresh draws from q."""
-    stream, parts = subject.stream(number), []
+    stream, parts = subject.stream(purpose), []
     for part in pieces(count, max(1, MAX_BLOCK // len(subject.columns))):
         rows = proposal.sample(part.stop - part.start, stream.fold_in(part.start))
         parts.append(_log_weights(subject, proposal, rows.astype(dtype)))

@@ -14,7 +14,7 @@ Geman and Geman, "Stochastic Relaxation, Gibbs Distributions, and the Bayesian R
 
 import numpy as np
 
-from .checks import Check, random_masks
+from .checks import Check, Stream, random_masks
 from .quadrature import Chart, equal_cells, integrate
 
 EXAMPLES = {"sum": 32, "integral": 6}  # at which a discrete or a continuous column is added up
@@ -24,7 +24,7 @@ MOST_LEVELS = 4096
 def check_marginals(subject, x):
     """Whether marginal densities add up, at samples x `(n, *spec.shape)`: a Check."""
     rows = x.reshape(len(x), -1)
-    rng, columns = subject.stream(60), rows.shape[1]
+    rng, columns = subject.stream(Stream.MASKS), rows.shape[1]
     full = np.ones((8, columns), bool)
     whole = np.abs(subject.log_marginal(rows[:8], full) - subject.log_prob(rows[:8])).max()
     try:
@@ -50,9 +50,9 @@ def check_marginals(subject, x):
 
 def redrawn(subject, x):
     """Samples x with some of the columns of each, but not all, drawn anew by the model's `impute`."""
-    rng = subject.stream(61)
+    rng = subject.stream(Stream.IMPUTED_COLUMNS)
     mask = random_masks(len(x), x[0].size, rng, 1).reshape(x.shape)
-    return np.asarray(subject.model.impute(x, mask, subject.stream(62)))
+    return np.asarray(subject.model.impute(x, mask, subject.stream(Stream.IMPUTED_VALUES)))
 
 
 def _added_up(subject, row, seen, column, values):

@@ -22,7 +22,7 @@ import math
 import numpy as np
 
 from .calibration import kolmogorov_tail
-from .checks import ODDS, STATES, Check, chi_square, limit
+from .checks import ODDS, STATES, Check, Stream, chi_square, limit
 from .importance import fitted_proposal
 from .normalisation import ROUGH, quadrature_cells
 from .quadrature import cell_of
@@ -98,7 +98,7 @@ def _by_moves(subject, pilot, x, log_p):
     for number, move in enumerate(MOVES):
         if move == "independent" and proposal is None:
             continue
-        there, log_ratio = _moved(subject, move, rows, pilot, proposal, subject.stream(30 + number), dtype)
+        there, log_ratio = _moved(subject, move, rows, pilot, proposal, subject.stream(Stream.MOVES).fold_in(number), dtype)
         log_p_there = subject.log_prob(there.astype(dtype))
         chance = np.exp(np.minimum(log_p_there - log_p + log_ratio, 0))
         if np.isnan(chance).any():
@@ -160,7 +160,7 @@ def _features(subject, pilot):
     """A function of rows and their log p: log p, then u/√(1+u²) and its square for columns u in their own units."""
     columns = np.arange(pilot.shape[1])
     if len(columns) > COLUMNS:
-        columns = np.sort(subject.stream(40).permutation(len(columns))[:COLUMNS])
+        columns = np.sort(subject.stream(Stream.COLUMNS).permutation(len(columns))[:COLUMNS])
     middle, spread = np.median(pilot[:, columns], axis=0), pilot[:, columns].std(axis=0)
     spread[spread == 0] = 1
 

@@ -79,7 +79,8 @@ class Model(Module):
     - `Options`: a frozen dataclass, what `sample` takes besides (temperature, steps, …), each with a default;
 
     and begins its `__init__(self, spec, config, *, rng)` with `super().__init__(spec, config)`, which sets `spec`, a
-    `DataSpec`, and `config`. The parameters are all `Parameter`s and `Buffer`s that attributes hold (see `layers.Module`).
+    `DataSpec`, and `config`. Its parameters are the `Parameter`s and `Buffer`s that its attributes hold (see
+    `layers.Module`).
 
     `model.offers("elbo")` says whether a model has a method of those declared here. Log-densities are in nats, one for
     each example. Arrays of examples have shape `(n, *spec.shape)`, conditions `(n, *spec.condition.shape)`.
@@ -116,8 +117,8 @@ class Model(Module):
         """Draw `n` examples `(n, *spec.shape)`.
 
         `condition` is c of a conditional model: one for each example, or one for all. `given` is a pair (values,
-        observed), each of the shape of one example or of all: where `observed` is true the value is kept and the rest is
-        drawn given it. `options` are fields of the model's `Options`. Raises ValueError for what the model cannot do.
+        observed), each of the shape of one example or of all: where `observed` is true the value is kept, and the rest
+        is drawn given it. `options` are fields of the model's `Options`. Raises ValueError for what the model cannot do.
         """
 
     def sampling_options(self, options: dict):
@@ -157,7 +158,7 @@ class Model(Module):
 
     @_capability
     def elbo(self, x, rng, condition=None):
-        """An estimate of the evidence lower bound on log p(x | condition) with one draw of the noise, in nats: `(n,)`."""
+        """The evidence lower bound on log p(x | condition), estimated with one draw of the noise, in nats: `(n,)`."""
 
     @_capability
     def iwae_bound(self, x, k: int, rng, condition=None):
@@ -175,6 +176,16 @@ class Model(Module):
     @_capability
     def decode(self, z, condition=None):
         """p(x | z, condition), a distribution over events of `spec.shape`, of the batch shape of `z`."""
+
+    # Bijections
+
+    @_capability
+    def forward(self, z, condition=None):
+        """`(x, log_det)` of the bijection from latent points z to data: log_det = log |det ∂x/∂z|, `(n,)`."""
+
+    @_capability
+    def inverse(self, x, condition=None):
+        """`(z, log_det)` of the inverse, from data to latent points: log_det = log |det ∂z/∂x|, `(n,)`."""
 
     # Autoregressive structure
 
@@ -256,7 +267,7 @@ class Model(Module):
 
     @_capability
     def impute(self, x, observed, rng=None) -> np.ndarray:
-        """`x` with the values that are not observed replaced: by their means given the others, or with `rng` by draws."""
+        """`x` with the values that are not observed replaced by their means given the others, or with `rng` by draws."""
 
     # Pictures
 

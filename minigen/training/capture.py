@@ -8,6 +8,7 @@ random stream's state are read from the GPU when the graph runs, and the optimis
 import numpy as np
 
 from ..arrays import as_generator
+from ..data.batch import NAMES
 from ..kernels.device_stream import DeviceGenerator
 
 WARM_UPS = 2  # calls before the recording, in which kernels are compiled and memory is set aside
@@ -34,35 +35,39 @@ class CapturedStep:
     def __getattr__(self, name):
         return getattr(self.step, name)
 
-    def __call__(self, batch, rng):
+    def __call__(self, batch, rng, fresh=None):
         """Update once on `batch` and return the metrics."""
         import cupy
 
-        rng, outer = as_generator(rng), cupy.cuda.get_current_stream()
-        key = (batch.shape, batch.dtype.str, tuple(number for number, _ in self.step.due()))
+        rng, outer, step = as_generator(rng), cupy.cuda.get_current_stream(), self.step
+        due = step.due()
+        batches = step.batches(due, batch, fresh)
+        key = tuple(due), tuple(tuple((name, array.shape, array.dtype.str) for name, array in b.present(*NAMES).items())
+                                for b in batches)
         if key not in self.graphs:
-            self.graphs[key] = _Recording(self.step, batch, self.stream, self.pool)
+            self.graphs[key] = _Recording(step, due, batches, self.stream, self.pool)
         self.stream.wait_event(outer.record())
         with self.stream:
-            metrics = self.graphs[key].replay(batch, rng, self.step.rate())
+            metrics = self.graphs[key].replay(batches, rng, step.rates(due), step.updates)
         outer.wait_event(self.stream.record())
-        self.step.updates += 1
-        self.step.buffer.changed()
+        step.updates += 1
+        step.buffer.changed()
         return metrics
 
 
 class _Recording:
     """One graph with the arrays that it reads and writes."""
 
-    def __init__(self, step, batch, stream, pool):
+    def __init__(self, step, due, batches, stream, pool):
         import cupy
 
-        self.stream, xp = stream, step.xp
+        self.stream, self.due, xp = stream, due, step.xp
         stream.synchronize()
         with stream, cupy.cuda.using_allocator(pool.malloc):
-            self.batch, self.rate = xp.empty_like(batch), xp.zeros((), np.float64)
-            self.batch[...] = batch
-            self.rng, self.place = DeviceGenerator(xp), None
+            self.batches = _apart(batches)
+            self.rates = [xp.zeros((), np.float64) for _ in due]
+            self.updates = xp.zeros((), np.int64)
+            self.rng, self.position = DeviceGenerator(xp), None
             held = [(array, array.copy()) for array in _changed_by(step)]
             for _ in range(WARM_UPS):
                 self._run(step)
@@ -77,29 +82,42 @@ class _Recording:
 
     def _run(self, step):
         self.rng.position = 0
-        metrics = step.update(self.batch, self.rng, self.rate)
+        metrics = step.update(self.due, self.batches, self.rng, self.rates, self.updates)
         self.words = self.rng.position
         self.rng.advance()
         return metrics
 
-    def replay(self, batch, rng, rate):
+    def replay(self, batches, rng, rates, updates):
         """Set what changes from step to step, by launches alone, and run the graph."""
-        self.batch[...] = batch
-        self.rate.fill(rate)
-        if (rng.stream, rng.position) != self.place:
+        for ours, theirs in zip(self.batches, batches, strict=True):
+            for name, array in ours.present(*NAMES).items():
+                array[...] = getattr(theirs, name)
+        for ours, theirs in zip(self.rates, rates, strict=True):
+            ours.fill(theirs)
+        self.updates.fill(updates)
+        if (rng.stream, rng.position) != self.position:
             self.rng.set(rng)
         self.graph.launch(self.stream)
         rng.reserve(self.words)
-        self.place = rng.stream, rng.position  # where the graph has moved its stream to
+        self.position = rng.stream, rng.position  # where the graph has moved its stream to
         return self.metrics
+
+
+def _apart(batches):
+    """Copies of the batches, one for each that is different: objectives that share a batch share its copy."""
+    copies = {}
+    for batch in batches:
+        if id(batch) not in copies:
+            copies[id(batch)] = batch.map(lambda array: array.copy())
+    return [copies[id(batch)] for batch in batches]
 
 
 def _changed_by(step):
     """All arrays that an update writes to."""
     yield from step.buffer.data.values()
     yield from step.buffer.gradient.values()
-    yield from (buffer.data for _, buffer in step.model.named_buffers())
-    for updater in step.optimizers:
-        yield from (updater.steps, *updater.state.values())
-    if step.average is not None:
-        yield from (step.average.updates, *step.average.state.values())
+    yield from (buffer.data for buffer in step.module_buffers)
+    for updater in step.updaters:
+        yield from (updater.optimizer.steps, *updater.optimizer.state.values())
+        if updater.average is not None:
+            yield from (updater.average.updates, *updater.average.state.values())

@@ -6,7 +6,9 @@ import numpy as np
 
 from .. import plotting
 from ..arrays import as_generator
-from .report import draw_samples, is_image, to_images
+from ..data import as_batch
+from .images import is_image, to_images
+from .samples import draw_samples
 
 HIDDEN = (0.95, 0.7, 0.2)  # the colour of what is to be drawn
 
@@ -20,8 +22,8 @@ def kept_part(model, keep: float) -> np.ndarray:
     """
     if not 0 < keep < 1:
         raise ValueError(f"keep: expected a fraction above 0 and below 1, got {keep!r}")
-    any_set = not hasattr(model, "ranks") or getattr(model, "conditions_on_any", False)
-    ranks = np.arange(model.spec.dimensions) if any_set else model.ranks()
+    in_order = model.offers("ranks") and not model.conditions_on_any
+    ranks = model.ranks() if in_order else np.arange(model.spec.dimensions)
     steps, ends = np.unique(ranks, return_counts=True)
     if len(steps) == 1:
         raise ValueError("keep: examples are drawn in one step, of which no part can be kept")
@@ -29,29 +31,33 @@ def kept_part(model, keep: float) -> np.ndarray:
     return (ranks <= steps[wanted]).reshape(model.spec.shape)
 
 
-def complete(model, x, keep: float, rng, draws: int = 1, condition=None, missing=None):
-    """`(observed, completed)`: the part of each example that is kept, and `draws` of the rest given it.
+def complete(model, batch, keep: float, rng, draws: int = 1, **options):
+    """`(kept, completed)`: the part of each example that is kept, and `draws` of the rest given it.
 
-    x `(n, *spec.shape)`; observed is `(*spec.shape,)`, completed `(draws, n, *spec.shape)`. What is `missing` in an
-    example (booleans like x, or None) is drawn too. Raises ValueError for a model that cannot sample given a part.
+    `batch` is a `data.Batch` of examples, or an array `(n, *spec.shape)`; kept is `(*spec.shape,)`, completed
+    `(draws, n, *spec.shape)`. What is missing in an example is drawn too. `options` are those of the model's sampler.
+    Raises ValueError for a model that cannot sample given a part.
     """
-    observed, rng = kept_part(model, keep), as_generator(rng)
-    given = np.asarray(x), np.broadcast_to(observed if missing is None else observed & ~missing, x.shape)
-    return observed, np.stack([draw_samples(model, len(x), rng.fold_in(i), condition, given) for i in range(draws)])
+    kept, rng, batch = kept_part(model, keep), as_generator(rng), as_batch(batch)
+    x = np.asarray(batch.x)
+    observed = np.broadcast_to(kept if batch.observed is None else kept & batch.observed, x.shape)
+    samples = [draw_samples(model, len(x), rng.fold_in(i), batch.condition, (x, observed), **options)
+               for i in range(draws)]
+    return kept, np.stack(samples)
 
 
-def draw_completions(path, x, observed, completed, spec):
+def picture_completions(path, x, kept, completed, spec):
     """A picture with a row for each example: itself, what was kept of it, and its completions.
 
-    Raises ValueError for examples that are no images.
+    Raises ValueError for examples that are not images.
     """
     if not is_image(spec):
-        raise ValueError(f"path: examples of shape {spec.shape} are no images; use .npz or .npy")
+        raise ValueError(f"path: examples of shape {spec.shape} are not images; use .npz or .npy")
     side = math.isqrt(spec.dimensions)
     shape = (side, side, 1) if len(spec.shape) == 1 else spec.shape
     examples = np.stack([x, x, *completed], axis=1)
     rows = to_images(examples, spec).reshape(*examples.shape[:2], *shape)  # all of them on one scale
     rows = np.broadcast_to(rows, (*rows.shape[:4], 3)).copy()
-    rows[:, 1, ~observed.reshape(shape).all(axis=-1)] = HIDDEN
+    rows[:, 1, ~kept.reshape(shape).all(axis=-1)] = HIDDEN
     plotting.image_grid(rows.reshape(-1, *rows.shape[2:]), path, title="An example, what is kept of it, completions",
                         columns=rows.shape[1])

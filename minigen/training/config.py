@@ -1,11 +1,12 @@
-"""The settings of a training run, and how text from a command line becomes settings."""
+"""The settings of a training run: `TrainConfig`, and those that a model or an objective has of its own."""
 
 import dataclasses
 import math
-import types
 import typing
+from collections.abc import Mapping
 
 from ..protocols import nearest
+from .text import assigned, describe, field_types, members, parse_value
 
 OPTIMIZERS = ("adam", "adamw", "sgd", "rmsprop")
 SCHEDULES = ("constant", "step", "cosine")
@@ -26,6 +27,9 @@ _RULES = {
     "decay_factor": _POSITIVE,
     "weight_decay": _NOT_NEGATIVE,
     "momentum": _FRACTION,
+    "betas": ("two numbers of at least 0 and below 1",
+              lambda value: len(value) == 2 and all(0 <= beta < 1 for beta in value)),
+    "eps": _NOT_NEGATIVE,
     "clip_norm": _POSITIVE,
     "ema": _FRACTION,
     "accumulate": _AT_LEAST_1,
@@ -38,12 +42,17 @@ _RULES = {
     "bound_samples": _AT_LEAST_1,
 }
 
+# The settings that concern one objective's update: an `Objective.optimizer` and `objectives` may have them.
+OF_AN_OBJECTIVE = ("optimizer", "learning_rate", "schedule", "warmup", "decay_every", "decay_factor", "weight_decay",
+                   "momentum", "betas", "eps", "clip_norm", "ema")
+
 
 @dataclasses.dataclass(frozen=True)
 class TrainConfig:
-    """How a model is trained; every field is a plain number, a string or None.
+    """How a model is trained; every field but the last is a number, a string, a tuple of numbers, or None.
 
-    Raises TypeError or ValueError that names the field, what was expected and what came.
+    `objectives` maps the name of an objective to settings for it alone, those of `OF_AN_OBJECTIVE`. Raises TypeError
+    or ValueError that names the field, what was expected and what came.
     """
 
     epochs: int = 100
@@ -56,6 +65,8 @@ class TrainConfig:
     decay_factor: float = 0.1  # schedule "step": what the learning rate is multiplied with
     weight_decay: float | None = None  # None: the optimiser's own default
     momentum: float | None = None
+    betas: tuple[float, ...] | None = None  # Adam's decays of the means of the gradient and of its square
+    eps: float | None = None  # what Adam and RMSProp add to the square root
     clip_norm: float | None = None  # largest global gradient norm
     ema: float | None = None  # decay of the parameters' exponential moving average
     accumulate: int = 1  # pieces into which each update's batch_size * accumulate examples are cut
@@ -66,31 +77,64 @@ class TrainConfig:
     device: str = "cpu"
     threads: int | None = None
     bound_samples: int = 500  # importance samples of the final bound
+    objectives: Mapping[str, Mapping] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self):
-        hints = field_types(type(self))
-        for name, hint in hints.items():
-            value = getattr(self, name)
-            if isinstance(value, int) and not isinstance(value, bool) and float in _members(hint):
-                object.__setattr__(self, name, value := float(value))
-            if isinstance(value, bool) or not isinstance(value, _members(hint)):
-                raise TypeError(f"{name}: expected {_describe(hint)}, got {value!r}")
-            words, check = _RULES[name]
-            if value is not None and not (check(value) and (isinstance(value, str) or math.isfinite(value))):
-                raise ValueError(f"{name}: expected {words}, got {value!r}")
+        for name, hint in TYPES.items():
+            object.__setattr__(self, name, checked(name, getattr(self, name), hint))
+        objectives = {}
+        if not isinstance(self.objectives, Mapping):
+            raise TypeError(f"objectives: expected a dict from an objective's name to settings, got {self.objectives!r}")
+        for objective, settings in self.objectives.items():
+            if not isinstance(objective, str) or not isinstance(settings, Mapping):
+                raise TypeError(f"objectives: expected a dict of settings for each name, got {objective!r}: {settings!r}")
+            objectives[objective] = {}
+            for name, value in settings.items():
+                if name not in OF_AN_OBJECTIVE:
+                    raise ValueError(f"objectives: {objective}: unknown setting {name!r}{nearest(name, OF_AN_OBJECTIVE)}")
+                objectives[objective][name] = checked(name, value, TYPES[name])
+        object.__setattr__(self, "objectives", objectives)
 
     def to_json(self):
-        """The settings as a dict of numbers, strings and None."""
-        return dataclasses.asdict(self)
+        """The settings as JSON can hold them: a dict of numbers, strings, lists, dicts and None."""
+        listed = lambda value: list(value) if isinstance(value, tuple) else value  # noqa: E731
+        settings = {name: listed(value) for name, value in dataclasses.asdict(self).items()}
+        settings["objectives"] = {objective: {name: listed(value) for name, value in fields.items()}
+                                  for objective, fields in self.objectives.items()}
+        return settings
+
+
+TYPES = {name: hint for name, hint in field_types(TrainConfig).items() if name != "objectives"}
+
+
+def checked(name, value, hint):
+    """The value of a setting, an integer made a float where the setting is one. TypeError or ValueError if it is wrong."""
+    kinds = members(hint)
+    numbers = next((kind for kind in kinds if typing.get_origin(kind) is tuple), None)
+    if numbers is not None and isinstance(value, tuple | list):
+        if any(isinstance(number, bool) or not isinstance(number, int | float) for number in value):
+            raise TypeError(f"{name}: expected {describe(hint)}, got {value!r}")
+        value = tuple(float(number) for number in value)
+    else:
+        kinds = tuple(kind for kind in kinds if kind is not numbers)
+        if isinstance(value, int) and not isinstance(value, bool) and float in kinds:
+            value = float(value)
+        if isinstance(value, bool) or not isinstance(value, kinds):
+            raise TypeError(f"{name}: expected {describe(hint)}, got {value!r}")
+    words, check = _RULES[name]
+    finite = not isinstance(value, float) or math.isfinite(value)
+    if value is not None and not (finite and check(value)):
+        raise ValueError(f"{name}: expected {words}, got {value!r}")
+    return value
 
 
 def train_config(model=None, **fields):
-    """The TrainConfig for a model: its class's own `training` defaults, overridden by `fields`.
+    """The TrainConfig for a model or a model's class: its own `training` defaults, overridden by `fields`.
 
     Raises TypeError for an unknown field, with the nearest valid name.
     """
-    settings = {**getattr(model, "training", {}), **fields}
-    valid = field_types(TrainConfig)
+    settings = {**({} if model is None else model.training), **fields}
+    valid = [field.name for field in dataclasses.fields(TrainConfig)]
     for name in settings:
         if name not in valid:
             raise TypeError(f"unknown training setting {name!r}{nearest(name, valid)}")
@@ -98,79 +142,24 @@ def train_config(model=None, **fields):
 
 
 def parse_settings(assignments, model_config):
-    """Sort `key=value` texts into the fields of a model's config and of TrainConfig, typed as those fields
-    are.
+    """Sort `key=value` texts into the fields of a model's config and of TrainConfig, typed as those fields are.
 
-    `model_config` is the model's config dataclass. Returns `(model_fields, train_fields)`. Raises ValueError
-    for text without an equals sign, an unknown key (with the nearest valid name), a key given twice, or a
-    value that is not of the field's type.
+    `model_config` is the model's config dataclass. `critic.learning_rate=1e-4` is a setting of the objective "critic"
+    alone. Returns `(model_fields, train_fields)`. Raises ValueError for text without an equals sign, an unknown key
+    (with the nearest valid name), a key given twice, or a value that is not of the field's type.
     """
-    groups = (field_types(model_config), {}), (field_types(TrainConfig), {})
-    seen = set()
-    for text in assignments:
-        key, equals, value = (part.strip() for part in text.partition("="))
-        if not equals or not key:
-            raise ValueError(f"--set: expected key=value, got {text!r}")
-        if key in seen:
-            raise ValueError(f"--set: {key} is given twice")
-        seen.add(key)
-        for hints, fields in groups:
-            if key in hints:
-                fields[key] = parse_value(key, value, hints[key])
-                break
+    model_types, model_fields, train_fields = field_types(model_config), {}, {}
+    for key, value in assigned(assignments).items():
+        objective, dot, setting = key.rpartition(".")
+        if dot:
+            if setting not in OF_AN_OBJECTIVE:
+                raise ValueError(f"--set: unknown setting {setting!r} of an objective{nearest(setting, OF_AN_OBJECTIVE)}")
+            settings = train_fields.setdefault("objectives", {}).setdefault(objective, {})
+            settings[setting] = parse_value(key, value, TYPES[setting])
+        elif key in model_types:
+            model_fields[key] = parse_value(key, value, model_types[key])
+        elif key in TYPES:
+            train_fields[key] = parse_value(key, value, TYPES[key])
         else:
-            valid = [name for hints, _ in groups for name in hints]
-            raise ValueError(f"--set: unknown setting {key!r}{nearest(key, valid)}")
-    return groups[0][1], groups[1][1]
-
-
-def parse_value(name, text, hint):
-    """Turn `text` into the type `hint`: int, float, bool, str, a tuple of these, or one of them or None."""
-    members = typing.get_args(hint) if _is_union(hint) else (hint,)
-    if type(None) in members and text.lower() in ("none", "null"):
-        return None
-    for member in members:
-        if member is type(None):
-            continue
-        try:
-            return _convert(text, member)
-        except ValueError:
-            continue
-    raise ValueError(f"{name}: expected {_describe(hint)}, got {text!r}")
-
-
-def field_types(cls):
-    """Name and type of every field of a dataclass, in order."""
-    hints = typing.get_type_hints(cls)
-    return {field.name: hints[field.name] for field in dataclasses.fields(cls) if field.init}
-
-
-def _convert(text, kind):
-    if typing.get_origin(kind) is tuple:
-        element = typing.get_args(kind)[0]
-        parts = [part for part in text.strip("()[] ").split(",") if part.strip()]
-        return tuple(_convert(part.strip(), element) for part in parts)
-    if kind is bool:
-        words = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
-        if text.lower() not in words:
-            raise ValueError
-        return words[text.lower()]
-    return kind(text)
-
-
-def _is_union(hint):
-    return typing.get_origin(hint) in (typing.Union, types.UnionType)
-
-
-def _members(hint):
-    return typing.get_args(hint) if _is_union(hint) else (hint,)
-
-
-def _describe(hint):
-    words = {int: "an integer", float: "a number", bool: "true or false", str: "a word", type(None): "none"}
-    if _is_union(hint):
-        return " or ".join(_describe(member) for member in typing.get_args(hint))
-    if typing.get_origin(hint) is tuple:
-        plural = {int: "integers", float: "numbers"}.get(typing.get_args(hint)[0], "words")
-        return f"{plural} separated by commas"
-    return words.get(hint, str(hint))
+            raise ValueError(f"--set: unknown setting {key!r}{nearest(key, [*model_types, *TYPES])}")
+    return model_fields, train_fields

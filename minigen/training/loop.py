@@ -4,27 +4,30 @@ import dataclasses
 import time
 from pathlib import Path
 
+import numpy as np
+
 from ..arrays import Generator, check_device, set_threads
-from ..data import Dataset, from_arrays
-from .batches import on_device
+from ..data import Dataset, as_batch, from_arrays
+from ..data.batch import NAMES
 from .closed_form import fit_closed_form
 from .config import train_config
-from .load import is_closed_form
 from .metrics import open_metrics, read_metrics
 from .progress import Progress
-from .report import draw
+from .report import write_pictures
 from .run import Run, check_same, describe
 from .signals import Interrupted, stop_requests
-from .source import check_data
-from .state import INITIAL, PICTURES, State
+from .state import INITIAL, PICTURES, State, on_device
 
 INTERVAL = 30.0  # seconds between two checkpoints when the settings name no number of steps
 
 
 @dataclasses.dataclass(frozen=True)
 class Fitted:
-    """What `fit` returns: the model, one dict of metrics for each epoch (or pass of a fit in closed form), the best
-    epoch by validation (None where there are no epochs) and the run folder."""
+    """What `fit` returns.
+
+    The model, one dict of metrics for each epoch (or each pass over the data of a model that fits itself), the best epoch
+    by validation (None where there are no epochs), and the run folder.
+    """
 
     model: object
     metrics: list
@@ -35,15 +38,13 @@ class Fitted:
 def fit(model, data, run=None, *, resume=False, quiet=True, source=None, **settings):
     """Train `model` on `data` and return a `Fitted`; the model ends with its best parameters by validation.
 
-    A model with `fit_steps` is fitted by these, on all training examples at once with their labels and missing values,
-    and its metrics are one dict for each pass; other models descend their objectives, epoch by epoch, from the
-    start that a method `initialise(data, rng)` finds in the training examples if there is one. `data` is a
-    `data.Dataset`, or an array of training examples `(n, *spec.shape)`. `run` is the path of a
-    run folder to make or, with `resume=True`, to continue as if it had never stopped; None keeps nothing on
-    the disk. `settings` are the fields of TrainConfig; a model class's `training` dict gives its own
-    defaults. `source` is the DataSource or the name by which the data are found again, by default the data set's
-    name.
-    With `quiet=False` a progress bar is drawn on the standard error stream.
+    A model that `learns_by_gradient` descends its objectives, epoch by epoch, from the start that its `initialise`
+    chooses. Other models run their `fit_steps` on all training examples at once, and their metrics are one dict for each
+    pass. `data` is a `data.Dataset`, or an array of training examples `(n, *spec.shape)`, or a `data.Batch` of them with
+    conditions, labels, masks or lengths. `run` is the path of a run folder to make or, with `resume=True`, to continue
+    as if it had never stopped; None keeps nothing on the disk. `settings` are the fields of TrainConfig; the model's
+    `training` dict gives its own defaults. `source` is the DataSource or the name by which the data are found again, by
+    default the data set's name. With `quiet=False` a progress bar is drawn on the standard error stream.
 
     Raises ValueError or TypeError for settings and data that do not fit, RunError for the run folder,
     CheckpointError for a checkpoint that is damaged or another run's, TrainingDiverged when a NaN or infinity
@@ -51,15 +52,15 @@ def fit(model, data, run=None, *, resume=False, quiet=True, source=None, **setti
     """
     config = train_config(model, **settings)
     data = as_dataset(data, model, config.seed)
-    if is_closed_form(model):
+    if not model.learns_by_gradient:
         if resume and run is None:
             raise ValueError("resume: expected the path of a run, got None")
         rows, folder = fit_closed_form(model, data, config, run, resume, quiet, source)
         if folder is not None:
-            draw(model, data, folder, Generator(config.seed).fold_in(PICTURES))
+            write_pictures(model, data, folder, Generator(config.seed).fold_in(PICTURES))
         return Fitted(model, rows, None, None if folder is None else folder.path)
-    if not resume and hasattr(model, "initialise"):
-        model.initialise(data.train, Generator(config.seed).fold_in(INITIAL))
+    if not resume:
+        model.initialise(data.batch("train"), Generator(config.seed).fold_in(INITIAL))
     config = prepare(model, config)
     state = State(model, data, config)
     if run is None:
@@ -80,7 +81,7 @@ def fit(model, data, run=None, *, resume=False, quiet=True, source=None, **setti
         folder = Run.create(run, description, *state.save())
     with open_metrics(folder.metrics, state.metrics_bytes) as metrics:
         _train(state, folder, metrics, quiet)
-    draw(model, data, folder, state.rng.fold_in(PICTURES))
+    write_pictures(model, data, folder, state.rng.fold_in(PICTURES))
     return Fitted(model, read_metrics(folder.metrics), state.best, folder.path)
 
 
@@ -115,7 +116,7 @@ def _train(state, folder, metrics, quiet):
         while state.epoch < config.epochs and not state.stopped_early:
             for batch in state.loader:
                 figures = state.update(on_device(batch, config.device))
-                progress.update(state.epoch + 1, figures["loss"], figures["learning_rate"], state.last_score)
+                progress.update(state.epoch + 1, figures, state.last_score)
                 if state.within_epoch:  # else the epoch's validation comes first
                     save_if_due(stop)
             rows.append(state.end_epoch())
@@ -142,17 +143,20 @@ def prepare(model, config):
 
 
 def as_dataset(data, model, seed=0):
-    """`data` as a Dataset that `model` can be trained on; an array is split by `seed`.
+    """`data` as a Dataset that `model` can be trained on; an array or a Batch is split by `seed`.
 
     NaN in an array are missing values if the model takes them. Raises ValueError for data that do not fit the model.
     """
     spec = model.spec
     if not isinstance(data, Dataset):
-        split = from_arrays("data", {"x": data}, spec.kind, seed, missing=getattr(model, "takes_missing", False))
+        batch = as_batch(data).map(np.asarray)
+        tables = {name: {"x": array} for name, array in batch.present(*NAMES[1:]).items()}
+        split = from_arrays("data", {"x": batch.x}, spec.kind, seed, missing=model.takes.missing,
+                            condition_spec=spec.condition, **tables)
         if split.spec.shape != spec.shape:
             raise ValueError(f"data: the model is for examples of shape {spec.shape}, got {split.spec.shape}")
         data = dataclasses.replace(split, spec=spec)
     if data.spec != spec:
         raise ValueError(f"data {data.name!r}: the model is for {spec}, the data are {data.spec}")
-    check_data(model, data)
+    model.takes.check_beside(model.name, data.name, data.observed, (data.labels or {}).get("train"))
     return data

@@ -44,12 +44,17 @@ class Progress(_Bar):
     def __init__(self, total, done=0, quiet=False):
         super().__init__(quiet, total=total, initial=done, unit="step")
 
-    def update(self, epoch, loss, learning_rate, validation):
-        """One step further."""
-        figures = f"epoch {epoch} loss {loss:.4g} rate {learning_rate:.2g}"
+    def update(self, epoch, figures, validation):
+        """Show one step more, with its losses and learning rates (of each objective that took part)."""
+        names = {"loss": "loss", "learning_rate": "rate"}
+        words = [f"epoch {epoch}"]
+        for name, value in figures.items():
+            objective, dot, figure = name.rpartition(".")
+            if figure in names:
+                words.append(f"{objective}{dot and ' '}{names[figure]} {value:.4g}")
         if validation is not None:
-            figures += f" validation {validation:.4g}"
-        self.advance(figures)
+            words.append(f"validation {validation:.4g}")
+        self.advance(" ".join(words))
 
 
 class Passes(_Bar):

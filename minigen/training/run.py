@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from .. import __version__, models
+from ..data.batch import NAMES
 from ..protocols import nearest
 from .checkpoint import CheckpointError, read_checkpoint, write_checkpoint
 from .config import TrainConfig
@@ -249,13 +250,11 @@ def _read_config(path):
 
 def _digest(model, data):
     # data that changed under the same name would make a resumed run another run
-    digest = hashlib.blake2b(digest_size=16)
-    parts = [data.train, (data.observed or {}).get("train")]
-    if getattr(model, "labels", None) is not None:
-        parts.append((data.labels or {}).get("train"))
-    for part in parts:
-        if part is not None:
-            digest.update(np.ascontiguousarray(part).reshape(-1).view(np.uint8))
+    digest, batch = hashlib.blake2b(digest_size=16), data.batch("train")
+    if model.takes.labels is None:
+        batch = batch.replace(labels=None)
+    for array in batch.present(*NAMES).values():
+        digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8))
     return digest.hexdigest()
 
 

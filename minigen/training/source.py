@@ -78,7 +78,7 @@ def load_source(source, seed=0, model=None, like=None):
     if source.name.startswith(KNOWN):
         dataset = known.load(source.name.removeprefix(KNOWN), seed=seed)
     else:
-        missing = bool(getattr(model, "takes_missing", False))
+        missing = model is not None and model.takes.missing
         try:
             dataset = data.load(source.name, seed, source.kind, missing=missing, labels=source.labels)
         except data.MissingValues as error:
@@ -86,7 +86,8 @@ def load_source(source, seed=0, model=None, like=None):
         if source.prepared:
             dataset = data.prepare(dataset, **source.prepared, standardizer=_standardizer(like, seed))
     if model is not None:
-        check_data(model, dataset)
+        key = models.key_of(model) or "the model"
+        model.takes.check_beside(key, dataset.name, dataset.observed, (dataset.labels or {}).get("train"))
     return dataset
 
 
@@ -97,17 +98,6 @@ def _standardizer(source, seed):
     return data.Standardizer.fit(load_source(plain, seed).train)
 
 
-def check_data(model, dataset):
-    """Raise ValueError if a data set has missing values that a model does not take, or lacks labels that it needs."""
-    name = getattr(model, "__name__", type(model).__name__)
-    if dataset.observed is not None and not getattr(model, "takes_missing", False):
-        raise ValueError(f"data {dataset.name!r}: values are missing, and {name} takes none that are; models that do: "
-                         f"{_takers()}")
-    if getattr(model, "labels", None) == "required" and (dataset.labels is None or "train" not in dataset.labels):
-        raise ValueError(f"data {dataset.name!r} have no labels, from which {name} learns; name the column of a table "
-                         "that holds them (--labels COLUMN), or give arrays x and y in an .npz file")
-
-
 def load_truth(source):
     """The `known.Source` that a DataSource or a name "known:NAME" stands for, or None for other data."""
     name = source.name if isinstance(source, DataSource) else str(source)
@@ -116,4 +106,4 @@ def load_truth(source):
 
 def _takers():
     keys = [key for family in models.available().values() for key in family]
-    return ", ".join(key for key in keys if getattr(models.model_class(key), "takes_missing", False))
+    return ", ".join(key for key in keys if models.model_class(key).takes.missing)

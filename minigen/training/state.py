@@ -1,20 +1,20 @@
 """Everything that changes while a model trains, so that a checkpoint is this and nothing else."""
 
+import itertools
 import math
 
 import numpy as np
 
-from ..arrays import Generator, to_numpy
+from ..arrays import Generator, to_device, to_numpy
 from ..data import Loader
 from ..evaluation import validation_score
-from ..optim import schedules
-from .batches import count
 from .checkpoint import CheckpointError
+from .config import OF_AN_OBJECTIVE
 from .load import load_parameters
 from .step import make_step
 
 # children of the run's generator, one for each purpose; none is ever advanced, so they need no saving
-LOADER, STEPS, VALIDATION, PICTURES, INITIAL = range(5)
+LOADER, STEPS, VALIDATION, PICTURES, INITIAL, FRESH = range(6)
 
 READ_EVERY = 16  # steps on a GPU after which their metrics are read: reading waits for it
 
@@ -27,21 +27,21 @@ class State:
     """A model in training: its parameters, optimiser, averages, position in the data and counters."""
 
     def __init__(self, model, data, config):
-        self.model, self.config, self.validation = model, config, data.validation
+        self.model, self.config, self.validation = model, config, data.batch("validation")
         self.rng = Generator(config.seed)
-        size = config.batch_size * config.accumulate
-        labels = (data.labels or {}) if getattr(model, "labels", None) else {}
-        self.validation_labels = labels.get("validation")
-        examples = (data.train, labels["train"]) if "train" in labels else data.train
-        self.loader = Loader(examples, size, self.rng.fold_in(LOADER), transform=_transform(data, "train" in labels))
-        self.steps_per_epoch = math.ceil(len(data.train) / size)
+        size, train = config.batch_size * config.accumulate, data.batch("train")
+        if model.takes.labels is None:
+            train = train.replace(labels=None)
+        self.loader = Loader(train, size, self.rng.fold_in(LOADER), transform=data.transform)
+        self.steps_per_epoch = math.ceil(len(train) / size)
         self.step = make_step(model, **step_settings(config, self.steps_per_epoch))
         self.steps = 0  # updates done
         self.epoch = 0  # epochs completed, their validation included
         self.stale = 0  # epochs since the best
         self.best = None  # the best validation figure: its epoch and value
         self.best_parameters, self.best_is_saved = None, False  # what had it, and whether that is on the disk
-        self.last_score = self.learning_rate = None  # of the latest validation, of the latest step
+        self.last_score = None  # of the latest validation
+        self.rates = {}  # the learning rate of the latest update, by objective where there are several
         self.sums = {}  # for each metric its sum over this epoch's examples, and their number
         self.metrics_bytes = 0  # the length of metrics.jsonl
         self.pending, self.figures = [], None  # steps whose metrics are to be read; the latest that were
@@ -62,7 +62,7 @@ class State:
         On a GPU the metrics are those of the last step that were read, and it may have diverged some steps ago.
         """
         with np.errstate(all="ignore"):  # the step's finite flag says it, and `explain` says it better
-            metrics = self.step(batch, self.rng.fold_in(STEPS, self.steps))
+            metrics = self.step(batch, self.rng.fold_in(STEPS, self.steps), self._fresh(self.steps))
         self.pending.append((batch, metrics))
         self.steps += 1
         if self.step.xp is np or len(self.pending) == READ_EVERY or self.figures is None:
@@ -76,25 +76,33 @@ class State:
         for i, ((batch, _), figures) in enumerate(zip(pending, tables, strict=True)):
             if not figures.pop("finite"):
                 self.steps -= len(pending) - i
-                cause = self.step.explain(batch, self.rng.fold_in(STEPS, self.steps))
+                rng = self.rng.fold_in(STEPS, self.steps)
+                cause = self.step.explain(batch, rng, self._fresh(self.steps))
                 raise TrainingDiverged(f"training diverged in step {self.steps + 1} (epoch {self.epoch + 1}): {cause}")
-            self.figures, self.learning_rate = figures, figures["learning_rate"]
+            self.figures = figures
             for name, value in figures.items():
-                if name == "learning_rate":
+                if name.rpartition(".")[2] == "learning_rate":
+                    self.rates[name] = value
                     continue
                 total, n = self.sums.get(name, (0.0, 0))
-                self.sums[name] = (total + value * count(batch), n + count(batch))
+                self.sums[name] = (total + value * len(batch), n + len(batch))
+
+    def _fresh(self, steps):
+        """A function that gives one batch after the other for the update after so many steps, the same again each time."""
+        numbers = itertools.count()
+        rng = self.rng.fold_in(FRESH, steps)
+        return lambda: on_device(self.loader.random_batch(rng.fold_in(next(numbers))), self.config.device)
 
     def end_epoch(self):
         """Validate, note the best, and return the epoch's line of metrics.jsonl."""
         self.collect()
         train = {name: total / n for name, (total, n) in self.sums.items()}
         self.sums = {}
-        row = {"epoch": self.epoch + 1, "step": self.steps, "learning_rate": self.learning_rate}
+        row = {"epoch": self.epoch + 1, "step": self.steps, **{name: self.rates[name] for name in sorted(self.rates)}}
         row["train"] = {name: _json(train[name]) for name in sorted(train)}  # the order that a checkpoint has too
         with self.step.averaged(), np.errstate(all="ignore"):
             rng = self.rng.fold_in(VALIDATION, self.epoch)
-            score = validation_score(self.model, self.validation, rng, labels=self.validation_labels)
+            score = validation_score(self.model, self.validation, rng)
             for name, value in score.items():
                 if not math.isfinite(value):
                     raise TrainingDiverged(f"training diverged: {name} of the validation split is {value} after "
@@ -130,14 +138,14 @@ class State:
         self.collect()
         arrays = {f"model/{name}": array for name, array in self.model.state_dict().items()}
         arrays.update((f"step/{name}", array) for name, array in self.step.state_dict().items())
-        if self.step.average is not None:  # what a loaded model has
+        if self.step.has_averages:  # what a loaded model has
             with self.step.averaged():
                 arrays.update((f"average/{name}", array) for name, array in self.model.state_dict().items())
         arrays.update((f"sums/{name}", np.array(pair, np.float64)) for name, pair in self.sums.items())
         header = {
             "step": self.steps, "epoch": self.epoch, "stale": self.stale, "best": self.best,
             "last_score": self.last_score, "metrics_bytes": self.metrics_bytes, "loader": self.loader.state,
-            "rng": self.rng.state,
+            "rng": self.rng.state, "rates": self.rates,
         }
         return arrays, header
 
@@ -154,6 +162,7 @@ class State:
                 "epoch": _count(header["best"]["epoch"]), "value": _finite(header["best"]["value"])
             }
             last_score = None if header["last_score"] is None else _finite(header["last_score"])
+            rates = {str(name): _finite(rate) for name, rate in dict(header["rates"]).items()}
             first = counters["epoch"] * self.steps_per_epoch
             if not first <= counters["step"] < first + self.steps_per_epoch:
                 raise ValueError(f"step {counters['step']} is not in epoch {counters['epoch'] + 1}")
@@ -164,7 +173,7 @@ class State:
                 raise ValueError("the sums of the metrics are not pairs")
             if self.rng.state != header["rng"]:
                 raise ValueError("the random state is another seed's")
-            if _shapes(groups["average"]) != (_shapes(groups["model"]) if self.step.average else {}):
+            if _shapes(groups["average"]) != (_shapes(groups["model"]) if self.step.has_averages else {}):
                 raise ValueError("the averages are not those of the model's parameters")
             self.model.load_state_dict(groups["model"])
             self.step.load_state_dict(groups["step"])
@@ -176,15 +185,13 @@ class State:
             raise CheckpointError(f"{path} does not fit this run: {what}") from error
         self.steps, self.epoch = counters["step"], counters["epoch"]
         self.stale, self.metrics_bytes = counters["stale"], counters["metrics_bytes"]
-        self.best, self.last_score = best, last_score
+        self.best, self.last_score, self.rates = best, last_score, rates
         self.sums = {name: (float(total), int(n)) for name, (total, n) in groups["sums"].items()}
 
 
-def _transform(data, labelled):
-    """The data's transform, of the examples alone where batches are pairs with labels."""
-    if data.transform is None or not labelled:
-        return data.transform
-    return lambda batch, rng: (data.transform(batch[0], rng), batch[1])
+def on_device(batch, device):
+    """A batch with its arrays on a device."""
+    return batch.map(lambda array: to_device(array, device))
 
 
 def _read(tables, xp):
@@ -203,19 +210,10 @@ def _read(tables, xp):
 
 
 def step_settings(config, steps_per_epoch):
-    """The arguments of `make_step` that a TrainConfig stands for; its epochs become steps."""
-    if config.schedule == "cosine":
-        schedule = schedules.cosine(max(1, config.epochs * steps_per_epoch), config.warmup)
-    elif config.schedule == "step":
-        schedule = schedules.step(config.decay_every * steps_per_epoch, config.decay_factor, config.warmup)
-    else:
-        schedule = schedules.constant(config.warmup)
-    names = ("optimizer", "learning_rate", "clip_norm", "ema", "accumulate")
-    options = {name: getattr(config, name) for name in ("weight_decay", "momentum")}
+    """The arguments of `make_step` that a TrainConfig stands for."""
     return {
-        "schedule": schedule,
-        **{name: getattr(config, name) for name in names},
-        **{name: value for name, value in options.items() if value is not None},
+        **{name: getattr(config, name) for name in OF_AN_OBJECTIVE}, "accumulate": config.accumulate,
+        "objectives": config.objectives, "steps": config.epochs * steps_per_epoch, "steps_per_epoch": steps_per_epoch,
     }
 
 

@@ -8,13 +8,18 @@ from scipy.special import logsumexp
 
 from minigen import DataSpec, ops
 from minigen.arrays import as_generator
+from minigen.models import Model, Takes
+from minigen.models.takes import CONDITIONS
 
 
-class Toy:
+class Toy(Model):
     """`log_prob` is `density` plus `excess` nats; `sample` draws rows of numbers by a NumPy generator."""
 
+    takes = Takes(mixed=True, condition=CONDITIONS)
+
     def __init__(self, spec, excess=0.0):
-        self.spec, self.excess = spec, excess
+        super().__init__(spec)
+        self.excess = excess
 
     def log_prob(self, x, condition=None):
         return self.density(np.asarray(x).reshape(len(x), -1)) + self.excess
@@ -29,13 +34,13 @@ class Gaussian(Toy):
 
     def __init__(self, columns, scale=1.0, shift=0.0, excess=0.0, dtype=np.float64):
         super().__init__(DataSpec((columns,), "continuous"), excess)
-        self.scale, self.shift, self.dtype = scale, shift, dtype
+        self.scale, self.shift, self.drawn_as = scale, shift, dtype
 
     def density(self, x):
         return stats.norm.logpdf(x).sum(axis=1)
 
     def draw(self, n, random):
-        return (self.shift + self.scale * random.normal(size=(n, *self.spec.shape))).astype(self.dtype)
+        return (self.shift + self.scale * random.normal(size=(n, *self.spec.shape))).astype(self.drawn_as)
 
 
 class Rectangle(Toy):
@@ -149,16 +154,16 @@ class Latent(Toy):
     def draw(self, n, random):
         return math.sqrt(1.25) * random.normal(size=(n, 1))
 
-    def encode(self, x):
+    def encode(self, x, condition=None):
         return None
 
-    def decode(self, z):
+    def decode(self, z, condition=None):
         return None
 
-    def elbo(self, x, rng):
+    def elbo(self, x, rng, condition=None):
         return self._weights(x, 1, rng)[:, 0] + self.above
 
-    def iwae_bound(self, x, k, rng):
+    def iwae_bound(self, x, k, rng, condition=None):
         return logsumexp(self._weights(x, k, rng), axis=1) - math.log(k) + self.bound_above
 
     def _weights(self, x, k, rng):
@@ -178,10 +183,10 @@ class Affine:
         self.log_det = np.linalg.slogdet(self.matrix)[1]
         self.lie, self.slip = lie, slip
 
-    def forward(self, z):
+    def forward(self, z, condition=None):
         return z @ self.matrix.T + self.offset, np.full(len(z), self.log_det + self.lie)
 
-    def inverse(self, x):
+    def inverse(self, x, condition=None):
         return (x - self.offset) @ self.undo.T + self.slip, np.full(len(x), -self.log_det - self.lie)
 
 
@@ -208,8 +213,8 @@ class Flow(Affine, Gaussian):
     """A model whose density is that of an affine map of N(0, I)."""
 
     def __init__(self, columns, **keywords):
-        Affine.__init__(self, columns, **keywords)
         Gaussian.__init__(self, columns)
+        Affine.__init__(self, columns, **keywords)
 
     def density(self, x):
         z, log_det = self.inverse(x)
@@ -226,7 +231,7 @@ class Pair(Gaussian):
     what was observed; `shy` refuses examples without any observed value.
     """
 
-    takes_missing = True
+    takes = Takes(missing=True)
 
     def __init__(self, lie=0.0, deaf=False, shy=False, nothing=0.0):
         super().__init__(2)
@@ -256,7 +261,7 @@ class Pair(Gaussian):
 class HoledCoins(Coins):
     """The pairs of coins, of which any may be missing; `lie` is the factor by which single coins' chances are wrong."""
 
-    takes_missing = True
+    takes = Takes(missing=True)
 
     def __init__(self, columns, lie=1.0, deaf=False):
         super().__init__(columns)

@@ -1,4 +1,4 @@
-"""The variational autoencoder.
+"""The variational autoencoder, conditional on c if the data have a condition.
 
     p(z) = N(0, I)        p(x | z) = Π Bernoulli(xᵢ; sigmoid(decoder(z)ᵢ))        q(z | x) = N(μ(x), diag σ(x)²)
 
@@ -11,126 +11,169 @@ trick), its second term in closed form. The importance-weighted bound with k sam
 
     E log (1/k) Σᵢ p(x, zᵢ) / q(zᵢ | x),    zᵢ ~ q(z | x),
 
-is the ELBO at k = 1 and rises to log p(x) with k.
+is the ELBO at k = 1 and rises to log p(x) with k. A conditional model p(x | c) = ∫ p(x | z, c) p(z) dz has c beside the
+inputs of both networks, and the same bounds.
 
 Kingma and Welling, "Auto-Encoding Variational Bayes", 2014 (estimator: equation 10); Rezende, Mohamed and Wierstra,
-2014; Burda, Grosse, Salakhutdinov, "Importance Weighted Autoencoders", 2016 (bound: equation 8).
+2014; Burda, Grosse, Salakhutdinov, "Importance Weighted Autoencoders", 2016 (bound: equation 8); Sohn, Lee and Yan,
+"Learning Structured Output Representation using Deep Conditional Generative Models", 2015 (the condition, with a prior
+that does not depend on it).
 """
 
 import math
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from ... import ops
-from ...arrays import array_module, as_generator
+from ...arrays import as_generator
 from ...autograd import no_grad
 from ...autograd.tensor import raw
 from ...distributions import Bernoulli, Normal
-from ...layers import MLP, Module
-from ...protocols import DataSpec, Objective
-from ..settings import ACTIVATIONS, check_activation, check_batch, check_size, check_sizes
+from ...layers import MLP
+from ...protocols import DataSpec
+from ..model import Model
+from ..objective import Objective
+from ..settings import ACTIVATIONS, check_activation, check_batch, check_fraction, check_size, check_sizes
+from ..support.conditions import condition_rows, condition_width
+from ..takes import CONDITIONS, Takes
+
+BLOCK = 2**24  # numbers in the largest array of a block of importance samples: 64 MB in float32
 
 
 @dataclass(frozen=True)
 class Config:
-    """Widths of the encoder's hidden layers (the decoder has them in reverse), latent dimensions, and activation.
+    """Widths of the encoder's hidden layers (the decoder has them in reverse), latent dimensions, activation, dropout.
 
     `hidden=None` is one layer of 400, the usual choice for 28×28 images, or two of 200 for examples of fewer than 256
-    dimensions, which did better by half a nat on the validation split of the 8×8 digits.
+    dimensions, which did better by half a nat on the validation split of the 8×8 digits. `dropout` is the rate in the
+    hidden layers of both networks while they are trained.
     """
 
     hidden: tuple[int, ...] | None = None
     latent_dim: int = 20
     activation: str = "relu"
+    dropout: float = 0.0
 
     def __post_init__(self):
         if self.hidden is not None:
             object.__setattr__(self, "hidden", check_sizes("hidden", self.hidden))
         check_size("latent_dim", self.latent_dim)
         check_activation("activation", self.activation)
+        check_fraction("dropout", self.dropout)
 
 
-class VAE(Module):
-    """A variational autoencoder of binary data, with fully connected encoder and decoder.
+class VAE(Model):
+    """A variational autoencoder of binary data of any shape.
 
-    `spec` says what an example is (its kind must be binary), `rng` draws the initial parameters.
-    Raises ValueError for data of another kind or conditional data.
+    `encoder` maps rows `(batch, D + C)`, an example and its condition, to μ and log σ `(batch, 2·latent_dim)`;
+    `decoder` maps rows `(…, latent_dim + C)` to logits `(…, D)`. Both are Modules, by default MLPs whose parameters
+    `rng` draws; D is the number of variables of an example, C that of the condition's features. Raises ValueError for
+    data of another kind.
     """
 
     Config = Config
+    takes = Takes(kinds=("binary",), condition=CONDITIONS)
     training = {"epochs": 800, "batch_size": 128, "optimizer": "adamw", "weight_decay": 0.1, "ema": 0.99}
 
-    def __init__(self, spec: DataSpec, config: Config, *, rng):
-        if spec.kind != "binary":
-            raise ValueError(f"vae: its Bernoulli decoder takes binary data (values 0 and 1), got {spec.kind} data; "
-                             "binarize them, or pick a data set's binary variant")
-        if spec.condition is not None:
-            raise ValueError("vae: it models p(x), not p(x | condition)")
-        rng, activation = as_generator(rng), ACTIVATIONS[config.activation]
-        n, m = spec.dimensions, config.latent_dim
-        hidden = ((400,) if n >= 256 else (200, 200)) if config.hidden is None else config.hidden
-        self.spec, self.config = spec, replace(config, hidden=hidden)
-        self.encoder = MLP((n, *hidden, 2 * m), activation, rng=rng)  # gives μ and log σ
-        self.decoder = MLP((m, *hidden[::-1], n), activation, rng=rng)
+    def __init__(self, spec: DataSpec, config: Config | None = None, *, rng, encoder=None, decoder=None):
+        super().__init__(spec, config)
+        rng, config, n = as_generator(rng), self.config, spec.dimensions
+        hidden = config.hidden
+        if hidden is None:
+            hidden = (400,) if n >= 256 else (200, 200)
+        self.config = replace(config, hidden=hidden)
+        c, m, activation = condition_width(spec.condition), config.latent_dim, ACTIVATIONS[config.activation]
+        self.encoder = encoder or MLP((n + c, *hidden, 2 * m), activation, rng=rng, dropout=config.dropout)
+        self.decoder = decoder or MLP((m + c, *hidden[::-1], n), activation, rng=rng, dropout=config.dropout)
 
     @property
     def prior(self) -> Normal:
         """p(z): events `(latent_dim,)`."""
-        weight = self.decoder.layers[0].weight
-        xp, shape = array_module(raw(weight)), (self.config.latent_dim,)
-        return Normal(xp.zeros(shape, weight.dtype), xp.ones(shape, weight.dtype), event_ndim=1)
+        shape = (self.config.latent_dim,)
+        return Normal(self.xp.zeros(shape, self.dtype), self.xp.ones(shape, self.dtype), event_ndim=1)
 
-    def encode(self, x) -> Normal:
-        """q(z | x) for x of shape `(batch, *spec.shape)`: events `(latent_dim,)`."""
-        x = check_batch(x, self.spec)
-        return self._posterior(x.reshape(x.shape[0], -1))
+    def encode(self, x, condition=None) -> Normal:
+        """q(z | x, condition) for x of shape `(batch, *spec.shape)`: events `(latent_dim,)`."""
+        return self._posterior(*self._rows(x, condition))
 
-    def decode(self, z) -> Bernoulli:
-        """p(x | z) for z of shape `(..., latent_dim)`: events `(dimensions,)`, an example read as one row."""
-        return Bernoulli(logits=self.decoder(z), event_ndim=1)
+    def decode(self, z, condition=None) -> Bernoulli:
+        """p(x | z, condition) for z of shape `(..., latent_dim)`: events of `spec.shape`.
 
-    def elbo(self, x, rng):
+        `condition` is one for all, or one for each z of the last batch axis.
+        """
+        c = condition_rows(self, condition, z.shape[-2] if z.ndim > 1 else 1)
+        logits = self._logits(z, c if z.ndim > 1 or c is None else c[0])
+        return Bernoulli(logits=logits.reshape(*z.shape[:-1], *self.spec.shape), event_ndim=len(self.spec.shape))
+
+    def elbo(self, x, rng, condition=None):
         """One-sample estimate of the evidence lower bound, nats, `(batch,)`."""
-        x = check_batch(x, self.spec)
-        reconstruction, kl = self._terms(x.reshape(x.shape[0], -1), rng)
-        return reconstruction - kl
+        log_likelihood, kl = self._terms(*self._rows(x, condition), rng)
+        return log_likelihood - kl
 
-    def iwae_bound(self, x, k: int, rng):
-        """The importance-weighted bound with `k` samples, nats, `(batch,)`; memory grows with batch·k."""
+    def iwae_bound(self, x, k: int, rng, condition=None):
+        """The importance-weighted bound with `k` samples, nats, `(batch,)`; without gradients in blocks of samples."""
         check_size("k", k)
-        x = check_batch(x, self.spec)
-        x = x.reshape(x.shape[0], -1)
-        q = self._posterior(x)
-        z = q.rsample(as_generator(rng), (k,))
-        log_weights = self.decode(z).log_prob(x) + self.prior.log_prob(z) - q.log_prob(z)
-        return ops.logsumexp(log_weights, axis=0) - math.log(k)
+        rows, c = self._rows(x, condition)
+        q, rng = self._posterior(rows, c), as_generator(rng)
+
+        block = max(1, BLOCK // (len(rows) * self.spec.dimensions))
+        log_sums = []
+        for first in range(0, k, block):
+            z = q.rsample((min(block, k - first),), rng)  # (samples, batch, latent_dim)
+            log_weights = self._likelihood(z, c).log_prob(rows) + self.prior.log_prob(z) - q.log_prob(z)
+            log_sums.append(ops.logsumexp(log_weights, axis=0))
+        log_sum = log_sums[0] if len(log_sums) == 1 else ops.logsumexp(ops.stack(log_sums), axis=0)
+        return log_sum - math.log(k)
 
     def objectives(self) -> list[Objective]:
         """One: minus the ELBO, averaged over the batch."""
-        return [Objective("elbo", self._loss, self.parameters())]
+        return [Objective("elbo", self.loss, self.parameters())]
 
-    def sample(self, n: int, rng, condition=None, given=None):
-        """Draw `n` examples: z from the prior, then x from p(x | z). uint8 array `(n, *spec.shape)`."""
-        if condition is not None or given is not None:
-            raise ValueError("vae: sample takes no condition and no given values, its samples are unconditional")
+    def loss(self, batch, rng, step):
+        """-ELBO of a batch in nats per example, and its two terms."""
+        log_likelihood, kl = self._terms(*self._rows(batch.x, batch.condition), rng, train=True)
+        log_likelihood, kl = log_likelihood.mean(), kl.mean()
+        elbo = log_likelihood - kl
+        return -elbo, {"elbo": elbo, "reconstruction": log_likelihood, "kl": kl}
+
+    def sample(self, n: int, rng, condition=None, given=None) -> np.ndarray:
+        """Draw `n` examples: z from the prior, then x from p(x | z, condition). uint8 array `(n, *spec.shape)`."""
+        if given is not None:
+            raise ValueError("vae: sample cannot keep given values: it does not know p(x | some of x)")
         check_size("n", n)
-        rng, weight = as_generator(rng), self.decoder.layers[0].weight
+        rng = as_generator(rng)
         with no_grad():
-            z = rng.standard_normal((n, self.config.latent_dim), weight.dtype, array_module(weight.data))
-            x = self.decode(z).sample(rng)
+            z = rng.standard_normal((n, self.config.latent_dim), self.dtype, self.xp)
+            x = self._likelihood(z, condition_rows(self, condition, n)).sample((), rng)
         return raw(x).astype("uint8").reshape(n, *self.spec.shape)
 
-    def _loss(self, batch, rng):
-        reconstruction, kl = self._terms(batch.reshape(batch.shape[0], -1), rng)
-        reconstruction, kl = reconstruction.mean(), kl.mean()
-        elbo = reconstruction - kl
-        return -elbo, {"elbo": elbo, "reconstruction": reconstruction, "kl": kl}
+    def _terms(self, rows, c, rng, train=False):
+        """The two terms of the bound: log p(x | z, c) and KL(q ‖ p), each `(batch,)`."""
+        rng = as_generator(rng)
+        q = self._posterior(rows, c, train, rng)
+        z = q.rsample((), rng)
+        return self._likelihood(z, c, train, rng).log_prob(rows), ops.normal_kl(q.loc, q.log_scale)
 
-    def _terms(self, x, rng):
-        """The two terms of the bound for examples read as rows: log p(x | z) and KL(q ‖ p), each `(batch,)`."""
-        q = self._posterior(x)
-        z = q.rsample(as_generator(rng))
-        return self.decode(z).log_prob(x), ops.normal_kl(q.loc, q.log_scale)
+    def _rows(self, x, condition):
+        """Examples as rows `(batch, D)`, and the features of their conditions, `(batch, C)` or None."""
+        x = check_batch(x, self.spec)
+        return x.reshape(len(x), -1), condition_rows(self, condition, len(x))
 
-    def _posterior(self, x):
-        mean, log_scale = ops.split(self.encoder(x), 2, axis=-1)
-        return Normal(mean, log_scale=log_scale, event_ndim=1)
+    def _posterior(self, rows, c, train=False, rng=None):
+        loc, log_scale = ops.split(self.encoder(_beside(rows, c, self.dtype), train=train, rng=rng), 2, axis=-1)
+        return Normal(loc, log_scale=log_scale, event_ndim=1)
+
+    def _likelihood(self, z, c, train=False, rng=None):
+        return Bernoulli(logits=self._logits(z, c, train, rng), event_ndim=1)
+
+    def _logits(self, z, c, train=False, rng=None):
+        return self.decoder(_beside(z, c, self.dtype), train=train, rng=rng)
+
+
+def _beside(rows, c, dtype):
+    """Rows `(…, batch, n)` with the features `(batch, C)` of their conditions beside them, if there are any."""
+    if c is None:
+        return rows
+    rows = raw(rows).astype(dtype) if raw(rows).dtype != dtype else rows
+    return ops.concatenate([rows, ops.broadcast_to(c, (*rows.shape[:-1], c.shape[-1]))], axis=-1)

@@ -1,6 +1,19 @@
-"""Tables on the standard output."""
+"""Held-out figures: computed, and printed as a table."""
 
 import math
+
+
+def held_out(model, dataset, source, seed, samples, quiet):
+    """The figures of the test split, and the Gap to the truth where the source's density is known (else None)."""
+    from .. import training
+    from ..evaluation import evaluate, gap_to_truth
+    from ..training.progress import bar
+
+    figures, gap = evaluate(model, dataset, "test", seed, samples, bar("evaluating", quiet)), None
+    truth = training.load_truth(source)
+    if truth is not None and (model.offers("log_prob") or model.offers("iwae_bound")):
+        gap = gap_to_truth(truth, model, rng=seed, x=dataset.test, k=samples)
+    return figures, gap
 
 
 def print_figures(figures, gap, title):
