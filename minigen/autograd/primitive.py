@@ -105,7 +105,8 @@ class Primitive:
         result = self.forward(*arrays, **static)
         outputs, byproducts = (result, ()) if self.several else ((result,), ())
         if self.byproducts:
-            outputs, byproducts = result[:1], result[1:]
+            first = len(result) - len(self.byproducts)
+            outputs, byproducts = result[:first], result[first:]
         if any(isinstance(x, Tensor) for x in inputs):
             if modes.anomaly:
                 check_forward(self.name, arrays, outputs)
@@ -126,7 +127,7 @@ def primitive(residuals=(), byproducts=(), several=False, name=None):
 
     The function's parameters before `/` (or its *parameter) are arrays, the others static. `residuals` names what the
     rule needs later: an input (`"x"`), an input's shape (`"x.shape"`; `"shapes"` of a *parameter), a static parameter,
-    or `"output"`. With `byproducts` the function returns its output followed by these further values, which are
+    or `"output"`. With `byproducts` the function returns its outputs followed by these further values, which are
     residuals too; such an op needs a composite. With `several=True` it returns a tuple of outputs.
 
     The op has two decorators: `defvjp` takes the rule, `(g, residuals, needed) -> cotangents`, and `defcomposite` the

@@ -102,6 +102,10 @@ _ROWS = {  # of x, another such array, zeros and ones where x is positive, and n
     "fill_random": lambda x, g, bits, normal: [
         np.zeros(x.size, x.dtype), "normal", Generator(1).stream, 0, x.size * x.itemsize // 4],
     "glu_vjp": lambda x, g, bits, normal: [normal(len(x), WIDTH // 2), x],
+    "group_norm": lambda x, g, bits, normal: [x[None], normal(WIDTH), normal(WIDTH), 4, 1e-5],
+    "group_norm_sums": lambda x, g, bits, normal: [g[None], x[None], normal(1, 4), abs(normal(1, 4)) + 1],
+    "group_norm_vjp": lambda x, g, bits, normal: [
+        g[None], x[None], normal(WIDTH), normal(1, 4), abs(normal(1, 4)) + 1, normal(1, WIDTH), normal(1, WIDTH)],
     "kernel_log_sum": lambda x, g, bits, normal: [
         normal(len(x), 8), normal(min(len(x), 1024), 8), abs(normal(8)) + 1, "gaussian"],
     "layer_norm": lambda x, g, bits, normal: [x, normal(WIDTH), normal(WIDTH), 1e-5],

@@ -72,6 +72,7 @@ def _examples(random):
         "cumsum": (lambda a: ops.cumsum(a, axis=0), (x,)),
         "glu": (ops.glu, (wide[..., :2],)),
         "getitem": (lambda a: a[rows, 1:], (x,)),
+        "group_norm": (lambda a, w, b: ops.group_norm(a, w, b, 2), (wide[..., 1:], y[0, 1:], z[0, 1:])),
         "inverse": (ops.inverse, (square,)),
         "layer_norm": (ops.layer_norm, (x, y[0], z[0])),
         "logabsdet": (ops.logabsdet, (square,)),

@@ -1,4 +1,4 @@
-"""The compiled layer norm, sums of rows, and the adjoint of row lookup against their references."""
+"""The compiled layer and group norms, sums of rows, and the adjoint of row lookup against their references."""
 
 import numpy as np
 import pytest
@@ -79,3 +79,28 @@ def test_sums_of_rows_over_threads_and_axes():
     np.testing.assert_array_equal(kernels.sum_rows(x), x.reshape(-1, 3).sum(axis=0))
     x[3, 2, 1, 0] = np.nan
     assert np.isnan(kernels.sum_rows(x)).tolist() == [True, False, False]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape, groups", [((3, 200, 6), 2), ((1, 700, 64), 64), ((5, 19, 20, 3), 3), ((2, 1100), 4),
+                                           ((2, 1, 40000), 5), ((2, 90_000, 1), 1)])
+def test_group_norm(dtype, shape, groups):
+    x, g, weight, bias = values(1, dtype, shape, shape, shape[-1:], shape[-1:])
+    large = {"rtol": 1e-5, "atol": 1e-4} if dtype is np.float32 else {"rtol": 1e-12, "atol": 1e-11}
+    check_kernel("group_norm", x, weight, bias, groups, 1e-3, **large)
+    _, mean, variance = kernels.group_norm.reference(x, weight, bias, groups, 1e-3)
+    scale = 1 / np.sqrt(variance + dtype(1e-3))
+    sums = {"rtol": large["rtol"], "atol": large["atol"] * x.size / shape[0] / shape[-1]}
+    check_kernel("group_norm_sums", g, x, mean, scale, **sums)
+    total, along = kernels.group_norm_sums.reference(g, x, mean, scale)
+    check_kernel("group_norm_vjp", g, x, weight, mean, scale, total, along, **large)
+
+
+def test_group_norm_of_values_far_from_zero():
+    """The mean comes off before squares are taken, and many chunks lose no digits."""
+    x = (1e4 + np.random.default_rng(0).standard_normal((1, 20_000, 3))).astype(np.float32)
+    y, mean, variance = kernels.group_norm.fast(x, np.ones(3, np.float32), np.zeros(3, np.float32), 3, 1e-5)
+    exact = x.astype(float) - x.astype(float).mean(axis=1, keepdims=True)
+    np.testing.assert_allclose(mean, x.astype(float).mean(axis=1), rtol=2e-7)
+    np.testing.assert_allclose(variance, (exact**2).mean(axis=1), rtol=1e-3)
+    np.testing.assert_allclose(y, exact / np.sqrt((exact**2).mean(axis=1, keepdims=True) + 1e-5), atol=2e-3)

@@ -61,3 +61,26 @@ def _normal_kl(source, name):
 def _reparameterize(source, name):
     args = [source.values(shape) for shape in source.broadcastable(3)]
     return Example(args, ops.reparameterize, lambda loc, log_scale, noise: noise * math.e**log_scale + loc)
+
+
+@case("group_norm")
+def _group_norm(source, name):
+    groups, eps = source.choice([1, 2, 3]), source.choice([1e-5, 0.1])
+    # two positions or more: with a single value in a group the variance is 0, and differences have no digits left
+    shape = (source.extent(), source.integer(2, 3), *source.shape(0, 1, smallest=1), groups * source.integer(1, 2))
+    channels = shape[-1] // groups
+
+    def reference(x, weight, bias):
+        y, mean, variance = np.empty(x.shape, np.result_type(x, weight, bias)), *np.zeros((2, len(x), groups), x.dtype)
+        for i in range(len(x)):
+            for group in range(groups):
+                inside = np.s_[..., group * channels : (group + 1) * channels]
+                values = x[i][inside].ravel().astype(float).tolist()
+                centre = math.fsum(values) / len(values)
+                spread = math.fsum((v - centre) ** 2 for v in values) / len(values)
+                mean[i, group], variance[i, group] = centre, spread
+                y[i][inside] = (x[i][inside] - centre) / math.sqrt(spread + eps) * weight[inside] + bias[inside]
+        return y, mean, variance
+
+    args = [source.distinct(shape), source.values(shape[-1:]), source.values(shape[-1:])]
+    return Example(args, lambda x, weight, bias: ops.group_norm(x, weight, bias, groups, eps), reference)

@@ -66,7 +66,7 @@ def _broadcasts(example: Example) -> bool:
 
 
 MATRICES = {"cholesky", "inverse", "logabsdet", "solve", "triangular_solve", "matmul"}
-AXIS_NEEDED = {"concatenate", "cumsum", "layer_norm", "log_softmax", "pad", "softmax", "split", "take",
+AXIS_NEEDED = {"concatenate", "cumsum", "group_norm", "layer_norm", "log_softmax", "pad", "softmax", "split", "take",
                "take_along_axis", "conv", "affine_conv", "conv_transpose", "conv_weight", "bernoulli_log_prob",
                "masked_matmul", "masked_weight", "nade_logits", "categorical_log_prob", "normal_log_prob", "normal_kl"}
 NOTHING_TO_REDUCE = {"layer_norm", "logsumexp", "max", "min", "norm", "take", "var", "mean"}
