@@ -2,7 +2,7 @@
 
 from minigen import DataSpec, models
 from minigen.arrays import Generator
-from minigen.protocols import Objective
+from minigen.models import Objective
 from minigen.training import make_step
 
 from .. import inputs
@@ -18,8 +18,8 @@ def build():
     model.to(dtype=inputs.DTYPE)
     model.load_state_dict({name: a for prefix, sizes in SIZES.items() for name, a in inputs.mlp(prefix, sizes).items()})
 
-    def loss(batch, rng):
-        return -model.iwae_bound(batch, K, rng).mean(), {}
+    def loss(batch, rng, step):
+        return -model.iwae_bound(batch.x, K, rng).mean(), {}
 
     model.objectives = lambda: [Objective("iwae", loss, model.parameters())]
     step, batch, rng = make_step(model), inputs.binary(BATCH, 784), Generator(2)

@@ -1,8 +1,8 @@
 """MADE (Germain et al., 2015) in layers that multiply weights by masks: log p(x) = Σ log p(xᵢ | x before i)."""
 
-from minigen import layers, ops
+from minigen import DataSpec, layers, ops
 from minigen.arrays import Generator
-from minigen.protocols import Objective
+from minigen.models import Model, Objective
 from minigen.training import make_step
 
 from .. import inputs
@@ -19,18 +19,19 @@ class Masked(layers.Linear):
         super().__init__(inputs, outputs, rng=0)
         self.mask = mask
 
-    def __call__(self, x, rng=None):
+    def __call__(self, x, *, train=False, rng=None):
         return x @ (self.weight * self.mask) + self.bias
 
 
-class MADE(layers.Module):
+class MADE(Model):
     """Bernoulli conditionals in natural order."""
 
     def __init__(self, sizes):
+        super().__init__(DataSpec((sizes[0],), "binary"))
         shapes = zip(sizes[:-1], sizes[1:], inputs.made_masks(sizes), strict=True)
         self.layers = [Masked(n, m, mask) for n, m, mask in shapes]
 
-    def log_prob(self, x):
+    def log_prob(self, x, condition=None):
         """(batch,), nats."""
         logits = x
         for layer in self.layers[:-1]:
@@ -39,7 +40,7 @@ class MADE(layers.Module):
 
     def objectives(self):
         """One: minus the mean log-likelihood."""
-        return [Objective("nll", lambda batch, rng: (-self.log_prob(batch).mean(), {}), self.parameters())]
+        return [Objective("nll", lambda batch, rng, step: (-self.log_prob(batch.x).mean(), {}), self.parameters())]
 
 
 def build():

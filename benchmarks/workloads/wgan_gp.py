@@ -5,7 +5,7 @@ from functools import partial
 from minigen import grad, layers, no_grad, ops
 from minigen.arrays import Generator
 from minigen.autograd import Tensor
-from minigen.protocols import Objective
+from minigen.models import Objective
 from minigen.training import make_step
 
 from .. import inputs
@@ -29,9 +29,9 @@ def build():
     generator.to(dtype=inputs.DTYPE)
     generator.load_state_dict(inputs.mlp("", GENERATOR, seed=3))
 
-    def loss(real, rng):
+    def loss(batch, rng, step):
         """E D(G(z)) - E D(x) + 10 E (‖∇D(x̂)‖ - 1)², x̂ uniform between x and G(z) (equation 3)."""
-        z, mix = noise(rng)
+        (z, mix), real = noise(rng), batch.x
         with no_grad():
             fake = ops.sigmoid(generator(z)).data
         between = Tensor(fake + mix * (real - fake))

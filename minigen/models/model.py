@@ -193,6 +193,13 @@ class Model(Module):
     def conditionals(self, x, condition=None):
         """The parameters of p(x_d | what precedes x_d) for each variable d, from one parallel pass."""
 
+    @_capability
+    def conditionals_of_inputs(self, inputs, condition=None):
+        """`conditionals` as a differentiable function of the network's inputs, real numbers from -1 to 1.
+
+        `inputs` has the shape of examples. A receptive field is the gradient of this function.
+        """
+
     @property
     @_capability
     def order(self):

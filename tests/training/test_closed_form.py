@@ -16,7 +16,7 @@ from minigen.evaluation import evaluate
 from minigen.layers import Buffer
 from minigen.models.density.closed_form import ClosedForm
 from minigen.models.density.gaussian import Gaussian
-from minigen.protocols import Objective
+from minigen.models import Objective
 from minigen.training import Interrupted, Run, RunError, TrainingDiverged, draw, fit, load, loop
 from training.toy import full_disk
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from minigen import DataSpec, models, plotting
-from minigen.training.completion import HIDDEN, complete, draw_completions, kept_part
+from minigen.data import Batch
+from minigen.training.completion import HIDDEN, complete, kept_part, picture_completions
 
 BITS = DataSpec((64,), "binary")
 IMAGE = DataSpec((8, 8, 1), "binary")
@@ -22,11 +23,8 @@ def model(key, spec=IMAGE, **settings):
     return models.create(key, spec, rng=0, **small[key], **settings)
 
 
-class Anything:
+class Anything(models.Model):
     """A model that conditions on any set of variables, and so has no order; what is not given is 7."""
-
-    def __init__(self, spec):
-        self.spec = spec
 
     def sample(self, n, rng, condition=None, given=None):
         values, observed = given
@@ -104,10 +102,10 @@ def test_what_is_kept_is_kept_and_the_rest_is_drawn_anew(key, spec):
 
 def test_what_is_missing_is_drawn_too():
     x = np.arange(12).reshape(3, 4) % 5
-    missing = np.zeros((3, 4), bool)
-    missing[0, 0] = missing[2, 1] = missing[1, 3] = True
-    observed, completed = complete(Anything(DataSpec((4,), "discrete", 8)), x, 0.5, 0, missing=missing)
-    np.testing.assert_array_equal(observed, [True, True, False, False])
+    observed = np.ones((3, 4), bool)
+    observed[0, 0] = observed[2, 1] = observed[1, 3] = False
+    kept, completed = complete(Anything(DataSpec((4,), "discrete", 8)), Batch(x, observed=observed), 0.5, 0)
+    np.testing.assert_array_equal(kept, [True, True, False, False])
     np.testing.assert_array_equal(completed[0], [[7, 1, 7, 7], [4, 0, 7, 7], [3, 7, 7, 7]])
 
 
@@ -115,7 +113,7 @@ def test_models_that_cannot():
     with pytest.raises(ValueError, match="masks=1"):
         complete(model("made", BITS, masks=2), np.zeros((2, 64), np.uint8), 0.5, 0)
     vae = models.create("vae", BITS, rng=0, hidden=(4,), latent_dim=2)
-    with pytest.raises(ValueError, match="no given values"):
+    with pytest.raises(ValueError, match="cannot keep given values"):
         complete(vae, np.zeros((2, 64), np.uint8), 0.5, 0)
 
 
@@ -129,7 +127,7 @@ def test_the_picture_has_example_kept_part_and_completions_in_a_row(spec, tmp_pa
     x = np.random.default_rng(0).integers(0, top + 1, (2, *spec.shape))
     observed = kept_part(Anything(spec), 0.5)
     completed = np.stack([np.where(observed, x, 0), np.where(observed, x, top)])
-    draw_completions(tmp_path / "c.png", x, observed, completed, spec)
+    picture_completions(tmp_path / "c.png", x, observed, completed, spec)
     (images, columns), = shown
     assert columns == 4 and images.shape == (8, 8, 8, 3) and (tmp_path / "c.png").stat().st_size > 500
     rows = images.reshape(2, 4, 8, 8, 3)
@@ -143,5 +141,5 @@ def test_the_picture_has_example_kept_part_and_completions_in_a_row(spec, tmp_pa
 
 def test_what_is_no_image_has_no_picture(tmp_path):
     spec = DataSpec((5,), "binary")
-    with pytest.raises(ValueError, match="are no images"):
-        draw_completions(tmp_path / "c.png", np.zeros((2, 5)), np.ones(5, bool), np.zeros((1, 2, 5)), spec)
+    with pytest.raises(ValueError, match="are not images"):
+        picture_completions(tmp_path / "c.png", np.zeros((2, 5)), np.ones(5, bool), np.zeros((1, 2, 5)), spec)

@@ -16,7 +16,7 @@ from minigen.training import (
     Run,
     RunError,
     TrainingDiverged,
-    draw,
+    write_pictures,
     fit,
     loop,
     read_checkpoint,
@@ -40,7 +40,7 @@ DATA = vae_data()
 @pytest.fixture(autouse=True)
 def no_pictures(monkeypatch):
     """Pictures take longer than these trainings, and one test looks at them."""
-    monkeypatch.setattr(loop, "draw", lambda *args: None)
+    monkeypatch.setattr(loop, "write_pictures", lambda *args: None)
 
 
 def small_vae(seed=0, **config):
@@ -101,7 +101,7 @@ def test_early_stopping_keeps_the_best():
 
 
 def test_a_run_folder_holds_what_it_should(tmp_path, monkeypatch):
-    monkeypatch.setattr(loop, "draw", draw)
+    monkeypatch.setattr(loop, "write_pictures", write_pictures)
     fitted = fit(small_vae(), DATA, tmp_path / "run", **SMALL)
     pictures = {"curves.png", "samples.png", "reconstructions.png", "traversal.png"}
     assert {path.name for path in (tmp_path / "run").iterdir()} == {

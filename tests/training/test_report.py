@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from minigen import DataSpec, models
-from minigen.training import draw_samples, report, write_samples
+from minigen.training import draw_samples, images, report, samples, write_samples
 
 BINARY = DataSpec((8, 8, 1), "binary")
 
@@ -17,20 +17,20 @@ BINARY = DataSpec((8, 8, 1), "binary")
     (DataSpec((64, 1), "discrete", 5), False), (DataSpec((64,), ("binary",) * 64), False),
 ])
 def test_what_is_an_image(spec, image):
-    assert report.is_image(spec) is image
+    assert images.is_image(spec) is image
 
 
 def test_values_as_grey():
-    np.testing.assert_array_equal(report.to_images([[0, 1]], BINARY), [[0, 1]])
-    np.testing.assert_allclose(report.to_images([[0, 8, 16]], DataSpec((3,), "discrete", 17)), [[0, 0.5, 1]])
+    np.testing.assert_array_equal(images.to_images([[0, 1]], BINARY), [[0, 1]])
+    np.testing.assert_allclose(images.to_images([[0, 8, 16]], DataSpec((3,), "discrete", 17)), [[0, 0.5, 1]])
     continuous = DataSpec((3,), "continuous")
-    np.testing.assert_allclose(report.to_images([[-2.0, 0.0, 2.0]], continuous), [[0, 0.5, 1]])
-    np.testing.assert_array_equal(report.to_images([[3.0, 3.0, 3.0]], continuous), [[0, 0, 0]])
+    np.testing.assert_allclose(images.to_images([[-2.0, 0.0, 2.0]], continuous), [[0, 0.5, 1]])
+    np.testing.assert_array_equal(images.to_images([[3.0, 3.0, 3.0]], continuous), [[0, 0, 0]])
 
 
 def test_samples_come_in_batches(monkeypatch):
     model = models.create("vae", BINARY, rng=0, hidden=(4,), latent_dim=2)
-    monkeypatch.setattr(report, "BATCH", 10)
+    monkeypatch.setattr(samples, "BATCH", 10)
     x = draw_samples(model, 25, 3)
     assert x.shape == (25, 8, 8, 1) and x.dtype == np.uint8
     np.testing.assert_array_equal(x[:10], draw_samples(model, 10, 3))
@@ -43,7 +43,7 @@ def test_sample_files(tmp_path, monkeypatch):
         write_samples(tmp_path / name, x, BINARY)
     np.testing.assert_array_equal(np.load(tmp_path / "a.npz")["x"], x)
     np.testing.assert_array_equal(np.load(tmp_path / "a.npy"), x)
-    for name, spec, words in [("a.txt", BINARY, "ending in"), ("a.png", DataSpec((3,), "binary"), "no images")]:
+    for name, spec, words in [("a.txt", BINARY, "ending in"), ("a.png", DataSpec((3,), "binary"), "not images")]:
         with pytest.raises(ValueError, match=words):
             write_samples(tmp_path / name, x, spec)
     before = (tmp_path / "a.npy").read_bytes()

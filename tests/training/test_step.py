@@ -8,7 +8,7 @@ import pytest
 from minigen import ops
 from minigen.arrays import Generator
 from minigen.optim import schedules
-from minigen.protocols import Objective
+from minigen.models import Objective
 from minigen.training import make_step
 from training.toy import Toy, ToyConfig, toy_data
 
@@ -96,8 +96,9 @@ def test_a_restored_step_goes_on_bit_for_bit(optimizer):
 
 
 @pytest.mark.parametrize("change", [
-    lambda s: s.pop("updates"), lambda s: s.pop("0/mean.float32"), lambda s: s.update({"1/steps": np.array(1)}),
-    lambda s: s.update({"0/mean.float32": np.zeros(3, np.float32)}), lambda s: s.update({"average/x": np.zeros(2)}),
+    lambda s: s.pop("updates"), lambda s: s.pop("likelihood/optimizer/mean.float32"), lambda s: s.update({"other/optimizer/steps": np.array(1)}),
+    lambda s: s.update({"likelihood/optimizer/mean.float32": np.zeros(3, np.float32)}),
+    lambda s: s.update({"likelihood/average/x": np.zeros(2)}),
     lambda s: s.update({"updates": np.array(1.5)}), lambda s: s.update({"other": np.array(1)}),
 ])
 def test_a_state_that_does_not_fit_is_refused(change):
@@ -115,8 +116,8 @@ class Spoiled(Toy):
         super().__init__(DATA.spec)
         self.how = how
 
-    def _loss(self, batch, rng):
-        loss, metrics = super()._loss(batch, rng)
+    def loss(self, batch, rng, step):
+        loss, metrics = super().loss(batch, rng, step)
         if self.how == "value":
             loss = loss + ops.log(self.logits - 1).sum()
         elif self.how == "gradient":
@@ -155,8 +156,8 @@ class Duel(Toy):
         self.rival = type(self.logits)(np.ones(2))
 
     def objectives(self):
-        return [Objective("own", super()._loss, [self.logits]),
-                Objective("other", lambda batch, rng: ((self.rival**2).sum(), {}), [self.rival], every=3)]
+        return [Objective("likelihood", super().loss, [self.logits]),
+                Objective("rival", lambda batch, rng, step: ((self.rival**2).sum(), {}), [self.rival], every=3)]
 
 
 def test_objectives_take_turns():
@@ -165,6 +166,6 @@ def test_objectives_take_turns():
     for _ in range(7):
         before = model.rival.data.copy()
         metrics = step(DATA.train[:8], 0)
-        changes.append("other_loss" in metrics)
+        changes.append("rival.loss" in metrics)
         np.testing.assert_allclose(model.rival.data, before * (0.8 if changes[-1] else 1.0))
     assert changes == [False, False, True, False, False, True, False]

@@ -8,8 +8,7 @@ import numpy as np
 from minigen import DataSpec, ops
 from minigen.autograd import Parameter
 from minigen.data import Dataset
-from minigen.layers import Module
-from minigen.protocols import Objective
+from minigen.models import Model, Objective, Takes
 from minigen.training import run as run_module
 from minigen.training import write_checkpoint
 
@@ -22,14 +21,15 @@ class ToyConfig:
     start: float = 0.0
 
 
-class Toy(Module):
+class Toy(Model):
     """log p(x) = Σ_d x_d·l_d − softplus(l_d), l the logits."""
 
     Config = ToyConfig
+    takes = Takes(kinds=("binary",))
     training = {"epochs": 3, "batch_size": 16}
 
     def __init__(self, spec, config=None, dtype=np.float32):
-        self.spec, self.config = spec, config or ToyConfig()
+        super().__init__(spec, config)
         self.logits = Parameter(np.full(spec.shape, self.config.start, dtype))
 
     def log_prob(self, x, condition=None):
@@ -37,10 +37,10 @@ class Toy(Module):
         return (x * self.logits - ops.softplus(self.logits)).sum(axis=-1)
 
     def objectives(self):
-        return [Objective("likelihood", self._loss, self.parameters())]
+        return [Objective("likelihood", self.loss, self.parameters())]
 
-    def _loss(self, batch, rng):
-        log_prob = self.log_prob(batch).mean()
+    def loss(self, batch, rng, step):
+        log_prob = self.log_prob(batch.x).mean()
         jitter = rng.standard_normal(self.logits.shape, dtype=self.logits.dtype)
         return (self.config.noise * jitter * self.logits).sum() - log_prob, {"log_prob": log_prob.data}
 

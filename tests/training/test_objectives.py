@@ -1,0 +1,259 @@
+"""Several objectives: settings of their own, turns, fresh batches, averages, what follows an update, and resumption."""
+
+import signal
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+import minigen
+from minigen import DataSpec, ops, training
+from minigen.arrays import Generator
+from minigen.autograd import Parameter
+from minigen.data import Batch
+from minigen.models import Model, Objective, Takes
+from minigen.models import registry as model_registry
+from minigen.training import Interrupted, TrainConfig, fit, make_step
+from minigen.training import run as run_module
+from minigen.training.config import parse_settings
+from minigen.training.state import State
+from training.toy import toy_data
+
+DATA = toy_data(64)
+
+
+@dataclass(frozen=True)
+class Config:
+    """How often each player moves, the bound on the critic's weights, and whether the generator asks for a batch."""
+
+    critic_every: int = 1
+    generator_every: int = 2
+    clip: float = 0.0
+    fresh: bool = False
+
+
+class Game(Model):
+    """A critic c that tells data from p = sigmoid(g) by c·(x - p), and a generator g that fools it.
+
+    critic: -c·(mean x - p) + ½|c|²         generator: -c·p, with noise so that resumption needs the random state
+    """
+
+    Config = Config
+    takes = Takes(kinds=("binary",))
+    training = {"epochs": 3, "batch_size": 16}
+
+    def __init__(self, spec, config=None, *, rng=0):
+        super().__init__(spec, config)
+        self.critic = Parameter(np.full(spec.shape, 0.1, np.float32))
+        self.generator = Parameter(np.zeros(spec.shape, np.float32))
+        self.seen = []
+
+    def objectives(self):
+        config = self.config
+        return [
+            Objective("critic", self.critic_loss, [self.critic], every=config.critic_every, after=self.clip,
+                      optimizer={"optimizer": "sgd", "learning_rate": 0.2}),
+            Objective("generator", self.generator_loss, [self.generator], every=config.generator_every,
+                      fresh=config.fresh, optimizer={"ema": 0.5}),
+        ]
+
+    def critic_loss(self, batch, rng, step):
+        self.seen.append(("critic", step, batch.x.copy()))
+        chance = minigen.stop_gradient(ops.sigmoid(self.generator))
+        gap = (batch.x.astype(np.float32).mean(axis=0) - chance)
+        return 0.5 * ops.square(self.critic).sum() - (self.critic * gap).sum(), {"weight": ops.abs(self.critic).sum()}
+
+    def generator_loss(self, batch, rng, step):
+        self.seen.append(("generator", step, batch.x.copy()))
+        noise = rng.standard_normal(self.generator.shape, np.float32)
+        chance = ops.sigmoid(self.generator + 0.1 * noise)
+        return -(minigen.stop_gradient(self.critic) * chance).sum(), {"weight": ops.abs(self.generator).sum()}
+
+    def clip(self):
+        if self.config.clip:
+            self.critic.assign(np.clip(self.critic.data, -self.config.clip, self.config.clip))
+
+    def sample(self, n, rng, condition=None, given=None):
+        chance = 1 / (1 + np.exp(-self.generator.data.astype(np.float64)))
+        return rng.bernoulli(np.broadcast_to(chance, (n, *self.spec.shape))).astype(np.uint8)
+
+
+@pytest.fixture
+def registered(monkeypatch):
+    """The game under the key "game", as a run folder needs it."""
+    monkeypatch.setattr(model_registry, "key_of", lambda model: "game")
+    monkeypatch.setattr(run_module.models, "key_of", lambda model: "game")
+    monkeypatch.setattr(run_module.models, "create", lambda key, spec, rng=0, **config: Game(spec, Config(**config)))
+
+
+def game(**config):
+    return Game(DATA.spec, Config(**config))
+
+
+def test_each_objective_has_its_own_optimiser_and_its_metrics_keep_its_name():
+    model = game()
+    step = make_step(model, "adam", 0.01)
+    x = DATA.train[:16]
+    start = model.critic.data.copy()
+    first = step(x, 0)
+    assert {"critic.loss", "critic.gradient_norm", "critic.learning_rate", "critic.weight", "finite"} == set(first)
+    gradient = start - (x.mean(axis=0) - 0.5)
+    np.testing.assert_allclose(model.critic.data, start - 0.2 * gradient, rtol=1e-6)  # plain descent at its own rate
+    assert first["critic.learning_rate"] == pytest.approx(0.2) and not model.generator.data.any()
+    second = step(x, 0)
+    assert {"generator.loss", "critic.loss", "generator.weight", "critic.weight"} <= set(second)
+    assert second["generator.learning_rate"] == pytest.approx(0.01)
+    np.testing.assert_allclose(np.abs(model.generator.data), 0.01, rtol=1e-3)  # Adam's first step is its rate
+    assert second["critic.weight"] != second["generator.weight"]
+
+
+def test_a_first_objective_that_waits():
+    fitted = fit(game(critic_every=2, generator_every=1), DATA, epochs=2, batch_size=16)
+    assert {"critic.loss", "generator.loss"} <= set(fitted.metrics[0]["train"])
+    assert fitted.metrics[0]["generator.learning_rate"] == 1e-3
+
+
+def test_the_step_is_told_and_fresh_batches_differ():
+    model = game(generator_every=1, fresh=True)
+    state = State(model, DATA, TrainConfig(epochs=2, batch_size=16))
+    for _ in range(2):
+        for batch in state.loader:
+            state.update(batch)
+        state.end_epoch()
+    critics = [entry for entry in model.seen if entry[0] == "critic"]
+    generators = [entry for entry in model.seen if entry[0] == "generator"]
+    assert [number for _, number, _ in critics] == [number for _, number, _ in generators] == list(range(8))
+    assert all(not np.array_equal(ours[2], theirs[2]) for ours, theirs in zip(critics, generators, strict=True))
+    assert len({ours[2].tobytes() for ours in generators}) == 8
+    rows = {row.tobytes() for row in DATA.train}
+    assert all(row.tobytes() in rows for entry in generators for row in entry[2])
+    with pytest.raises(ValueError, match="objective generator takes a batch of its own"):
+        make_step(game(generator_every=1, fresh=True))(DATA.train[:8], 0)
+
+
+def test_weights_are_clipped_after_each_update():
+    model = game(clip=0.05)
+    step = make_step(model)
+    for _ in range(5):
+        step(DATA.train[:16], 0)
+        assert np.abs(model.critic.data).max() <= np.float32(0.05)
+
+
+def test_averages_are_kept_by_objective():
+    model = game(generator_every=1)
+    step, average = make_step(model, learning_rate=0.1), np.zeros(4)
+    for t in range(1, 5):
+        step(DATA.train[:16], Generator(t))
+        decay = min(0.5, (1 + t) / (10 + t))
+        average = decay * average + (1 - decay) * model.generator.data
+    critic = model.critic.data.copy()
+    with step.averaged():
+        np.testing.assert_allclose(model.generator.data, average, rtol=1e-5)
+        np.testing.assert_array_equal(model.critic.data, critic)
+
+
+def test_the_run_s_settings_for_one_objective_win():
+    _, fields = parse_settings(["critic.learning_rate=0.5", "generator.betas=0.5,0.9", "learning_rate=0.03"], Config)
+    assert fields == {"learning_rate": 0.03,
+                      "objectives": {"critic": {"learning_rate": 0.5}, "generator": {"betas": (0.5, 0.9)}}}
+    config = TrainConfig(**fields)
+    assert TrainConfig(**config.to_json()) == config
+    model = game(generator_every=1)
+    metrics = make_step(model, learning_rate=0.03, objectives=config.objectives)(DATA.train[:16], 0)
+    assert metrics["critic.learning_rate"] == 0.5 and metrics["generator.learning_rate"] == 0.03
+    with pytest.raises(ValueError, match="unknown objective 'critik'; did you mean 'critic'"):
+        make_step(model, objectives={"critik": {"learning_rate": 1.0}})
+    with pytest.raises(ValueError, match="'learning_rat' of an objective; did you mean 'learning_rate'"):
+        parse_settings(["critic.learning_rat=1"], Config)
+    with pytest.raises(ValueError, match="learning_rate: expected a number above 0"):
+        TrainConfig(objectives={"critic": {"learning_rate": -1}})
+    with pytest.raises(ValueError, match="critic: unknown setting 'epochs'"):
+        TrainConfig(objectives={"critic": {"epochs": 1}})
+
+
+def test_betas_reach_adam():
+    """Two steps of Adam with betas (0.5, 0.8), written out."""
+    model, x = game(generator_every=1), DATA.train[:16]
+    step = make_step(model, learning_rate=0.1, objectives={"critic": {"optimizer": "adam", "betas": (0.5, 0.8)}})
+    p, m, v = model.critic.data.astype(np.float64), 0.0, 0.0
+    for t in (1, 2):
+        chance = 1 / (1 + np.exp(-model.generator.data.astype(np.float64)))
+        g = p - (x.mean(axis=0) - chance)
+        m, v = 0.5 * m + 0.5 * g, 0.8 * v + 0.2 * g**2
+        p = p - 0.2 * (m / (1 - 0.5**t)) / (np.sqrt(v / (1 - 0.8**t)) + 1e-8)
+        step(x, t)
+        np.testing.assert_allclose(model.critic.data, p, rtol=1e-5)
+
+
+@pytest.mark.parametrize("stop", [1, 5, 8, 11])
+def test_a_killed_game_goes_on_bit_for_bit(stop, tmp_path, monkeypatch, registered):
+    settings = {"epochs": 3, "batch_size": 16, "schedule": "cosine"}
+    config = {"clip": 0.3, "fresh": True}
+    monkeypatch.setattr(training.loop, "write_pictures", lambda *args: None)
+    fit(game(**config), DATA, tmp_path / "whole", **settings)
+    update = State.update
+
+    def interrupted(self, batch):
+        if self.steps == stop - 1:
+            signal.raise_signal(signal.SIGINT)
+        return update(self, batch)
+
+    monkeypatch.setattr(State, "update", interrupted)
+    with pytest.raises(Interrupted):
+        fit(game(**config), DATA, tmp_path / "broken", **settings)
+    monkeypatch.setattr(State, "update", update)
+    fit(game(**config), DATA, tmp_path / "broken", resume=True, **settings)
+    for name in ("metrics.jsonl", "checkpoints/step-00000012.npz"):
+        assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "broken" / name).read_bytes()
+
+
+def test_objectives_of_one_name_are_refused():
+    model = game()
+    pair = model.objectives()
+    model.objectives = lambda: [pair[0], Objective("critic", model.generator_loss, [model.generator])]
+    with pytest.raises(ValueError, match="expected different names, got critic, critic"):
+        make_step(model)
+
+
+@pytest.mark.parametrize("fields, error, words", [
+    ({"name": "a b"}, ValueError, "expected a word"), ({"name": 3}, ValueError, "expected a word"),
+    ({"every": 0}, ValueError, "at least 1"), ({"every": 1.5}, TypeError, "an integer"),
+    ({"every": True}, TypeError, "an integer"),
+])
+def test_bad_objectives_are_refused(fields, error, words):
+    with pytest.raises(error, match=words):
+        Objective(**{"name": "critic", "loss": None, "parameters": [], **fields})
+
+
+class Labelled(Model):
+    """A loss that looks at all that comes with the examples."""
+
+    takes = Takes(kinds=("binary",), condition=("vector",), missing=True, labels="optional")
+
+    def __init__(self, spec, config=None, *, rng=0):
+        super().__init__(spec, config)
+        self.weight = Parameter(np.zeros((), np.float32))
+        self.seen = []
+
+    def objectives(self):
+        return [Objective("all", self.loss, self.parameters())]
+
+    def loss(self, batch, rng, step):
+        self.seen.append(batch)
+        return ops.square(self.weight - 1), {}
+
+
+def test_a_batch_brings_everything_to_the_loss():
+    rows = np.arange(40)
+    x = (rows[:, None] >> np.arange(6) & 1).astype(np.uint8)
+    batch = Batch(x, condition=rows[:, None] * np.array([1.0, -1.0]), labels=rows % 3, observed=x == x,
+                  length=np.ones(40, int))
+    batch.observed[5, 0] = False
+    model = Labelled(DataSpec((6,), "binary", condition=DataSpec((2,), "continuous")))
+    fit(model, batch, epochs=1, batch_size=7)
+    for seen in model.seen:
+        number = seen.condition[:, 0].astype(int)
+        np.testing.assert_array_equal(seen.labels, number % 3)
+        np.testing.assert_array_equal(seen.x[seen.observed], x[number][seen.observed])
+        np.testing.assert_array_equal(seen.observed[:, 0], number != 5)
+        np.testing.assert_array_equal(seen.length, 1)
