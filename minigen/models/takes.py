@@ -69,7 +69,7 @@ class Takes:
         """The data in words: "binary or discrete images (height, width, channels)"."""
         kinds = _listed(self.kinds, "or")
         if self.rank is None:
-            shapes = "data of any shape" + (", tables of several kinds too" if self.mixed else "")
+            shapes = "data of any shape" + (", tables of several kinds too" if self.mixed and len(self.kinds) > 1 else "")
         else:
             shapes = _listed((f"{RANKS[rank]} {SHAPES[RANKS[rank]]}" for rank in self.rank), "or")
         return f"{kinds} {shapes}"

@@ -25,9 +25,10 @@ from ... import kernels, ops, plotting
 from ...arrays import as_generator
 from ...autograd.tensor import raw
 from ...layers import Buffer
-from ..settings import check_size
-from .closed_form import as_rows
-from .mixture_model import MixtureModel, check_number, draw_components
+from ..settings import check_not_negative, check_positive, check_size
+from ..takes import Takes
+from .support.example_rows import as_rows
+from .support.mixture_model import MixtureModel, draw_components
 
 SHOWN = 100  # components in a picture
 BLOCK = 1 << 22  # numbers in memory at a time when examples are scored
@@ -52,8 +53,8 @@ class Config:
     def __post_init__(self):
         for name in ("n_components", "restarts", "max_iterations"):
             check_size(name, getattr(self, name))
-        check_number("smoothing", self.smoothing, above=True)
-        check_number("tolerance", self.tolerance)
+        check_positive("smoothing", self.smoothing)
+        check_not_negative("tolerance", self.tolerance)
         if self.precision not in ("float32", "float64"):
             raise ValueError(f"precision: expected float32 or float64, got {self.precision!r}")
 
@@ -66,15 +67,13 @@ class BernoulliMixture(MixtureModel):
     """
 
     Config = Config
+    takes = Takes(kinds=("binary",), missing=True, mixed=True)
 
     def __init__(self, spec, config=None, *, rng=0):
-        kinds = spec.kind if isinstance(spec.kind, tuple) else (spec.kind,)
-        if set(kinds) != {"binary"} or spec.condition is not None:
-            raise ValueError(f"bernoulli_mixture: expected binary data (values 0 and 1) without a condition, got "
-                             f"{spec.kind} {'with' if spec.condition else 'without'} one")
-        self.spec, self.config = spec, Config() if config is None else config
-        shape = (self.config.n_components, spec.dimensions)
-        self.logits, self.mean_logits = Buffer(np.zeros(shape[0])), Buffer(as_generator(rng).standard_normal(shape))
+        super().__init__(spec, config)
+        k = self.config.n_components
+        self.logits = Buffer(np.zeros(k))
+        self.mean_logits = Buffer(as_generator(rng).standard_normal((k, spec.dimensions)))
 
     @property
     def means(self):
@@ -137,14 +136,13 @@ class BernoulliMixture(MixtureModel):
         return filled.reshape(np.shape(x))
 
     def report_pictures(self, dataset, folder):
-        """Where examples are images, draw the means of the heaviest components into a run's folder; the file's name."""
+        """Where examples are images, draw the means of the heaviest components into a run's folder."""
         shape, d = self.spec.shape, self.spec.dimensions
         if not (len(shape) == 3 and shape[2] in (1, 3)) and not (d >= 64 and math.isqrt(d) ** 2 == d):
-            return []
+            return
         order = np.argsort(-self.weights, kind="stable")[:SHOWN]
         means = self.means[order].reshape(len(order), *(shape if len(shape) == 3 else (d,)))
         plotting.image_grid(means, Path(folder) / "components.png", title="Means of the components, heaviest first")
-        return ["components.png"]
 
     def _sample(self, n, rng):
         picked = draw_components(np.broadcast_to(self.weights, (n, len(self.weights))), rng)

@@ -5,12 +5,12 @@
 The likelihood of n examples is highest at the sample's moments, μ = Σᵢ xᵢ / n and Σ = Σᵢ (xᵢ - μ)(xᵢ - μ)ᵀ / n; for a
 diagonal Σ at the variances of the columns, for a spherical one (a multiple of the identity) at their mean.
 
-Parts of a normal vector are normal (m: missing, o: observed):
+Some coordinates of a normal vector are normal too (m: missing, o: observed):
 
     x_o ~ N(μ_o, Σ_oo)        x_m | x_o ~ N(μ_m + B (x_o - μ_o), Σ_mm - B Σ_om),    B = Σ_mo Σ_oo⁻¹
 
-The first scores examples with missing values exactly, the second imputes them and is the E-step of fitting: replace
-what is missing by its conditional mean, and let its conditional covariance count as spread.
+The first scores examples with missing values exactly, the second imputes them and is the E-step of fitting: a missing
+value is replaced by its conditional mean, and its conditional covariance counts as spread.
 
 Bishop, "Pattern Recognition and Machine Learning", 2006, equations 2.81, 2.82, 2.98, 2.121 and 2.122; Little and
 Rubin, "Statistical Analysis with Missing Data", 2002, section 11.2.
@@ -26,9 +26,12 @@ from ...arrays import as_generator
 from ...autograd.tensor import Tensor
 from ...inference import em_steps
 from ...layers import Buffer
-from ..settings import check_size
-from .closed_form import ClosedForm, as_rows
-from .columns import column_moments
+from ..settings import check_not_negative, check_size
+from ..takes import Takes
+from .support.columns import column_moments
+from .support.estimator import Estimator
+from .support.example_rows import as_rows
+from .support.patterns import patterns
 
 COVARIANCES = ("full", "diagonal", "spherical")
 LOG_2PI = math.log(2 * math.pi)
@@ -39,9 +42,10 @@ class Config:
     """The form of the covariance, the smallest variance in any direction, and when EM for missing values stops.
 
     With columns scaled to variance 1 (constant ones as they are), the covariance that is fitted is the most likely one
-    without an eigenvalue below `floor`: the sample's, with smaller eigenvalues raised. This is what a constant column,
-    columns that depend linearly on others, or fewer examples than dimensions get. `floor=0` refuses them instead. EM
-    stops after `max_iterations`, or when the log-likelihood rises by less than `tolerance` nats per example.
+    without an eigenvalue below `floor`: the sample's, with smaller eigenvalues raised. So there is a density also for
+    a constant column, for columns that depend linearly on others, and for fewer examples than dimensions. `floor=0`
+    refuses these instead. EM stops after `max_iterations`, or when the log-likelihood rises by less than `tolerance`
+    nats per example.
     """
 
     covariance: str = "full"
@@ -52,14 +56,12 @@ class Config:
     def __post_init__(self):
         if self.covariance not in COVARIANCES:
             raise ValueError(f"covariance: expected one of {', '.join(COVARIANCES)}, got {self.covariance!r}")
-        for name in ("floor", "tolerance"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
-                raise ValueError(f"{name}: expected a number of at least 0, got {value!r}")
+        check_not_negative("floor", self.floor)
+        check_not_negative("tolerance", self.tolerance)
         check_size("max_iterations", self.max_iterations)
 
 
-class Gaussian(ClosedForm):
+class Gaussian(Estimator):
     """A normal distribution for continuous data, with missing values marginalised exactly.
 
     `loc` has shape `(D,)`; `covariance` is a matrix `(D, D)` if full and the variances `(D,)` otherwise. Before it is
@@ -67,90 +69,74 @@ class Gaussian(ClosedForm):
     """
 
     Config = Config
-    takes_missing = True
+    takes = Takes(kinds=("continuous",), missing=True, mixed=True)
+    conditions_on_any = True
 
     def __init__(self, spec, config=None, *, rng=0):
-        kinds = spec.kind if isinstance(spec.kind, tuple) else (spec.kind,)
-        if set(kinds) != {"continuous"} or spec.condition is not None:
-            what = f"{spec.kind} data" if spec.condition is None else "a condition"
-            raise ValueError(f"gaussian: expected continuous data without a condition, got {what} (the kind continuous "
-                             "may be asked for, then integers are taken as real numbers)")
-        self.spec, self.config = spec, Config() if config is None else config
+        super().__init__(spec, config)
         self.full = self.config.covariance == "full"
         self.loc = Buffer(np.zeros(spec.dimensions))
         self.covariance = Buffer(np.eye(spec.dimensions) if self.full else np.ones(spec.dimensions))
 
     def log_prob(self, x, condition=None, observed=None):
         """log p(x) in nats, float64 `(n,)`, of the observed values alone; x may be a Tensor, and is differentiated."""
-        if condition is not None:
-            raise ValueError("gaussian: log_prob takes no condition")
-        rows, mask = as_rows(x, self.spec, observed)
+        self.check_condition(condition, len(x))
+        rows, observed = as_rows(x, self.spec, observed)  # (n, D)
         if isinstance(x, Tensor):
-            rows = x.reshape(rows.shape) if mask is None else ops.where(mask, x.reshape(rows.shape), 0.0)
+            rows = x.reshape(rows.shape)
+            if observed is not None:
+                rows = ops.where(observed, rows, 0.0)
         else:
             rows = rows.astype(np.float64)
-        loc, covariance = self.loc.data, self.covariance.data
-        if not self.full:
-            terms = ops.square(rows - loc) / covariance + (np.log(covariance) + LOG_2PI)
-            return -0.5 * (terms if mask is None else terms * mask).sum(axis=1)
-        if mask is None:
-            return _log_prob(rows, loc, covariance)
-        parts, places = [], []
-        for chosen, seen in patterns(mask):
-            parts.append(_log_prob(rows[chosen][:, seen], loc[seen], covariance[np.ix_(seen, seen)]))
-            places.append(chosen)
-        return ops.concatenate(parts)[np.argsort(np.concatenate(places))] if parts else np.zeros(0)
+        return self._log_prob(rows, observed)
 
-    def fit_steps(self, data, rng=0, *, observed=None, labels=None):
-        """Fit to `data` `(n, *spec.shape)`, at once or, a full covariance with missing values, by EM.
+    def fit_steps(self, batch, rng=0, state=None):
+        """Fit to all examples of `batch`, at once or, a full covariance with missing values, by EM.
 
         Yields metrics with `log_likelihood` in nats per example and `at_floor`, in how many directions the floor set
-        the variance. Raises ValueError for data without rows, a column that is observed nowhere, and with `floor=0` a
-        singular covariance.
+        the variance. Until the last step of EM is done, the parameters are those in units of the columns' deviations.
+        Raises ValueError for no examples, for a column that is observed nowhere, and with `floor=0` for a singular
+        covariance.
         """
-        rows, mask = as_rows(data, self.spec, observed)
+        rows, observed = self.training_rows(batch)
         rows = rows.astype(np.float64)
         if not len(rows):
-            raise ValueError("data: expected at least one example, got none")
+            raise ValueError("x: expected at least one example, got none")
         # In units of the columns' deviations nothing is lost where columns differ by orders of magnitude.
-        mean, deviation = column_moments(rows, mask)
+        mean, deviation = column_moments(rows, observed)
         units = np.where(deviation > 0, deviation, 1.0)
         if self.config.covariance == "spherical":
             units = np.full(len(mean), math.sqrt(np.square(units).mean()))
         standard = (rows - mean) / units
-        if mask is not None:
-            standard *= mask
-        weight = len(rows) if mask is None else mask.sum(axis=0)
-        variances = np.square(standard).sum(axis=0) / weight
-        if self.config.covariance == "spherical":
-            variances[:] = (variances * weight).sum() / (weight * np.ones(len(mean))).sum()
-        if self.full:
-            self._take(0 * mean, standard.T @ standard / len(rows) if mask is None else np.diag(variances))
-        else:
-            self._take(0 * mean, variances)
-        if self.full and mask is not None:
-            shift = float((mask @ np.log(units)).mean())  # log |d standard / dx| of an example
-            for metrics in em_steps(self, (standard, mask), self.config.max_iterations, self.config.tolerance):
-                metrics["log_likelihood"] -= shift
-                yield {**metrics, "at_floor": self._at_floor()}
+        if observed is not None:
+            standard *= observed
+        state = {} if state is None else state
+        if self.full and observed is not None:
+            yield from self._em(standard, observed, units, state)
             self._scale(mean, units)
-            return
-        at_floor = self._at_floor()
-        self._scale(mean, units)
-        yield {"iteration": 0, "log_likelihood": self.score(data, observed), "converged": True, "at_floor": at_floor}
+        elif not state:
+            self._take(0 * mean, self._moments(standard, observed))
+            at_floor = self._at_floor()
+            self._scale(mean, units)
+            state["fitted"] = True
+            log_likelihood = float(self._log_prob(rows, observed).mean())
+            yield {"iteration": 0, "log_likelihood": log_likelihood, "converged": True, "at_floor": at_floor}
 
     def e_step(self, data):
         """Sums over the examples of E[x - μ | x_o] and E[(x - μ)(x - μ)ᵀ | x_o] with their number; log-likelihood."""
-        rows, mask = data
-        first, second, total = np.zeros(len(self.loc.data)), np.zeros(self.covariance.shape), 0.0
-        for chosen, seen in patterns(mask):
-            loc, covariance = self.loc.data, self.covariance.data
-            total += float(_log_prob(rows[chosen][:, seen], loc[seen], covariance[np.ix_(seen, seen)]).sum())
-            slopes, rest = self._regression(seen)
-            deviations = self._filled(rows[chosen], seen, slopes) - loc
+        rows, observed = data
+        loc = self.loc.data
+        covariance = self.covariance.data
+        first = np.zeros(loc.shape)
+        second = np.zeros(covariance.shape)
+        total = 0.0
+        for chosen, o in patterns(observed):
+            total += float(_log_normal(rows[chosen][:, o], loc[o], covariance[np.ix_(o, o)]).sum())
+            slopes, rest = self._regression(o)
+            deviations = self._filled(rows[chosen], o, slopes) - loc
             first += deviations.sum(axis=0)
             second += deviations.T @ deviations
-            second[np.ix_(~seen, ~seen)] += len(chosen) * rest
+            second[np.ix_(~o, ~o)] += len(chosen) * rest
         return (first, second, len(rows)), total / len(rows)
 
     def m_step(self, statistics):
@@ -161,19 +147,20 @@ class Gaussian(ClosedForm):
 
     def impute(self, x, observed, rng=None):
         """`x` with missing values replaced by their mean given the observed ones, or with `rng` by a draw; float64."""
-        rows, mask = as_rows(x, self.spec, observed)
+        rows, observed = as_rows(x, self.spec, observed)
         rows = rows.astype(np.float64)
-        if mask is None:
+        if observed is None:
             return rows.reshape(np.shape(x))
         # For any y ~ N(μ, Σ), y_m + B (x_o - y_o) has the conditional distribution of x_m.
         if rng is None:
-            centre = np.broadcast_to(self.loc.data, rows.shape)
+            y = np.broadcast_to(self.loc.data, rows.shape)
         else:
-            centre = self._sample(len(rows), as_generator(rng)).reshape(rows.shape)
+            y = self._sample(len(rows), as_generator(rng)).reshape(rows.shape)
         if not self.full:
-            return np.where(mask, rows, centre).reshape(np.shape(x))
-        for chosen, seen in patterns(mask):
-            rows[chosen] = self._filled(rows[chosen], seen, self._regression(seen)[0], centre[chosen])
+            return np.where(observed, rows, y).reshape(np.shape(x))
+        for chosen, o in patterns(observed):
+            slopes, _ = self._regression(o)
+            rows[chosen] = self._filled(rows[chosen], o, slopes, y[chosen])
         return rows.reshape(np.shape(x))
 
     @property
@@ -189,7 +176,10 @@ class Gaussian(ClosedForm):
 
     def entropy(self):
         """½ log det Σ + ½ D (1 + log 2π) in nats."""
-        log_det = np.linalg.slogdet(self.covariance.data)[1] if self.full else np.log(self.covariance.data).sum()
+        if self.full:
+            log_det = np.linalg.slogdet(self.covariance.data)[1]
+        else:
+            log_det = np.log(self.covariance.data).sum()
         return 0.5 * (float(log_det) + self.spec.dimensions * (1 + LOG_2PI))
 
     def kl(self, other):
@@ -197,31 +187,75 @@ class Gaussian(ClosedForm):
         if not isinstance(other, Gaussian) or other.spec.shape != self.spec.shape:
             raise ValueError(f"other: expected a Gaussian of examples of shape {self.spec.shape}, got {other!r}")
         shift = other.loc.data - self.loc.data
-        both = self.matrix + np.outer(shift, shift)
-        trace = float(np.trace(np.linalg.solve(other.matrix, both)))
+        second_moment = self.matrix + np.outer(shift, shift)  # of x ~ self about the mean of `other`
+        trace = float(np.trace(np.linalg.solve(other.matrix, second_moment)))
         return 0.5 * (trace - self.spec.dimensions) + other.entropy() - self.entropy()
+
+    def _log_prob(self, rows, observed):
+        """log p of the observed values of rows `(n, D)`, which are 0 where they are not observed."""
+        loc = self.loc.data
+        covariance = self.covariance.data
+        if not self.full:
+            terms = ops.square(rows - loc) / covariance + (np.log(covariance) + LOG_2PI)
+            if observed is not None:
+                terms = terms * observed
+            return -0.5 * terms.sum(axis=1)
+        if observed is None:
+            return _log_normal(rows, loc, covariance)
+        if not len(rows):
+            return np.zeros(0)
+        log_probs = []
+        row_numbers = []
+        for chosen, o in patterns(observed):
+            log_probs.append(_log_normal(rows[chosen][:, o], loc[o], covariance[np.ix_(o, o)]))
+            row_numbers.append(chosen)
+        return ops.concatenate(log_probs)[np.argsort(np.concatenate(row_numbers))]
 
     def _sample(self, n, rng):
         noise = rng.standard_normal((n, self.spec.dimensions), np.float64)
         covariance = self.covariance.data
-        noise = noise @ np.linalg.cholesky(covariance).T if self.full else noise * np.sqrt(covariance)
-        return (self.loc.data + noise).reshape(n, *self.spec.shape)
+        if self.full:
+            deviations = noise @ np.linalg.cholesky(covariance).T
+        else:
+            deviations = noise * np.sqrt(covariance)
+        return (self.loc.data + deviations).reshape(n, *self.spec.shape)
 
-    def _regression(self, seen):
-        """B = Σ_mo Σ_oo⁻¹ and Σ_mm - B Σ_om for the observed columns `seen`."""
+    def _moments(self, standard, observed):
+        """The covariance of rows whose mean is 0, in the form that it has; of observed values only their variances."""
+        if self.full and observed is None:
+            return standard.T @ standard / len(standard)
+        counts = np.full(standard.shape[1], len(standard)) if observed is None else observed.sum(axis=0)
+        variances = np.square(standard).sum(axis=0) / counts
+        if self.config.covariance == "spherical":
+            variances[:] = (variances * counts).sum() / counts.sum()
+        return np.diag(variances) if self.full else variances
+
+    def _em(self, standard, observed, units, state):
+        """Run EM on rows in these units; the metrics are those of the rows in their own units."""
+        if not state:
+            self._take(np.zeros(len(units)), self._moments(standard, observed))
+        shift = float((observed @ np.log(units)).mean())  # log |d standard / dx| of an example
+        steps = em_steps(self, (standard, observed), self.config.max_iterations, self.config.tolerance)
+        for metrics in steps:
+            metrics["log_likelihood"] -= shift
+            yield {**metrics, "at_floor": self._at_floor()}
+
+    def _regression(self, o):
+        """B = Σ_mo Σ_oo⁻¹ and Σ_mm - B Σ_om, where the columns `o` are observed."""
         covariance = self.covariance.data
-        between = covariance[np.ix_(seen, ~seen)]
-        slopes = np.linalg.solve(covariance[np.ix_(seen, seen)], between).T
-        return slopes, covariance[np.ix_(~seen, ~seen)] - slopes @ between
+        between = covariance[np.ix_(o, ~o)]
+        slopes = np.linalg.solve(covariance[np.ix_(o, o)], between).T
+        return slopes, covariance[np.ix_(~o, ~o)] - slopes @ between
 
-    def _filled(self, rows, seen, slopes, centre=None):
-        """The rows with c_m + B (x_o - c_o) in place of what is missing; the centre c is the mean if not given."""
+    def _filled(self, rows, o, slopes, centre=None):
+        """The rows with c_m + B (x_o - c_o) in place of the missing values; the centre c is by default the mean."""
         centre = np.broadcast_to(self.loc.data, rows.shape) if centre is None else centre
         rows = rows.copy()
-        rows[:, ~seen] = centre[:, ~seen] + (rows[:, seen] - centre[:, seen]) @ slopes.T
+        rows[:, ~o] = centre[:, ~o] + (rows[:, o] - centre[:, o]) @ slopes.T
         return rows
 
     def _at_floor(self):
+        """In how many directions the variance is the floor."""
         variances = np.linalg.eigvalsh(self.covariance.data) if self.full else self.covariance.data
         return int((variances < self.config.floor * (1 + 1e-3)).sum())
 
@@ -232,39 +266,29 @@ class Gaussian(ClosedForm):
 
     def _take(self, loc, covariance):
         if not (np.isfinite(loc).all() and np.isfinite(covariance).all()):
-            raise ValueError("data: the numbers are too large to have a variance in float64")
+            raise ValueError("x: the numbers are too large to have a variance in float64")
         self.loc.assign(loc)
         self.covariance.assign(_floored(covariance, self.config.floor))
 
 
-def patterns(mask):
-    """The rows of a mask `(n, D)` by what they have: pairs of row numbers and booleans `(D,)`, each pattern once."""
-    kinds, which = np.unique(mask, axis=0, return_inverse=True)
-    which = which.reshape(-1)
-    order, ends = np.argsort(which, kind="stable"), np.cumsum(np.bincount(which, minlength=len(kinds)))
-    return [(order[end - count : end], kind)
-            for kind, end, count in zip(kinds, ends, np.diff(ends, prepend=0), strict=True)]
-
-
-def _log_prob(x, loc, covariance):
+def _log_normal(x, loc, covariance):
     """log N(x; μ, Σ) of rows, with Σ = L Lᵀ: |L⁻¹ (x - μ)|² and log det Σ = 2 Σ log L_ii."""
     factor = np.linalg.cholesky(covariance)
-    z = ops.triangular_solve(factor, ops.transpose(x - loc))
+    z = ops.triangular_solve(factor, ops.transpose(x - loc))  # (D, n)
     return -0.5 * ops.square(z).sum(axis=0) - (np.log(np.diag(factor)).sum() + 0.5 * len(loc) * LOG_2PI)
 
 
 def _floored(covariance, floor):
     """The covariance with eigenvalues below `floor` (and below rounding of the largest) raised to it."""
-    values, vectors = (covariance, None) if covariance.ndim == 1 else np.linalg.eigh(covariance)
+    diagonal = covariance.ndim == 1
+    values, vectors = (covariance, None) if diagonal else np.linalg.eigh(covariance)
     rounding = len(values) * np.finfo(np.float64).eps * max(values.max(), 0.0)
     if values.min() > max(floor, rounding):
         return covariance
     if floor == 0:
-        constant = np.flatnonzero((covariance if vectors is None else np.diag(covariance)) <= rounding)
+        constant = np.flatnonzero((covariance if diagonal else np.diag(covariance)) <= rounding)
         why = f"column {constant[0]} (from 0) is constant" if len(constant) else "columns depend linearly on others"
-        raise ValueError(f"data: the covariance is singular ({why}, or the examples are too few); a floor above 0 "
+        raise ValueError(f"x: the covariance is singular ({why}, or the examples are too few); a floor above 0 "
                          "gives every direction at least that variance")
     values = np.maximum(values, max(floor, 8 * rounding))
-    return values if vectors is None else (vectors * values) @ vectors.T
-
-
+    return values if diagonal else (vectors * values) @ vectors.T

@@ -17,7 +17,7 @@ Bishop, "Pattern Recognition and Machine Learning", 2006, equations 9.23 to 9.27
 missing values: Ghahramani and Jordan, "Supervised learning from incomplete data via an EM approach", 1994, section 3.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -26,11 +26,11 @@ from ...arrays import as_generator
 from ...autograd import Parameter
 from ...autograd.tensor import Tensor, raw
 from ...layers import Buffer
-from ...protocols import Objective
-from ..settings import check_size
-from .closed_form import as_rows
-from .gaussian import patterns
-from .gmm_components import (
+from ..objective import Objective
+from ..settings import check_not_negative, check_size
+from ..takes import Takes
+from .support.example_rows import as_rows
+from .support.gmm_components import (
     EPS,
     TYPES,
     covariance_of,
@@ -41,9 +41,10 @@ from .gmm_components import (
     scale_of,
     standardising,
 )
-from .gmm_missing import complete, completed_moments
-from .k_means import k_means
-from .mixture_model import MixtureModel, check_number, draw_components
+from .support.gmm_missing import complete, completed_moments
+from .support.k_means import k_means
+from .support.mixture_model import MixtureModel, draw_components
+from .support.patterns import patterns
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ class Config:
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name}: expected one of {', '.join(allowed)}, got {getattr(self, name)!r}")
         for name in ("floor", "tolerance"):
-            check_number(name, getattr(self, name))
+            check_not_negative(name, getattr(self, name))
 
 
 class GaussianMixture(MixtureModel):
@@ -87,27 +88,23 @@ class GaussianMixture(MixtureModel):
     """
 
     Config = Config
+    takes = Takes(kinds=("continuous",), missing=True, mixed=True)
     training = {"epochs": 200, "learning_rate": 1e-2, "schedule": "cosine"}
 
     def __init__(self, spec, config=None, *, rng=0):
-        kinds = spec.kind if isinstance(spec.kind, tuple) else (spec.kind,)
-        if set(kinds) != {"continuous"} or spec.condition is not None:
-            raise ValueError(f"gmm: expected continuous data without a condition, got {spec.kind} "
-                             f"{'with' if spec.condition else 'without'} one; kind='continuous' takes numbers as such")
-        self.spec, self.config = spec, Config() if config is None else config
-        k, d = self.config.n_components, spec.dimensions
-        hold = Parameter if self.by_gradient else Buffer
-        self.logits, self.loc = hold(np.zeros(k)), hold(as_generator(rng).standard_normal((k, d)))
-        self.factor = hold(np.zeros(factor_shape(self.config.covariance, k, d)))
+        super().__init__(spec, config)
+        if self.learns_by_gradient:  # objectives take complete examples
+            self.takes = replace(self.takes, missing=False)
+        k = self.config.n_components
+        d = spec.dimensions
+        kind = Parameter if self.learns_by_gradient else Buffer
+        self.logits = kind(np.zeros(k))
+        self.loc = kind(as_generator(rng).standard_normal((k, d)))
+        self.factor = kind(np.zeros(factor_shape(self.config.covariance, k, d)))
 
     @property
-    def takes_missing(self):
-        """Whether data with missing values can be fitted: by EM, for a training loop knows of none."""
-        return not self.by_gradient
-
-    @property
-    def by_gradient(self):
-        """Whether a training loop fits the model by its objectives."""
+    def learns_by_gradient(self):
+        """Whether training descends `objectives`: with `method="gradient"`."""
         return self.config.method == "gradient"
 
     @property
@@ -151,25 +148,29 @@ class GaussianMixture(MixtureModel):
 
     def objectives(self):
         """One: minus the mean log-likelihood."""
-        return [Objective("nll", lambda batch, rng: (-self.log_prob(batch).mean(), {}), self.parameters())]
+        return [Objective("nll", self.loss, self.parameters())]
 
-    def fit_steps(self, data, rng=0, *, observed=None, labels=None):
-        """Fit to `data` `(n, *spec.shape)` by EM from several starting points; yields the metrics of `em_restarts`.
+    def loss(self, batch, rng, step):
+        """-log p(x), the mean over the examples, in nats."""
+        return -self.log_prob(batch.x).mean(), {}
 
-        A component that is responsible for nothing keeps mean and covariance, with weight 0. Raises ValueError for
-        fewer examples than components, a column that is observed nowhere, with `floor=0` a component that becomes
-        singular, and with `method="gradient"`.
+    def fit_steps(self, batch, rng=0, state=None):
+        """Fit to all examples of `batch` by EM from several starting points; yields the metrics of `em_restarts`.
+
+        A component that is responsible for nothing keeps its mean and its covariance, with weight 0. Raises ValueError
+        for fewer examples than components, for a column that is observed nowhere, with `floor=0` for a component that
+        becomes singular, and with `method="gradient"`.
         """
-        if self.by_gradient:
+        if self.learns_by_gradient:
             raise ValueError("gmm: with method='gradient' a training loop fits the model, as training.fit(model, data) "
                              "does; method='em' fits it here")
-        yield from super().fit_steps(data, rng, observed=observed, labels=labels)
+        yield from super().fit_steps(batch, rng, state)
 
     def report_pictures(self, dataset, folder):
-        """Draw the components, and EM from a start where all are broad, into a run's folder; the files' names."""
-        from .gmm_pictures import report_pictures
+        """Draw the components, and EM from a start where all are broad, into a run's folder."""
+        from .support.gmm_pictures import report_pictures
 
-        return report_pictures(self, dataset, folder)
+        report_pictures(self, dataset, folder)
 
     def e_step(self, data):
         """N_k, Σ_n r_nk E[x_n - μ_k] and Σ_n r_nk E[(x_n - μ_k)(x_n - μ_k)ᵀ], with the floor; the log-likelihood.
@@ -245,7 +246,7 @@ class GaussianMixture(MixtureModel):
 
     def _log_joint(self, rows, mask, centre=0.0):
         """log p(x, k) `(n, K)` of rows less the `centre`."""
-        plain = not (isinstance(rows, Tensor) or self.by_gradient)
+        plain = not (isinstance(rows, Tensor) or self.learns_by_gradient)
         if plain and mask is None:
             middle = self.weights @ self.loc.data  # without which means far from 0 would cost digits
             return kernels.normal_mixture_log_joint(rows - middle, *self._standardising(middle))
@@ -274,10 +275,10 @@ class GaussianMixture(MixtureModel):
         rows = rows - centre if mask is None else np.where(mask, rows - centre, 0.0)
         variance = (rows**2).sum(axis=0) / count
         if not np.isfinite(variance).all():
-            raise ValueError("data: the numbers are too large to have a variance in float64")
+            raise ValueError("x: the numbers are too large to have a variance in float64")
         constant = np.flatnonzero(variance <= (8 * EPS * centre) ** 2)
         if self.config.floor == 0 and len(constant):
-            raise ValueError(f"data: column {constant[0]} (from 0) is constant, which makes covariances singular; a "
+            raise ValueError(f"x: column {constant[0]} (from 0) is constant, which makes covariances singular; a "
                              "floor above 0 gives every direction at least that variance")
         rounding = 64 * EPS * {"diagonal": variance, "spherical": variance.mean()}.get(
             self.config.covariance, len(centre) * variance.max())

@@ -24,12 +24,14 @@ from ... import kernels
 from ...arrays import as_generator
 from ...inference import em_restarts
 from ...layers import Buffer
-from ..settings import check_size
-from .categorical_emission import CategoricalEmission, log_dirichlet, normalised
-from .closed_form import ClosedForm, as_rows
-from .columns import column_moments
-from .gaussian_emission import GaussianEmission
-from .mixture_model import check_number, draw_components
+from ..settings import check_not_negative, check_positive, check_size
+from ..takes import Takes
+from .support.categorical_emission import CategoricalEmission, log_dirichlet, normalised
+from .support.columns import column_moments
+from .support.estimator import Estimator
+from .support.example_rows import as_rows
+from .support.gaussian_emission import GaussianEmission
+from .support.mixture_model import draw_components
 
 COVARIANCES = ("full", "diagonal")
 BLOCK = 2**21  # numbers T·S of sequences that are worked on at a time
@@ -61,12 +63,12 @@ class Config:
             check_size(name, getattr(self, name))
         if self.covariance not in COVARIANCES:
             raise ValueError(f"covariance: expected one of {', '.join(COVARIANCES)}, got {self.covariance!r}")
-        check_number("floor", self.floor, above=True)
-        check_number("pseudo_count", self.pseudo_count)
-        check_number("tolerance", self.tolerance)
+        check_positive("floor", self.floor)
+        check_not_negative("pseudo_count", self.pseudo_count)
+        check_not_negative("tolerance", self.tolerance)
 
 
-class HiddenMarkovModel(ClosedForm):
+class HiddenMarkovModel(Estimator):
     """A hidden Markov model of sequences `(time, channels)`; axes after the first are channels of a frame, or none.
 
     Binary and discrete channels are categorical, independent given the state; continuous ones are jointly normal.
@@ -76,13 +78,11 @@ class HiddenMarkovModel(ClosedForm):
     """
 
     Config = Config
-    takes_missing = True
+    takes = Takes(rank=(1, 2, 3), missing=True)
+    conditions_on_any = True
 
     def __init__(self, spec, config=None, *, rng=0):
-        if not isinstance(spec.kind, str) or spec.condition is not None or not spec.shape:
-            raise ValueError("hmm: expected sequences of one kind, shape (time, channels), without a condition, got "
-                             f"{spec.kind} of shape {spec.shape} {'with' if spec.condition else 'without'} one")
-        self.spec, self.config = spec, Config() if config is None else config
+        super().__init__(spec, config)
         config, states = self.config, self.config.n_components
         self.frames = (spec.shape[0], math.prod(spec.shape[1:]))
         self.initial = Buffer(np.full(states, 1 / states))
@@ -95,8 +95,7 @@ class HiddenMarkovModel(ClosedForm):
 
     def log_prob(self, x, condition=None, observed=None):
         """log p(x) in nats, float64 `(n,)`, of the observed values alone."""
-        if condition is not None:
-            raise ValueError("hmm: log_prob takes no condition")
+        self.check_condition(condition, len(x))
         parts = [conditional.sum(axis=1) for *_, conditional in self._filtered(*self._sequences(x, observed))]
         return np.concatenate(parts) if parts else np.zeros(0)
 
@@ -125,15 +124,15 @@ class HiddenMarkovModel(ClosedForm):
         """
         return self._sample_states(*self._sequences(x, observed), as_generator(rng))
 
-    def fit_steps(self, data, rng=0, *, observed=None, labels=None):
-        """Fit to `data` `(n, *spec.shape)` by Baum and Welch's algorithm; yields the metrics of `em_restarts`.
+    def fit_steps(self, batch, rng=0, state=None):
+        """Fit to all examples of `batch` by Baum and Welch's algorithm; yields the metrics of `em_restarts`.
 
         Raises ValueError for fewer frames with values than states, and what `column_moments` refuses.
         """
-        x, mask = self._sequences(data, observed)
+        x, mask = self._frames(*self.training_rows(batch))
         count = len(x) * self.frames[0] if mask is None else int(mask.any(axis=-1).sum())
         if count < self.config.n_components:
-            raise ValueError(f"data: expected at least as many time steps with values as n_components="
+            raise ValueError(f"x: expected at least as many time steps with values as n_components="
                              f"{self.config.n_components}, got {count}")
         column_moments(*(a if a is None else a.reshape(-1, a.shape[2]) for a in (x, mask)))  # refuses what has none
         yield from em_restarts(self, (x, mask), lambda rng: self._start(x, mask, rng), as_generator(rng),
@@ -239,7 +238,10 @@ class HiddenMarkovModel(ClosedForm):
 
     def _sequences(self, x, observed):
         """Frames `(n, time, channels)`, float64 or integers, and their mask or None."""
-        rows, mask = as_rows(x, self.spec, observed)
+        return self._frames(*as_rows(x, self.spec, observed))
+
+    def _frames(self, rows, mask):
+        """Rows as frames, and their mask likewise."""
         rows = rows.astype(np.float64 if self.spec.kind == "continuous" else np.int64)
         return rows.reshape(-1, *self.frames), None if mask is None else mask.reshape(-1, *self.frames)
 

@@ -26,10 +26,11 @@ import numpy as np
 from ... import kernels
 from ...arrays import as_generator
 from ...layers import Buffer
-from ..settings import check_size
-from .closed_form import ClosedForm, as_rows
-from .mixture_model import check_number
-from .radial_kernels import SHAPES, deviation, draw, log_normaliser
+from ..settings import check_not_negative, check_positive, check_size
+from ..takes import Takes
+from .support.estimator import Estimator
+from .support.example_rows import as_rows
+from .support.radial_kernels import SHAPES, deviation, draw, log_normaliser
 
 RULES = ("scott", "silverman", "cross_validation")
 MULTIPLES = tuple(np.geomspace(0.02, 2.5, 25).tolist())  # of Scott's bandwidths, the candidates unless others are given
@@ -61,20 +62,20 @@ class Config:
             if self.bandwidth not in RULES:
                 raise ValueError(f"bandwidth: expected a number or one of {', '.join(RULES)}, got {self.bandwidth!r}")
         else:
-            check_number("bandwidth", self.bandwidth, above=True)
+            check_positive("bandwidth", self.bandwidth)
         if not isinstance(self.candidates, tuple | list):
             raise ValueError(f"candidates: expected numbers, got {self.candidates!r}")
-        candidates = tuple(check_number("candidates", value, above=True) for value in self.candidates)
+        candidates = tuple(check_positive("candidates", value) for value in self.candidates)
         object.__setattr__(self, "candidates", candidates)
         if self.folds != 0 or isinstance(self.folds, bool):
             check_size("folds", self.folds)
             if self.folds == 1:
                 raise ValueError("folds: expected 0 (leave one out) or at least 2, got 1")
-        check_number("floor", self.floor)
+        check_not_negative("floor", self.floor)
         check_size("n_points", self.n_points)
 
 
-class KernelDensity(ClosedForm):
+class KernelDensity(Estimator):
     """A kernel density estimate for continuous data.
 
     `points` `(n, D)` are the examples and `bandwidth` `(D,)` the columns' bandwidths. Before it is fitted all points
@@ -83,13 +84,10 @@ class KernelDensity(ClosedForm):
     """
 
     Config = Config
+    takes = Takes(kinds=("continuous",), mixed=True)
 
     def __init__(self, spec, config=None, *, rng=0):
-        kinds = spec.kind if isinstance(spec.kind, tuple) else (spec.kind,)
-        if set(kinds) != {"continuous"} or spec.condition is not None:
-            raise ValueError(f"kde: expected continuous data without a condition, got {spec.kind} "
-                             f"{'with' if spec.condition else 'without'} one; kind='continuous' takes numbers as such")
-        self.spec, self.config = spec, Config() if config is None else config
+        super().__init__(spec, config)
         self.points = Buffer(np.zeros((self.config.n_points, spec.dimensions)))
         self.bandwidth = Buffer(np.ones(spec.dimensions))
 
@@ -100,34 +98,33 @@ class KernelDensity(ClosedForm):
 
     def log_prob(self, x, condition=None, observed=None):
         """log p(x) in nats, float64 `(n,)`; -inf where no kernel reaches."""
-        if condition is not None:
-            raise ValueError("kde: log_prob takes no condition")
-        return self._log_density(self._rows("x", x, observed), self.points.data, self.bandwidth.data)
+        self.check_condition(condition, len(x))
+        rows, observed = as_rows(x, self.spec, observed)
+        if observed is not None:
+            raise ValueError("x: values are missing, and a kernel density estimate does not take missing values")
+        return self._log_density(_as_points(rows), self.points.data, self.bandwidth.data)
 
-    def fit_steps(self, data, rng=0, *, observed=None, labels=None):
-        """Keep the examples `data` `(n, *spec.shape)` and choose the bandwidths.
+    def fit_steps(self, batch, rng=0, state=None):
+        """Keep the examples of `batch` and choose the bandwidths.
 
         Cross-validation yields for each candidate its `candidate` number, `bandwidth` (the columns' geometric mean)
         and `held_out`, its log-likelihood in nats per example. The last metrics have the `bandwidth` taken. (The
         likelihood of the examples themselves would say little: each sits under its own bump.) Raises ValueError for
-        data without rows, values that are missing, a constant column if `floor` is 0, and for cross-validation fewer
-        examples than folds or no candidate that gives every held-out example a positive density.
+        no examples, for missing values, for a constant column if `floor` is 0, and for cross-validation with fewer
+        examples than folds or with no candidate that gives every held-out example a positive density.
         """
-        points, config = self._rows("data", data, observed), self.config
+        points = _as_points(self.training_rows(batch)[0])
+        config = self.config
+        state = {} if state is None else state
+        if state.get("fitted"):
+            return
         if not len(points):
-            raise ValueError("data: expected at least one example, got none")
+            raise ValueError("x: expected at least one example, got none")
         if config.bandwidth == "cross_validation":
-            if len(points) < max(2, config.folds):
-                raise ValueError(f"data: cross-validation needs at least {max(2, config.folds)} examples, "
-                                 f"got {len(points)}")
-            best, bandwidth, rng = -math.inf, None, as_generator(rng)
-            for number, candidate in enumerate(self._candidates(points)):
-                score = self._held_out(points, candidate, rng.fold_in(0))  # the same folds for all
-                yield {"candidate": number, "bandwidth": _mean(candidate), "held_out": score}
-                if score > best:
-                    best, bandwidth = score, candidate
+            yield from self._cross_validate(points, as_generator(rng), state)
+            bandwidth = state["best_bandwidth"]
             if bandwidth is None:
-                raise ValueError(f"candidates: with each of them some example has density 0 without its fold; larger "
+                raise ValueError("candidates: with any of them some example has density 0 without its fold; larger "
                                  f"ones, or a kernel without an end, reach it ({config.kernel} ends at 1 bandwidth)")
         elif isinstance(config.bandwidth, str):
             bandwidth = self._by_rule(points, config.bandwidth)
@@ -136,7 +133,25 @@ class KernelDensity(ClosedForm):
         self.config = dataclasses.replace(config, n_points=len(points))
         self.points = Buffer(points.copy())
         self.bandwidth.assign(bandwidth)
-        yield {"iteration": 0, "bandwidth": _mean(bandwidth), "converged": True}
+        state["fitted"] = True
+        yield {"iteration": 0, "bandwidth": _geometric_mean(bandwidth), "converged": True}
+
+    def _cross_validate(self, points, rng, state):
+        """Score one candidate after the other; `state` keeps the best one and how many were scored."""
+        least = max(2, self.config.folds)
+        if len(points) < least:
+            raise ValueError(f"x: cross-validation needs at least {least} examples, got {len(points)}")
+        if not state:
+            state.update(scored=0, best=-math.inf, best_bandwidth=None)
+        for number, candidate in enumerate(self._candidates(points)):
+            if number < state["scored"]:
+                continue
+            score = self._held_out(points, candidate, rng.fold_in(0))  # the same folds for all candidates
+            state["scored"] = number + 1
+            if score > state["best"]:
+                state["best"] = score
+                state["best_bandwidth"] = candidate
+            yield {"candidate": number, "bandwidth": _geometric_mean(candidate), "held_out": score}
 
     def _held_out(self, points, bandwidth, rng):
         """The mean of log p(x_i), p made of the other folds' examples, in nats per example."""
@@ -170,20 +185,18 @@ class KernelDensity(ClosedForm):
         with np.errstate(over="ignore"):
             sigma = points.std(axis=0, ddof=1) if n > 1 else np.zeros(d)
         if not np.isfinite(sigma).all():
-            raise ValueError("data: the numbers are too large to have a variance in float64")
+            raise ValueError("x: the numbers are too large to have a variance in float64")
         constant = (points == points[0]).all(axis=0)  # its deviation is of the size of rounding, not always 0
         if self.config.floor == 0 and constant.any():
-            raise ValueError(f"data: column {int(np.argmax(constant))} (from 0) is constant, a rule has no "
+            raise ValueError(f"x: column {int(np.argmax(constant))} (from 0) is constant, a rule has no "
                              "bandwidth for it; a floor above 0 is what it gets")
         factor = n ** (-1 / (d + 4)) if rule == "scott" else (n * (d + 2) / 4) ** (-1 / (d + 4))
         return np.where(constant, self.config.floor, sigma * factor / deviation(self.config.kernel, d))
 
-    def _rows(self, name, x, observed):
-        rows, mask = as_rows(x, self.spec, observed)
-        if mask is not None:
-            raise ValueError(f"{name}: values are missing, and a kernel density estimate takes none that are")
-        return np.ascontiguousarray(rows, dtype=np.float64)
+
+def _as_points(rows):
+    return np.ascontiguousarray(rows, dtype=np.float64)
 
 
-def _mean(bandwidth):
+def _geometric_mean(bandwidth):
     return float(np.exp(np.log(bandwidth).mean()))

@@ -25,10 +25,11 @@ from ...autograd.tensor import raw
 from ...layers import MLP, Buffer
 from ...layers.initializers import glorot_uniform, zeros
 from ...optim.l_bfgs import l_bfgs
-from ..settings import ACTIVATIONS, check_activation, check_size, check_sizes
-from .closed_form import ClosedForm, as_rows
-from .labels import MISSING, check_labels, class_settings
-from .mixture_model import check_number
+from ..settings import ACTIVATIONS, check_activation, check_not_negative, check_size, check_sizes
+from ..takes import Takes
+from .support.estimator import Estimator
+from .support.example_rows import as_rows
+from .support.labels import MISSING, check_labels, class_settings
 
 
 @dataclass(frozen=True)
@@ -57,14 +58,14 @@ class Config:
             raise ValueError("n_classes: expected at least 2, got 1")
         object.__setattr__(self, "hidden", check_sizes("hidden", self.hidden))
         check_activation("activation", self.activation)
-        check_number("penalty", self.penalty)
-        check_number("tolerance", self.tolerance)
+        check_not_negative("penalty", self.penalty)
+        check_not_negative("tolerance", self.tolerance)
         for name in ("one_hot", "standardize"):
             if not isinstance(getattr(self, name), bool):
                 raise ValueError(f"{name}: expected true or false, got {getattr(self, name)!r}")
 
 
-class LogisticRegression(ClosedForm):
+class LogisticRegression(Estimator):
     """A classifier p(y | x) for data of any kind, taken as rows of numbers.
 
     `network` maps standardised features `(n, F)` to logits; `loc` and `scale` `(F,)` standardise. Before it is fitted
@@ -72,12 +73,10 @@ class LogisticRegression(ClosedForm):
     """
 
     Config = Config
-    labels = "required"
+    takes = Takes(labels="required", mixed=True)
 
     def __init__(self, spec, config=None, *, rng=0):
-        if spec.condition is not None:
-            raise ValueError("logistic_regression: expected data without a condition; classes are given as labels")
-        self.spec, self.config = spec, Config() if config is None else config
+        super().__init__(spec, config)
         levels = spec.levels if isinstance(spec.levels, tuple) else (spec.levels,) * spec.dimensions
         self.levels = [1 if level is None or not self.config.one_hot else level for level in levels]
         self.network = self._network(as_generator(rng))
@@ -90,7 +89,8 @@ class LogisticRegression(ClosedForm):
 
     def logits(self, x):
         """f(x) of examples `(n, *spec.shape)`, a float64 Tensor `(n, K)`; of two classes the first has logit 0."""
-        return self._logits((self._features("x", x) - self.loc.data) / self.scale.data)
+        features = self._features(as_rows(x, self.spec)[0])  # (n, F)
+        return self._logits((features - self.loc.data) / self.scale.data)
 
     def predict_log_proba(self, x, observed=None):
         """log p(y | x) in nats, float64 `(n, K)`."""
@@ -107,42 +107,31 @@ class LogisticRegression(ClosedForm):
         """The most probable class of each example, int64 `(n,)`; of equal ones the first."""
         return self.predict_log_proba(x, observed).argmax(axis=1)
 
-    def score_samples(self, x, observed=None):
-        """There is no p(x): raises NotImplementedError. log p(y | x) is `predict_log_proba`."""
-        raise NotImplementedError("logistic regression has no density of x; predict_log_proba gives log p(y | x)")
-
-    def fit_steps(self, data, rng=0, *, observed=None, labels=None):
-        """Fit to `data` `(n, *spec.shape)` and `labels` `(n,)`; examples with label -1 are left out.
+    def fit_steps(self, batch, rng=0, state=None):
+        """Fit to all examples of `batch` and their labels; examples with label -1 are left out.
 
         Yields after each iteration of L-BFGS the `loss`, `class_log_prob` (the mean of log p(y_n | x_n)), both in nats
         per example, the largest element of the loss's `gradient`, and whether that has `converged`. `rng` draws the
         first weights of hidden layers; without these they are 0. A class without examples ends with a probability
         near 0; classes that a plane separates have, without a penalty, weights that grow until the gradient is small
-        enough. Raises ValueError without labels, for labels that are all missing, and for missing values.
+        enough. Raises ValueError if there are no labels or all are missing, and for missing values.
         """
-        if labels is None:
-            raise ValueError("labels: logistic regression learns from labels, got None")
-        if observed is not None and not np.all(observed):
-            raise ValueError("data: values are missing, and logistic regression takes none that are")
-        features = self._features("data", data)
-        labels = check_labels(labels, len(features), self.config.n_classes)
-        features, labels = features[labels != MISSING], labels[labels != MISSING]
-        if not len(labels):
+        rows, _ = self.training_rows(batch)
+        labels = check_labels(batch.labels, len(rows), self.config.n_classes)
+        if not (labels != MISSING).any():
             raise ValueError("labels: expected at least one that is not missing (-1)")
-        loc, scale = np.zeros(self.loc.shape), np.ones(self.scale.shape)
-        if self.config.standardize:
-            loc, scale = _moments(features)
-        for own, fresh in zip(self._parameters, self._network(as_generator(rng)).parameters(), strict=True):
-            own.assign(fresh.data)
-        self.loc.assign(loc)
-        self.scale.assign(scale)
-        features = (features - loc) / scale
+        features = self._features(rows[labels != MISSING])  # (n, F)
+        labels = labels[labels != MISSING]
+        if not state:
+            self._begin(features, as_generator(rng))
+        features = (features - self.loc.data) / self.scale.data
         weights = [layer.weight for layer in self.network.layers]
 
         def objective(point):
             self._assign(point)
-            fit = ops.categorical_log_prob(self._logits(features), labels).mean()
-            loss = 0.5 * self.config.penalty / len(labels) * sum(ops.square(w).sum() for w in weights) - fit
+            log_likelihood = ops.categorical_log_prob(self._logits(features), labels).mean()
+            penalty = 0.5 * self.config.penalty / len(labels) * sum(ops.square(w).sum() for w in weights)
+            loss = penalty - log_likelihood
             gradients = grad(loss, self._parameters)
             return float(loss.data), np.concatenate([gradient.reshape(-1) for gradient in gradients])
 
@@ -194,13 +183,25 @@ class LogisticRegression(ClosedForm):
             return logits
         return ops.concatenate([np.zeros((len(features), 1)), logits], axis=1)
 
-    def _features(self, name, x):
-        rows, _ = as_rows(x, self.spec)
+    def _features(self, rows):
+        """Features `(n, F)` of rows `(n, D)`: the numbers, or one for each level of a column in one-hot form."""
         if rows.shape[1] == len(self.loc.data):
             return rows.astype(np.float64)
-        parts = [rows[:, [d]] if level == 1 else rows[:, [d]] == np.arange(level)
-                 for d, level in enumerate(self.levels)]
-        return np.concatenate(parts, axis=1).astype(np.float64)
+        columns = [rows[:, [d]] if levels == 1 else rows[:, [d]] == np.arange(levels)
+                   for d, levels in enumerate(self.levels)]
+        return np.concatenate(columns, axis=1).astype(np.float64)
+
+    def _begin(self, features, rng):
+        """Take the features' mean and deviation, and fresh weights."""
+        if self.config.standardize:
+            loc, scale = _moments(features)
+            self.loc.assign(loc)
+            self.scale.assign(scale)
+        else:
+            self.loc.assign(np.zeros(self.loc.shape))
+            self.scale.assign(np.ones(self.scale.shape))
+        for parameter, fresh in zip(self._parameters, self._network(rng).parameters(), strict=True):
+            parameter.assign(fresh.data)
 
     def _assign(self, point):
         start = 0
@@ -215,6 +216,6 @@ def _moments(features):
     with np.errstate(over="ignore", invalid="ignore"):
         loc, scale = features.mean(axis=0), features.std(axis=0)
     if not np.isfinite(scale).all():
-        raise ValueError("data: the numbers are too large to have a variance in float64")
+        raise ValueError("x: the numbers are too large to have a variance in float64")
     constant = (features == features[0]).all(axis=0)  # its deviation is of the size of rounding, not always 0
     return np.where(constant, features[0], loc), np.where(constant, 1.0, scale)

@@ -24,13 +24,15 @@ import numpy as np
 
 from ... import kernels
 from ...arrays import as_generator
+from ...data.batch import as_batch
 from ...inference import em_restarts
 from ...layers import Buffer
-from ..settings import check_size
-from .class_columns import CategoricalColumns, NormalColumns
-from .closed_form import ClosedForm, as_rows
-from .labels import MISSING, check_labels, class_settings
-from .mixture_model import check_number
+from ..settings import check_not_negative, check_size
+from ..takes import Takes
+from .support.class_columns import CategoricalColumns, NormalColumns
+from .support.estimator import Estimator
+from .support.example_rows import as_rows
+from .support.labels import MISSING, check_labels, class_settings
 
 BLOCK = 1 << 21  # numbers of the examples that are worked on at once
 
@@ -60,10 +62,10 @@ class Config:
         for name in ("n_classes", "restarts", "max_iterations"):
             check_size(name, getattr(self, name))
         for name in ("smoothing", "class_smoothing", "floor", "tolerance"):
-            check_number(name, getattr(self, name))
+            check_not_negative(name, getattr(self, name))
 
 
-class NaiveBayes(ClosedForm):
+class NaiveBayes(Estimator):
     """Naive Bayes for data of any kind, with missing values marginalised exactly and missing labels by EM.
 
     `class_log_prior` is log p(y), `(K,)`; the columns' parameters are in `categorical` and `normal`. Before it is
@@ -72,13 +74,11 @@ class NaiveBayes(ClosedForm):
     """
 
     Config = Config
-    takes_missing = True
-    labels = "optional"
+    takes = Takes(missing=True, labels="optional", mixed=True)
+    conditions_on_any = True
 
     def __init__(self, spec, config=None, *, rng=0):
-        if spec.condition is not None:
-            raise ValueError("naive_bayes: expected data without a condition; classes are given as labels")
-        self.spec, self.config = spec, Config() if config is None else config
+        super().__init__(spec, config)
         table = isinstance(spec.kind, tuple)
         kinds = np.array(spec.kind if table else (spec.kind,) * spec.dimensions)
         levels = np.array([level or 2 for level in (spec.levels if table else (spec.levels,) * spec.dimensions)])
@@ -133,46 +133,58 @@ class NaiveBayes(ClosedForm):
         """The most probable class of each example, int64 `(n,)`; of equal ones the first."""
         return self.predict_log_proba(x, observed).argmax(axis=1)
 
-    def fit_steps(self, data, rng=0, *, observed=None, labels=None):
-        """Fit to `data` `(n, *spec.shape)` and `labels` `(n,)`, -1 or None where missing; EM if any is.
+    def fit_steps(self, batch, rng=0, state=None):
+        """Fit to all examples of `batch` and their labels, -1 or None where missing; by EM if any label is missing.
 
         Yields metrics with `log_likelihood`, of (x, y) for labelled examples and of x for others, in nats per example.
-        Raises ValueError for data without rows, without labels fewer rows than classes, a continuous column that is
-        observed nowhere, and with `floor=0` one that is constant in a class.
+        Raises ValueError for no examples, for fewer examples than classes if there are no labels, for a continuous
+        column that is observed nowhere, and with `floor=0` for one that is constant in a class.
         """
-        rows, mask = as_rows(data, self.spec, observed)
-        n, k = len(rows), self.config.n_classes
-        known = check_labels(np.full(n, MISSING) if labels is None else labels, n, k)
+        batch = as_batch(batch)
+        rows, observed = self.training_rows(batch)
+        n = len(rows)
+        k = self.config.n_classes
+        labels = check_labels(np.full(n, MISSING) if batch.labels is None else batch.labels, n, k)
         if not n:
-            raise ValueError("data: expected at least one example, got none")
-        if (known == MISSING).all() and n < k:
-            raise ValueError(f"data: expected at least as many examples as classes, {k}, got {n}")
-        if mask is not None and self.normal is not None and not mask[:, self.normal.columns].any(axis=0).all():
-            column = self.normal.columns[np.argmin(mask[:, self.normal.columns].any(axis=0))]
-            raise ValueError(f"data: column {column} (from 0) is observed in no example")
+            raise ValueError("x: expected at least one example, got none")
+        if (labels == MISSING).all() and n < k:
+            raise ValueError(f"x: expected at least as many examples as classes, {k}, got {n}")
+        if observed is not None and self.normal is not None:
+            counts = observed[:, self.normal.columns].sum(axis=0)
+            if not counts.all():
+                column = self.normal.columns[np.argmin(counts)]
+                raise ValueError(f"x: column {column} (from 0) is observed in no example")
         before = self.state_dict()
         try:
-            yield from self._fit(rows, mask, known, as_generator(rng))
+            yield from self._fit(rows, observed, labels, as_generator(rng), {} if state is None else state)
         except ValueError:
             self.load_state_dict(before)
             raise
 
-    def _fit(self, rows, mask, known, rng):
-        n, k = len(rows), self.config.n_classes
-        self._take_moments(rows, mask, np.full((n, k), 1 / k))  # what a class without examples keeps
-        labelled = known != MISSING
-        if labelled.all():
-            self._take_moments(rows, mask, one_hot(known, k))
-            yield {"iteration": 0, "log_likelihood": self.e_step((rows, mask, known))[1], "converged": True}
+    def _fit(self, rows, observed, labels, rng, state):
+        n = len(rows)
+        k = self.config.n_classes
+        labelled = labels != MISSING
+        if state.get("fitted"):
             return
-        pooled = self.state_dict()
+        if not state:
+            self._take_moments(rows, observed, np.full((n, k), 1 / k))  # what a class without examples keeps
+            pooled = self.state_dict()
+            if labelled.all():
+                self._take_moments(rows, observed, one_hot(labels, k))
+                state["fitted"] = True
+                yield {"iteration": 0, "log_likelihood": self.e_step((rows, observed, labels))[1], "converged": True}
+                return
+            state.update({f"pooled/{name}": array for name, array in pooled.items()})
+        pooled = {name.removeprefix("pooled/"): array for name, array in state.items() if name.startswith("pooled/")}
 
         def start(rng):
             self.load_state_dict(pooled)
-            self.m_step(self._statistics(rows, mask, _start(known, k, rng)))
+            self.m_step(self._statistics(rows, observed, _start(labels, k, rng)))
 
-        restarts = 1 if len(np.unique(known[labelled])) == k else self.config.restarts
-        yield from em_restarts(self, (rows, mask, known), start, rng, restarts,
+        every_class_labelled = len(np.unique(labels[labelled])) == k
+        restarts = 1 if every_class_labelled else self.config.restarts
+        yield from em_restarts(self, (rows, observed, labels), start, rng, restarts,
                                max_iterations=self.config.max_iterations, tolerance=self.config.tolerance)
 
     def e_step(self, data):

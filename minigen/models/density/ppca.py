@@ -28,11 +28,12 @@ from ...autograd.tensor import Tensor
 from ...distributions import MultivariateNormal, Normal
 from ...inference import em_steps
 from ...layers import Buffer
-from ..settings import check_size
-from .closed_form import ClosedForm, as_rows
-from .columns import column_moments
-from .linear_gaussian import LOG_2PI, Axes, Observations, infer, masked_moments, maximise
-from .mixture_model import check_number
+from ..settings import check_not_negative, check_positive, check_size
+from ..takes import Takes
+from .support.columns import column_moments
+from .support.estimator import Estimator
+from .support.example_rows import as_rows
+from .support.linear_gaussian import LOG_2PI, Axes, Observations, infer, masked_moments, maximise
 
 NOISES = ("isotropic", "diagonal")
 CHUNK = 2**22  # numbers of examples that are worked on at a time
@@ -60,12 +61,12 @@ class Config:
             check_size("latent_dim", self.latent_dim)
         if self.noise not in NOISES:
             raise ValueError(f"noise: expected one of {', '.join(NOISES)}, got {self.noise!r}")
-        check_number("floor", self.floor, above=True)
-        check_number("tolerance", self.tolerance)
+        check_positive("floor", self.floor)
+        check_not_negative("tolerance", self.tolerance)
         check_size("max_iterations", self.max_iterations)
 
 
-class ProbabilisticPCA(ClosedForm):
+class ProbabilisticPCA(Estimator):
     """Probabilistic PCA or factor analysis of continuous data, examples of any shape read as rows.
 
     `loc` is μ `(D,)`, `weight` W `(D, M)`, `noise` the variances on the diagonal of Ψ, `(1,)` or `(D,)`, and `least`
@@ -74,18 +75,17 @@ class ProbabilisticPCA(ClosedForm):
     """
 
     Config = Config
-    takes_missing = True
+    takes = Takes(kinds=("continuous",), missing=True, mixed=True)
+    conditions_on_any = True
 
     def __init__(self, spec, config=None, *, rng=0):
-        kinds = spec.kind if isinstance(spec.kind, tuple) else (spec.kind,)
-        if set(kinds) != {"continuous"} or spec.condition is not None:
-            raise ValueError(f"ppca: expected continuous data without a condition, got {spec.kind} "
-                             f"{'with' if spec.condition else 'without'} one; kind='continuous' takes numbers as such")
-        config, d = Config() if config is None else config, spec.dimensions
+        super().__init__(spec, config)
+        config = self.config
+        d = spec.dimensions
         m = min(10, d - 1) if config.latent_dim is None else config.latent_dim
         if not 0 < m < d:
             raise ValueError(f"latent_dim: expected less than the {d} dimensions of the data, got {config.latent_dim}")
-        self.spec, self.config = spec, replace(config, latent_dim=m)
+        self.config = replace(config, latent_dim=m)
         self.loc = Buffer(np.zeros(d))
         self.weight = Buffer(as_generator(rng).standard_normal((d, m), np.float64) / math.sqrt(m))
         self.noise = Buffer(np.ones(1 if config.noise == "isotropic" else d))
@@ -93,45 +93,58 @@ class ProbabilisticPCA(ClosedForm):
 
     def log_prob(self, x, condition=None, observed=None):
         """log p(x) in nats, float64 `(n,)`, of the observed values alone; x may be a Tensor, and is differentiated."""
-        if condition is not None:
-            raise ValueError("ppca: log_prob takes no condition")
-        rows, mask = self._rows(x, observed)
+        self.check_condition(condition, len(x))
+        rows, observed = self._rows(x, observed)
         if isinstance(x, Tensor):
-            rows = x.reshape(rows.shape) if mask is None else ops.where(mask, x.reshape(rows.shape), 0.0)
-        step, parts = max(1, CHUNK // rows.shape[1]), []
+            rows = x.reshape(rows.shape)
+            if observed is not None:
+                rows = ops.where(observed, rows, 0.0)
+        step = max(1, CHUNK // rows.shape[1])
+        log_probs = []
         for start in range(0, len(rows), step):
-            part = slice(start, start + step)
-            data = Observations(rows[part], None if mask is None else mask[part])
-            found = ops.concatenate([log_probs for *_, log_probs in infer(data, *self._parameters())])
-            parts.append(data.restore(found))
-        return ops.concatenate(parts) if parts else np.zeros(0)
+            chunk = slice(start, start + step)
+            data = Observations(rows[chunk], None if observed is None else observed[chunk])
+            ordered = ops.concatenate([block_log_probs for *_, block_log_probs in infer(data, *self._parameters())])
+            log_probs.append(data.restore(ordered))
+        return ops.concatenate(log_probs) if log_probs else np.zeros(0)
 
-    def posterior(self, x, observed=None) -> MultivariateNormal:
-        """p(z | x), given the observed values alone: events `(latent_dim,)`.
+    @property
+    def prior(self) -> Normal:
+        """p(z) = N(0, I), float64, of events `(latent_dim,)`."""
+        m = self.config.latent_dim
+        return Normal(np.zeros(m), np.ones(m), event_ndim=1)
 
-        One covariance for all examples if nothing is missing, else one for each.
+    def encode(self, x, condition=None, observed=None) -> MultivariateNormal:
+        """The exact p(z | x), given the observed values alone: events `(latent_dim,)`.
+
+        There is one covariance for all examples if nothing is missing, else one for each.
         """
-        rows, mask = self._rows(x, observed)
+        self.check_condition(condition, len(x))
+        rows, observed = self._rows(x, observed)
         if not len(rows):
             raise ValueError("x: expected at least one example, got none")
-        data, means, covariances = Observations(rows, mask), [], []
+        data = Observations(rows, observed)
+        means = []
+        covariances = []
         for _, mean, covariance, _ in infer(data, *self._parameters()):
             means.append(mean)
             covariances.append(covariance)
-        means, covariances = data.restore(np.concatenate(means)), np.concatenate(covariances)
-        if mask is None:
+        means = data.restore(np.concatenate(means))  # (n, M)
+        covariances = np.concatenate(covariances)  # (patterns, M, M)
+        if observed is None:
             return MultivariateNormal(means, covariances[0])
         return MultivariateNormal(means, data.restore(np.repeat(covariances, np.diff(data.bounds), axis=0)))
 
-    encode = posterior
-
-    def decode(self, z) -> Normal:
-        """p(x | z) for z of shape `(..., latent_dim)`: events `(dimensions,)`, an example read as one row."""
+    def decode(self, z, condition=None) -> Normal:
+        """p(x | z) = N(W z + μ, Ψ) for z of shape `(..., latent_dim)`: events of `spec.shape`."""
+        self.check_condition(condition, len(z))
         loc, weight, noise = self._parameters()
-        return Normal(z @ weight.T + loc, np.sqrt(noise), event_ndim=1)
+        shape = self.spec.shape
+        mean = (z @ weight.T + loc).reshape(*z.shape[:-1], *shape)
+        return Normal(mean, np.sqrt(noise).reshape(shape), event_ndim=len(shape))
 
-    def elbo(self, x, q, observed=None):
-        """E_q[log p(x, z) - log q(z)] in closed form, nats `(n,)`: log p(x) less KL(q ‖ p(z | x)).
+    def bound(self, x, q, observed=None):
+        """E_q[log p(x, z) - log q(z)] without sampling, nats `(n,)`: log p(x) less KL(q ‖ p(z | x)).
 
         `q` is a normal distribution of events `(latent_dim,)`, one or one for each example: a MultivariateNormal, or a
         Normal with `event_ndim=1`. Its parameters may be Tensors, and are differentiated.
@@ -139,32 +152,43 @@ class ProbabilisticPCA(ClosedForm):
         m = self.config.latent_dim
         if not isinstance(q, Normal | MultivariateNormal) or q.event_shape != (m,):
             raise ValueError(f"q: expected a normal distribution of events ({m},), got {q!r}")
-        rows, mask = self._rows(x, observed)
+        rows, observed = self._rows(x, observed)
         loc, weight, noise = self._parameters()
-        mean, spread = q.mean, q.variance @ (weight * weight).T if isinstance(q, Normal) else (
-            (weight @ q.covariance) * weight).sum(axis=-1)  # the variance of W z
-        each = (ops.square(rows - loc - mean @ weight.T) + spread) / noise + (np.log(noise) + LOG_2PI)
-        likelihood = (each if mask is None else each * mask).sum(axis=-1)
-        prior = (ops.square(mean) + q.variance).sum(axis=-1) + m * LOG_2PI
-        return q.entropy() - 0.5 * (likelihood + prior)
+        if isinstance(q, Normal):
+            spread = q.variance @ (weight * weight).T  # the variance of each coordinate of W z
+        else:
+            spread = ((weight @ q.covariance) * weight).sum(axis=-1)
+        terms = (ops.square(rows - loc - q.mean @ weight.T) + spread) / noise + (np.log(noise) + LOG_2PI)  # (n, D)
+        if observed is not None:
+            terms = terms * observed
+        prior = (ops.square(q.mean) + q.variance).sum(axis=-1) + m * LOG_2PI
+        return q.entropy() - 0.5 * (terms.sum(axis=-1) + prior)
 
-    def fit_steps(self, data, rng=0, *, observed=None, labels=None):
-        """Fit to `data` `(n, *spec.shape)`: at once if the noise is isotropic and nothing is missing, else by EM.
+    def fit_steps(self, batch, rng=0, state=None):
+        """Fit to all examples of `batch`: at once if the noise is isotropic and nothing is missing, else by EM.
 
         EM starts at the closed form for the data in units of their standard deviations (isotropic noise: as they are),
         means in place of missing values; nothing is random. Yields metrics with `log_likelihood` in nats per example.
         Raises ValueError for fewer than M + 2 examples, and for what `column_moments` refuses.
         """
-        rows, mask = self._rows(data, observed)
+        rows, observed = self.training_rows(batch)
+        rows = rows.astype(np.float64)
+        state = {} if state is None else state
         m = self.config.latent_dim
         if len(rows) < m + 2:
-            raise ValueError(f"data: expected at least {m + 2} examples for {m} latent dimensions, got {len(rows)}")
-        axes = self._start(rows, mask)
-        if mask is None and self.config.noise == "isotropic":
-            yield {"iteration": 0, "log_likelihood": axes.moments(*self._parameters())[1], "converged": True}
+            raise ValueError(f"x: expected at least {m + 2} examples for {m} latent dimensions, got {len(rows)}")
+        mean, deviation = column_moments(rows, observed)
+        complete = rows if observed is None else np.where(observed, rows, mean)
+        axes = Axes(complete)
+        if not state:
+            self._start(complete, axes, deviation)
+        if observed is None and self.config.noise == "isotropic":
+            if not state:
+                state["fitted"] = True
+                yield {"iteration": 0, "log_likelihood": axes.moments(*self._parameters())[1], "converged": True}
         else:
-            yield from em_steps(self, axes if mask is None else Observations(rows, mask), self.config.max_iterations,
-                                self.config.tolerance)
+            data = axes if observed is None else Observations(rows, observed)
+            yield from em_steps(self, data, self.config.max_iterations, self.config.tolerance)
         self._turn()
 
     def e_step(self, data):
@@ -186,15 +210,15 @@ class ProbabilisticPCA(ClosedForm):
 
     def impute(self, x, observed, rng=None):
         """`x` with missing values replaced by their mean given the observed ones, or with `rng` by a draw; float64."""
-        rows, mask = self._rows(x, observed)
-        if mask is None:
+        rows, observed = self._rows(x, observed)
+        if observed is None:
             return rows.reshape(np.shape(x))
         # For any y from the model, y_m + W (E[z | x_o] - E[z | y_o]) has the conditional distribution of x_m.
         loc, weight, _ = self._parameters()
-        centre = loc if rng is None else self._sample(len(rows), as_generator(rng)).reshape(rows.shape)
-        data = Observations(rows - centre + loc, mask)
-        means = data.restore(np.concatenate([means for _, means, _, _ in infer(data, *self._parameters())]))
-        return np.where(mask, rows, centre + means @ weight.T).reshape(np.shape(x))
+        y = loc if rng is None else self._sample(len(rows), as_generator(rng)).reshape(rows.shape)
+        data = Observations(rows - y + loc, observed)
+        means = data.restore(np.concatenate([means for _, means, _, _ in infer(data, *self._parameters())]))  # (n, M)
+        return np.where(observed, rows, y + means @ weight.T).reshape(np.shape(x))
 
     @property
     def covariance(self):
@@ -209,32 +233,35 @@ class ProbabilisticPCA(ClosedForm):
         return d + d * m - m * (m - 1) // 2 + self.noise.shape[0]
 
     def _sample(self, n, rng):
+        loc, weight, noise = self._parameters()
         z = rng.standard_normal((n, self.config.latent_dim), np.float64)
-        return self.decode(z).sample(rng).reshape(n, *self.spec.shape)
+        x = z @ weight.T + loc + np.sqrt(noise) * rng.standard_normal((n, len(loc)), np.float64)
+        return x.reshape(n, *self.spec.shape)
 
     def _rows(self, x, observed):
-        rows, mask = as_rows(x, self.spec, observed)
-        return rows.astype(np.float64), mask
+        rows, observed = as_rows(x, self.spec, observed)
+        return rows.astype(np.float64), observed
 
     def _parameters(self):
         """μ, W and the diagonal of Ψ."""
         return self.loc.data, self.weight.data, np.broadcast_to(self.noise.data, self.loc.shape)
 
-    def _start(self, rows, mask):
-        """Take the closed form for rows, means in place of missing values, and return their principal axes."""
-        mean, deviation = column_moments(rows, mask)
+    def _start(self, rows, axes, deviation):
+        """Take the closed form for complete rows, whose principal axes and columns' deviations these are."""
+        m = self.config.latent_dim
         variances = np.where(deviation > 0, deviation**2, 1.0)
-        complete, m = rows if mask is None else np.where(mask, rows, mean), self.config.latent_dim
-        axes = own = Axes(complete)
-        units, least = np.ones(1), self.config.floor * variances.mean(keepdims=True)
         if self.config.noise == "diagonal":
-            units, least = np.sqrt(variances), self.config.floor * variances
-            own = Axes(complete / units)
-        noise = max(own.variances[m:].sum() / (len(mean) - m), (least / units**2)[0])
-        weight = own.axes[:m].T * np.sqrt(np.maximum(own.variances[:m] - noise, 0))
+            units = np.sqrt(variances)
+            least = self.config.floor * variances
+            scaled = Axes(rows / units)
+        else:
+            units = np.ones(1)
+            least = self.config.floor * variances.mean(keepdims=True)
+            scaled = axes
+        noise = max(scaled.variances[m:].sum() / (len(deviation) - m), (least / units**2)[0])
+        weight = scaled.axes[:m].T * np.sqrt(np.maximum(scaled.variances[:m] - noise, 0))
         self.least.assign(least)
         self._take(axes.mean, weight * units[:, None], noise * units**2)
-        return axes
 
     def _take(self, loc, weight, noise):
         self.loc.assign(loc)

@@ -43,7 +43,7 @@ def test_no_density_model_is_left_out():
 def test_identities(key, name, settings):
     spec, x = DATA[name]
     model = models.create(key, spec, **settings)
-    model.fit(x, 0, labels=SIDES) if model.labels else model.fit(x, 0)
+    model.fit(x, 0, labels=SIDES) if model.takes.labels else model.fit(x, 0)
     found = {one.name: one for one in identities(model, rng=1, samples=1000)}
     assert not [one for one in found.values() if one.passed is False]
     if hasattr(model, "log_prob"):

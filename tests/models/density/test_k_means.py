@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import chisquare
 
 from minigen.arrays import Generator
-from minigen.models.density.k_means import k_means, k_means_seeds, nearest_centre
+from minigen.models.density.support.k_means import k_means, k_means_seeds, nearest_centre
 
 POINTS = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 2.0], [4.0, 1.0]])
 

@@ -13,7 +13,7 @@ import math
 
 import numpy as np
 
-from ... import ops
+from .... import ops
 
 TYPES = ("full", "tied", "diagonal", "spherical")
 LOG_2PI = math.log(2 * math.pi)
@@ -107,7 +107,7 @@ def floored(covariance, form, least, refuse=False):
     low = values <= least
     if refuse and low.any():
         where = "the covariance" if form == "tied" else f"the covariance of component {np.argwhere(low)[0][0]} (from 0)"
-        raise ValueError(f"data: {where} became singular (examples too few or equal, or columns that depend linearly "
+        raise ValueError(f"x: {where} became singular (examples too few or equal, or columns that depend linearly "
                          "on others); a floor above 0 gives every direction at least that variance")
     values = np.maximum(values, least)
     return values if vectors is None else (vectors * values[..., None, :]) @ np.swapaxes(vectors, -1, -2)

@@ -10,8 +10,8 @@ Rabiner, "A Tutorial on Hidden Markov Models", 1989, equation 40c.
 
 import numpy as np
 
-from ... import kernels
-from ...layers import Buffer, Module
+from .... import kernels
+from ....layers import Buffer, Module
 from .mixture_model import draw_components
 
 

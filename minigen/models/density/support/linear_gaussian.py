@@ -18,7 +18,7 @@ import math
 
 import numpy as np
 
-from ... import ops
+from .... import ops
 
 LOG_2PI = math.log(2 * math.pi)
 BLOCK = 2**21  # numbers in the covariances that are held at a time

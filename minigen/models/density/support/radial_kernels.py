@@ -16,7 +16,7 @@ import math
 
 import numpy as np
 
-from ...kernels.kernel_density import SHAPES as SHAPES
+from ....kernels.kernel_density import SHAPES as SHAPES
 
 
 def log_moment(shape, q):

@@ -16,10 +16,10 @@ import math
 
 import numpy as np
 
-from ...layers import Buffer, Module
+from ....layers import Buffer, Module
 from .columns import column_moments
-from .gaussian import patterns
 from .k_means import k_means
+from .patterns import patterns
 
 LOG_2PI = math.log(2 * math.pi)
 

@@ -12,7 +12,7 @@ Ghahramani and Jordan, "Supervised learning from incomplete data via an EM appro
 
 import numpy as np
 
-from .gaussian import patterns
+from .patterns import patterns
 
 PIECE = 4096  # rows that are completed at a time
 

@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from ...layers import Buffer, Module
+from ....layers import Buffer, Module
 
 
 class CategoricalColumns(Module):
@@ -128,11 +128,11 @@ class NormalColumns(Module):
         loc = self.loc.data + shift
         variance = np.where(some, second / divisor - shift * shift, self.variance.data)
         if not (np.isfinite(loc).all() and np.isfinite(variance).all()):
-            raise ValueError("data: the numbers are too large to have a variance in float64")
+            raise ValueError("x: the numbers are too large to have a variance in float64")
         rounding = (8 * np.finfo(np.float64).eps * loc) ** 2
         if self.floor == 0 and (variance <= rounding).any():
             k, d = np.argwhere(variance <= rounding)[0]
-            raise ValueError(f"data: column {self.columns[d]} (from 0) is constant in class {k}; a floor above 0 gives "
+            raise ValueError(f"x: column {self.columns[d]} (from 0) is constant in class {k}; a floor above 0 gives "
                              "it at least that variance")
         self.loc.assign(loc)
         self.variance.assign(np.maximum(variance, self.floor))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from minigen import DataSpec, models
-from minigen.models.density.gmm_components import TYPES
+from minigen.models.density.support.gmm_components import TYPES
 
 FORMS = pytest.mark.parametrize("form", TYPES)
 RNG = np.random.default_rng(0)

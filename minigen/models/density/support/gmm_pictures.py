@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ... import plotting
-from ...arrays import as_generator
-from ...inference import em_steps
+from .... import plotting
+from ....arrays import as_generator
+from ....inference import em_steps
 from .k_means import k_means_seeds
 
 EXAMPLES = 2000  # of the film, on which EM runs once more
@@ -16,7 +16,7 @@ ITERATIONS = 200  # of that run, at most
 
 
 def report_pictures(model, dataset, folder):
-    """Draw a GaussianMixture and EM from broad components, on the training examples; the names of the files.
+    """Draw a GaussianMixture and EM from broad components, on the training examples.
 
     Writes `components.png`, and `em.gif` but for one dimension or component. Missing values are imputed.
     """
@@ -27,17 +27,16 @@ def report_pictures(model, dataset, folder):
     if model.spec.dimensions == 1:
         loc, variance = model.loc.data.reshape(-1), model.matrices.reshape(-1)
         plotting.mixture_density(x.reshape(-1), model.weights, loc, variance, folder / "components.png", title=title)
-        return ["components.png"]
+        return
     plane = _Plane(x.reshape(len(x), -1))
     plotting.mixture_picture(*plane.scene(model, x).values(), folder / "components.png", title, plane.names)
     if len(model.weights) == 1:
-        return ["components.png"]
+        return
     some = x[:: math.ceil(len(x) / EXAMPLES)]
     states = _em_states(model, some, plane)
-    reference = (model.score(some), "the fitted mixture")
+    reference = (model.mean_log_prob(some), "the fitted mixture")
     points = states[0].pop("x")
     plotting.em_film(points, states, folder / "em.gif", f"EM, {len(model.weights)} components", plane.names, reference)
-    return ["components.png", "em.gif"]
 
 
 class _Plane:

@@ -14,10 +14,10 @@ def column_moments(rows, mask=None):
     seen = np.ones(rows.shape) if mask is None else mask.astype(np.float64)
     counts = seen.sum(axis=0)
     if not counts.all():
-        raise ValueError(f"data: column {int(np.argmin(counts))} (from 0) is observed in no example")
+        raise ValueError(f"x: column {int(np.argmin(counts))} (from 0) is observed in no example")
     with np.errstate(over="ignore", invalid="ignore"):
         mean = (rows * seen).sum(axis=0) / counts
         deviation = np.sqrt((((rows - mean) * seen) ** 2).sum(axis=0) / counts)
     if not np.isfinite(deviation).all():
-        raise ValueError("data: the numbers are too large to have a variance in float64")
+        raise ValueError("x: the numbers are too large to have a variance in float64")
     return mean, np.where(deviation > CONSTANT * np.abs(mean), deviation, 0.0)
