@@ -21,16 +21,20 @@ def print_figures(figures, gap, title):
     a likelihood of the data; and the Gap to a known truth, if there is one."""
     if not figures:
         return
-    likelihoods = [figure for figure in figures.values() if "bits_per_dimension" in figure]
-    rows = [("", "nats per example", *["bits per dimension"][: len(likelihoods)])]
+    likelihoods = any("bits_per_dimension" in figure for figure in figures.values())
+    of_samples = any("by_chance" in figure for figure in figures.values())
+    head = "value" if of_samples else "nats per example"
+    rows = [("", head, *["bits per dimension"] * likelihoods, *["of the data's own distribution"] * of_samples)]
     for name, figure in figures.items():
         label = f"{name} (k = {figure['samples']})" if "samples" in figure else name
+        label += f" ({figure['unit']})" if of_samples else ""
         digits = 2 if figure["unit"] == "nats per example" else 4
         cells = [with_error(figure["value"], figure["standard_error"], digits)]
-        if "bits_per_dimension" in figure:
-            cells.append(with_error(figure["bits_per_dimension"], figure["bits_standard_error"], 4))
-        elif likelihoods:
-            cells.append("")
+        if likelihoods:
+            bits = "bits_per_dimension" in figure
+            cells.append(with_error(figure["bits_per_dimension"], figure["bits_standard_error"], 4) if bits else "")
+        if of_samples:
+            cells.append(f"{figure['by_chance']:.4f}" if "by_chance" in figure else "")
         rows.append((label, *cells))
     count = next(iter(figures.values()))["n"]
     print(f"{title}, {count} examples, mean ± standard error")

@@ -28,6 +28,7 @@ def run(args):
     """Draw the samples and write them; an existing file is replaced once the new one is complete."""
     from .. import training
     from ..arrays import Generator
+    from ..evaluation import draw_samples
 
     path = Path(args.out)
     if path.suffix not in SUFFIXES:
@@ -40,7 +41,7 @@ def run(args):
     options = _options(args.set, model)
     condition, columns = _condition(args.condition, model.spec.condition, args.n)
     n = len(condition) if condition is not None else 64 if args.n is None else args.n
-    samples = training.draw_samples(model, n, Generator(args.seed), condition, **options)
+    samples = draw_samples(model, n, Generator(args.seed), condition, **options)
     training.write_samples(path, samples, model.spec, columns)
     print(f"{n} samples: {path}")
 

@@ -60,8 +60,8 @@ def marginalise(subject, prior):
 def grid_log_prob(model, prior, x, condition=None):
     """log p(x) of examples `(n, ...)` by a grid over one or two latent numbers: `(values, error)`, each `(n,)`.
 
-    `prior` is the distribution p(z), `condition` one c for all examples of a model p(x | c). The error is the difference
-    from every other node of the grid. Raises ValueError for more latent numbers.
+    `prior` is the distribution p(z), `condition` one c for all examples of a model p(x | c). The error is the
+    difference from every other node of the grid. Raises ValueError for more latent numbers.
     """
     with no_grad():
         mean, spread = (np.asarray(to_numpy(raw(v)), np.float64).ravel() for v in (prior.mean, prior.stddev))
@@ -79,7 +79,8 @@ def grid_log_prob(model, prior, x, condition=None):
         rows = max(1, BLOCK // max(1, math.prod(x.shape[1:])))
         for start in range(0, len(z), rows):
             part, own = z[start : start + rows].astype(dtype), even[start : start + rows]
-            decoded, log_prior = model.decode(part, **given), np.asarray(to_numpy(raw(prior.log_prob(part))), np.float64)
+            decoded = model.decode(part, **given)
+            log_prior = np.asarray(to_numpy(raw(prior.log_prob(part))), np.float64)
             for number, example in enumerate(x):
                 joint = log_prior + to_numpy(raw(decoded.log_prob(example.reshape(decoded.event_shape))))
                 whole[number] = np.logaddexp(whole[number], np.logaddexp.reduce(joint))

@@ -12,11 +12,11 @@ from ..autograd import no_grad
 from ..autograd.tensor import raw
 from ..data import Batch
 from .likelihood import density_of, per_example
+from .samples import BATCH, draw_samples
 
 # A correct model fails a statistical check once in this many: a report of some checks then raises no false alarm.
 ODDS = 100_000
 STATES = 2**16  # of a space that is enumerated
-BATCH = 1024  # samples drawn at once
 
 
 class Stream(IntEnum):
@@ -85,13 +85,8 @@ class Subject:
 
     def sample(self, n, purpose):
         """`n` samples of the model `(n, *spec.shape)`, by the stream of a purpose."""
-        stream, parts = self.stream(purpose), []
-        with no_grad():
-            for start in range(0, n, BATCH):
-                count = min(BATCH, n - start)
-                options = {} if self.condition is None else {"condition": self._conditions(count)}
-                parts.append(np.asarray(to_numpy(raw(self.model.sample(count, stream.fold_in(start), **options)))))
-        return np.concatenate(parts)
+        condition = None if self.condition is None else self._conditions(n)
+        return draw_samples(self.model, n, self.stream(purpose), condition)
 
     @property
     def has_density(self):

@@ -37,7 +37,8 @@ def check_labels(subject, x, n):
     model, x, draw = subject.model, subject.examples(x), subject.model.sample
     with no_grad():
         log_proba = np.asarray(to_numpy(raw(model.predict_log_proba(x))), np.float64)
-        drawn = [to_numpy(raw(draw(n, subject.stream(Stream.LABELS).fold_in(row), condition=np.repeat(example[None], n, axis=0))))
+        stream = subject.stream(Stream.LABELS)
+        drawn = [to_numpy(raw(draw(n, stream.fold_in(row), condition=np.repeat(example[None], n, axis=0))))
                  for row, example in enumerate(x)]
     # of all examples together: the cells of a chi-square whose probabilities are each example's, in equal shares
     counts = np.concatenate([np.bincount(labels.ravel(), minlength=log_proba.shape[1]) for labels in drawn])

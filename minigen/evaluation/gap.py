@@ -52,9 +52,9 @@ class Gap:
 def gap_to_truth(source, model, n=10_000, rng=0, x=None, k=100):
     """KL(source ‖ model) from `n` fresh draws of a known source, or from the given draws `x`: a Gap.
 
-    `source` is a `known.Source`: exact `log_prob(x)`, `entropy()`, and `sample(n, rng)`. A model with `log_prob` gives the divergence, one
-    with a bound alone an upper bound on it by `iwae_bound` with `k` samples. Raises ValueError for a model of other
-    data than the source's or without a likelihood, and if the source gives density 0 to its own draws.
+    `source` is a `known.Source`: exact `log_prob(x)`, `entropy()`, and `sample(n, rng)`. A model with `log_prob` gives
+    the divergence, one with a bound alone an upper bound on it by `iwae_bound` with `k` samples. Raises ValueError for
+    a model of other data than the source's or without a likelihood, and if the source gives density 0 to its own draws.
     """
     if model.spec != source.spec:
         raise ValueError(f"model: it is for {model.spec}, the source has {source.spec}")

@@ -41,9 +41,10 @@ def identities(model, rng=0, samples=10_000, condition=None, prior=None, points=
     `model` is a `models.Model`; what it offers is checked: `sample`; `log_prob`, and where values may be missing also
     that of `observed` values and `impute`; `predict_log_proba`; `elbo`, `iwae_bound`, `encode` and `decode`; `forward`
     and `inverse`. So many `samples` are compared with the density. `condition` is the one that a conditional model is
-    checked at (by default one drawn at random), `prior` the distribution p(z) (by default the model's own), and `points`
-    `(n, ...)` are latent points at which a bijection is checked. A bijection, an object with `forward` and `inverse`,
-    may be given with these in place of a model. Raises ValueError or TypeError for arguments that do not fit.
+    checked at (by default one drawn at random), `prior` the distribution p(z) (by default the model's own), and
+    `points` `(n, ...)` are latent points at which a bijection is checked. A bijection, an object with `forward` and
+    `inverse`, may be given with these in place of a model. Raises ValueError or TypeError for arguments that do not
+    fit.
     """
     check_count("samples", samples, 100)
     rng = as_generator(rng)

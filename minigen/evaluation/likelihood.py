@@ -9,10 +9,12 @@ from ..autograd import no_grad
 from ..autograd.tensor import raw
 from ..data import as_batch
 from .rows import check_count
+from .sample_figures import LEAST, ROWS_OF_FIGURES, ROWS_OF_SCORE, sample_figures, sample_score
+from .samples import draw_samples
 
 VALIDATION_DRAWS = 1000
 ROW_BUDGET = 2**22  # numbers in the largest array of a batch: 16 MB in float32
-DENSITY, BOUND, SAMPLES = 0, 1, 2  # streams of random numbers of one evaluation
+DENSITY, BOUND, SAMPLES, SAMPLED_ROWS = range(4)  # streams of random numbers of one evaluation
 
 
 def evaluate(model, dataset, split="test", rng=0, k=500, progress=None):
@@ -20,18 +22,18 @@ def evaluate(model, dataset, split="test", rng=0, k=500, progress=None):
 
     A model with an exact density gives `log_prob` (of the observed values alone where some are missing); a model with
     bounds gives `elbo` (one draw for each example) and `iwae_bound` with `k` importance samples; a model that
-    classifies, on data with labels, `class_log_prob`, log p(label | x), and `accuracy`, the share of examples whose most
-    probable class is theirs (examples without a label are left out of these two). A model that has none of these is
-    judged by its samples (see `sample_figures`). The result maps each name to a dict: `value`, the mean in nats per
+    classifies, on data with labels, `class_log_prob`, log p(label | x), and `accuracy`, the share of examples whose
+    most probable class is theirs (examples without a label are left out of these two). A model that has none of these
+    is judged by its samples (see `sample_figures`). The result maps each name to a dict: `value`, the mean in nats per
     example; `standard_error`, the examples' standard deviation / √n, likewise in nats; `n`; `unit`; for the bound
     `samples`; for likelihoods of x `bits_per_dimension` with `bits_standard_error`: -value / (D·ln 2) for discrete and
-    binary data of D dimensions (for continuous data the same number of the density, which says nothing of discrete data:
-    see `dequantised_figures`; where values are missing D is the mean number of those observed); and `impossible`, how
-    many examples have probability 0, if any has. `rng` is a Generator or an int; `progress` is None or a function that
-    wraps an iterable of batches.
+    binary data of D dimensions (for continuous data the same number of the density, which says nothing of discrete
+    data: see `dequantised_figures`; where values are missing D is the mean number of those observed); and `impossible`,
+    how many examples have probability 0, if any has. `rng` is a Generator or an int; `progress` is None or a function
+    that wraps an iterable of batches.
 
-    Raises ValueError for an unknown or empty split, a `k` below 1, data that do not fit the model, and a model that has
-    none of these figures.
+    Raises ValueError for an unknown split, a `k` below 1, data that do not fit the model, and a classifier without
+    labels; NotImplementedError for a model that has neither a likelihood nor samples.
     """
     check_count("k", k)
     if dataset.spec != model.spec:
@@ -52,9 +54,13 @@ def evaluate(model, dataset, split="test", rng=0, k=500, progress=None):
             figures["iwae_bound"] = {**summarise(bound, dimensions), "samples": k}
     if classifies(model) and batch.labels is not None and (batch.labels >= 0).any():
         figures.update(class_figures(model, batch, progress))
+    if not figures and classifies(model):
+        raise ValueError(f"{model.name} has no labels to classify")
     if not figures:
-        what = "no labels to classify" if classifies(model) else "neither log_prob nor elbo: no likelihood to evaluate"
-        raise ValueError(f"{model.name} has {what}")
+        n = min(len(batch), ROWS_OF_FIGURES)
+        condition = None if batch.condition is None else batch.condition[:n]
+        x = draw_samples(model, n, rng.fold_in(SAMPLES), condition)
+        figures.update(sample_figures(x, batch.x[:n], rng.fold_in(SAMPLED_ROWS)))
     return figures
 
 
@@ -62,8 +68,9 @@ def validation_score(model, batch, rng):
     """`{name: mean}` of the quantity by which epochs are compared: `log_prob`, else `elbo`, in nats per example.
 
     The bound of a small split is the mean of several draws for each example, so that the best epoch is not the
-    one with the luckiest noise. A classifier without a density gives `class_log_prob`, if there are labels. Empty for
-    a model that has none of these.
+    one with the luckiest noise. A classifier without a density gives `class_log_prob`, if there are labels; a model
+    without a likelihood `minus_energy_distance` of its samples, at most 0 on average. Higher is better. Empty for a
+    model that has none of these, and for samples beside fewer than 10 examples.
     """
     if model.offers("log_prob"):
         return {"log_prob": float(per_example(density_of(model), batch, rng, xp=model.xp).mean())}
@@ -72,6 +79,10 @@ def validation_score(model, batch, rng):
         return {"elbo": float(per_example(bound_of(model), repeated, rng, xp=model.xp).mean())}
     if classifies(model) and batch.labels is not None and (batch.labels >= 0).any():
         return {"class_log_prob": class_figures(model, batch)["class_log_prob"]["value"]}
+    if model.offers("sample") and not classifies(model) and len(batch) >= LEAST:
+        batch = batch[:ROWS_OF_SCORE]
+        x = draw_samples(model, len(batch), rng, batch.condition)
+        return {"minus_energy_distance": sample_score(x, batch.x, 0)}
     return {}
 
 

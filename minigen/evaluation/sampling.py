@@ -98,7 +98,8 @@ def _by_moves(subject, pilot, x, log_p):
     for number, move in enumerate(MOVES):
         if move == "independent" and proposal is None:
             continue
-        there, log_ratio = _moved(subject, move, rows, pilot, proposal, subject.stream(Stream.MOVES).fold_in(number), dtype)
+        stream = subject.stream(Stream.MOVES).fold_in(number)
+        there, log_ratio = _moved(subject, move, rows, pilot, proposal, stream, dtype)
         log_p_there = subject.log_prob(there.astype(dtype))
         chance = np.exp(np.minimum(log_p_there - log_p + log_ratio, 0))
         if np.isnan(chance).any():

@@ -118,7 +118,8 @@ class Model(Module):
 
         `condition` is c of a conditional model: one for each example, or one for all. `given` is a pair (values,
         observed), each of the shape of one example or of all: where `observed` is true the value is kept, and the rest
-        is drawn given it. `options` are fields of the model's `Options`. Raises ValueError for what the model cannot do.
+        is drawn given it. `options` are fields of the model's `Options`. Raises ValueError for what the model cannot
+        do.
         """
 
     def sampling_options(self, options: dict):
@@ -274,7 +275,7 @@ class Model(Module):
 
     @_capability
     def impute(self, x, observed, rng=None) -> np.ndarray:
-        """`x` with the values that are not observed replaced by their means given the others, or with `rng` by draws."""
+        """`x` with the values that are not observed replaced: by their means given the others, with `rng` by draws."""
 
     # Pictures
 

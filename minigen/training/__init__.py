@@ -7,7 +7,7 @@ from .loop import Fitted, fit
 from .metrics import RunError
 from .report import write_pictures
 from .run import Run
-from .samples import draw_samples, write_samples
+from .sample_files import write_samples
 from .signals import Interrupted
 from .source import DataSource, load_source, load_truth
 from .state import TrainingDiverged
@@ -15,6 +15,6 @@ from .step import make_step
 
 __all__ = [
     "CheckpointError", "DataSource", "Fitted", "Interrupted", "Run", "RunError", "TrainConfig", "TrainingDiverged",
-    "draw_samples", "fit", "load", "load_source", "load_truth", "make_step", "read_checkpoint", "train_config",
+    "fit", "load", "load_source", "load_truth", "make_step", "read_checkpoint", "train_config",
     "write_checkpoint", "write_pictures", "write_samples",
 ]

@@ -7,8 +7,8 @@ import numpy as np
 from .. import plotting
 from ..arrays import as_generator
 from ..data import as_batch
+from ..evaluation import draw_samples
 from .images import is_image, to_images
-from .samples import draw_samples
 
 HIDDEN = (0.95, 0.7, 0.2)  # the colour of what is to be drawn
 

@@ -84,14 +84,15 @@ class TrainConfig:
             object.__setattr__(self, name, checked(name, getattr(self, name), hint))
         objectives = {}
         if not isinstance(self.objectives, Mapping):
-            raise TypeError(f"objectives: expected a dict from an objective's name to settings, got {self.objectives!r}")
+            raise TypeError(f"objectives: expected a dict from names to settings, got {self.objectives!r}")
         for objective, settings in self.objectives.items():
             if not isinstance(objective, str) or not isinstance(settings, Mapping):
-                raise TypeError(f"objectives: expected a dict of settings for each name, got {objective!r}: {settings!r}")
+                raise TypeError(f"objectives: expected a dict of settings, got {objective!r}: {settings!r}")
             objectives[objective] = {}
             for name, value in settings.items():
                 if name not in OF_AN_OBJECTIVE:
-                    raise ValueError(f"objectives: {objective}: unknown setting {name!r}{nearest(name, OF_AN_OBJECTIVE)}")
+                    hint = nearest(name, OF_AN_OBJECTIVE)
+                    raise ValueError(f"objectives: {objective}: unknown setting {name!r}{hint}")
                 objectives[objective][name] = checked(name, value, TYPES[name])
         object.__setattr__(self, "objectives", objectives)
 
@@ -108,7 +109,7 @@ TYPES = {name: hint for name, hint in field_types(TrainConfig).items() if name !
 
 
 def checked(name, value, hint):
-    """The value of a setting, an integer made a float where the setting is one. TypeError or ValueError if it is wrong."""
+    """The value of a setting: an integer as a float where the setting is one. TypeError or ValueError if it is wrong."""
     kinds = members(hint)
     numbers = next((kind for kind in kinds if typing.get_origin(kind) is tuple), None)
     if numbers is not None and isinstance(value, tuple | list):
@@ -153,7 +154,8 @@ def parse_settings(assignments, model_config):
         objective, dot, setting = key.rpartition(".")
         if dot:
             if setting not in OF_AN_OBJECTIVE:
-                raise ValueError(f"--set: unknown setting {setting!r} of an objective{nearest(setting, OF_AN_OBJECTIVE)}")
+                hint = nearest(setting, OF_AN_OBJECTIVE)
+                raise ValueError(f"--set: unknown setting {setting!r} of an objective{hint}")
             settings = train_fields.setdefault("objectives", {}).setdefault(objective, {})
             settings[setting] = parse_value(key, value, TYPES[setting])
         elif key in model_types:

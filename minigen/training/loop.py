@@ -25,8 +25,8 @@ INTERVAL = 30.0  # seconds between two checkpoints when the settings name no num
 class Fitted:
     """What `fit` returns.
 
-    The model, one dict of metrics for each epoch (or each pass over the data of a model that fits itself), the best epoch
-    by validation (None where there are no epochs), and the run folder.
+    The model, one dict of metrics for each epoch (or each pass over the data of a model that fits itself), the best
+    epoch by validation (None where there are no epochs), and the run folder.
     """
 
     model: object
@@ -39,12 +39,12 @@ def fit(model, data, run=None, *, resume=False, quiet=True, source=None, **setti
     """Train `model` on `data` and return a `Fitted`; the model ends with its best parameters by validation.
 
     A model that `learns_by_gradient` descends its objectives, epoch by epoch, from the start that its `initialise`
-    chooses. Other models run their `fit_steps` on all training examples at once, and their metrics are one dict for each
-    pass. `data` is a `data.Dataset`, or an array of training examples `(n, *spec.shape)`, or a `data.Batch` of them with
-    conditions, labels, masks or lengths. `run` is the path of a run folder to make or, with `resume=True`, to continue
-    as if it had never stopped; None keeps nothing on the disk. `settings` are the fields of TrainConfig; the model's
-    `training` dict gives its own defaults. `source` is the DataSource or the name by which the data are found again, by
-    default the data set's name. With `quiet=False` a progress bar is drawn on the standard error stream.
+    chooses. Other models run their `fit_steps` on all training examples at once, and their metrics are one dict for
+    each pass. `data` is a `data.Dataset`, or an array of training examples `(n, *spec.shape)`, or a `data.Batch` of
+    them with conditions, labels, masks or lengths. `run` is the path of a run folder to make or, with `resume=True`, to
+    continue as if it had never stopped; None keeps nothing on the disk. `settings` are the fields of TrainConfig; the
+    model's `training` dict gives its own defaults. `source` is the DataSource or the name by which the data are found
+    again, by default the data set's name. With `quiet=False` a progress bar is drawn on the standard error stream.
 
     Raises ValueError or TypeError for settings and data that do not fit, RunError for the run folder,
     CheckpointError for a checkpoint that is damaged or another run's, TrainingDiverged when a NaN or infinity

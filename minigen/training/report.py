@@ -8,10 +8,10 @@ from .. import plotting
 from ..arrays import as_generator, to_numpy
 from ..autograd import no_grad
 from ..autograd.tensor import raw
+from ..evaluation import draw_samples
 from .files import reason
 from .images import is_image, is_planar, to_images
 from .metrics import RunError, read_metrics
-from .samples import draw_samples
 
 GRID, PAIRS = 64, 24  # images in samples.png and in reconstructions.png
 ROW = 10  # samples of each class, or of each condition
@@ -104,7 +104,8 @@ def _curves(rows):
     scored = [name for row in rows[:1] for name in row.get("validation", {})]
     trained = [name for row in rows[:1] for name in row.get("train", {})]
     left_out = ("loss", "gradient_norm") if scored else ("gradient_norm",)
-    for name in [*scored, *(name for name in trained if name not in scored and name.rpartition(".")[2] not in left_out)]:
+    trained = [name for name in trained if name not in scored and name.rpartition(".")[2] not in left_out]
+    for name in [*scored, *trained]:
         for part in ("train", "validation"):
             points = [(row["epoch"], row.get(part, {}).get(name)) for row in rows if name in row.get(part, {})]
             if points:

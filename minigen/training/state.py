@@ -88,7 +88,7 @@ class State:
                 self.sums[name] = (total + value * len(batch), n + len(batch))
 
     def _fresh(self, steps):
-        """A function that gives one batch after the other for the update after so many steps, the same again each time."""
+        """A function that gives fresh batches for the update after so many steps, the same ones whenever it is asked."""
         numbers = itertools.count()
         rng = self.rng.fold_in(FRESH, steps)
         return lambda: on_device(self.loader.random_batch(rng.fold_in(next(numbers))), self.config.device)

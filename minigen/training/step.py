@@ -18,9 +18,9 @@ from .updater import Updater
 def make_step(model, optimizer="adam", learning_rate=1e-3, *, capture=False, **settings):
     """A function `step(batch, rng) -> dict` that updates `model` once on each call.
 
-    A batch is a `data.Batch`, or an array of examples. The dict has 0-d arrays, on the model's device: of each objective
-    that took part `loss`, the gradient's global norm before clipping as `gradient_norm`, `learning_rate` and the
-    objective's own metrics, and `finite`. A model of several objectives has these as `critic.loss`, after the
+    A batch is a `data.Batch`, or an array of examples. The dict has 0-d arrays, on the model's device: of each
+    objective that took part `loss`, the gradient's global norm before clipping as `gradient_norm`, `learning_rate` and
+    the objective's own metrics, and `finite`. A model of several objectives has these as `critic.loss`, after the
     objective's name. An objective whose loss or gradient has a NaN or infinity changes nothing, and then `finite` is
     false; `step.explain(batch, rng)` with the same arguments says where it began. `settings` are those of `Step`. Packs
     the model's parameters into one buffer, so make the step after moving the model to its device and dtype. With

@@ -13,8 +13,8 @@ class Updater:
     `options` (`weight_decay`, `momentum`, `betas`, …) are those of `optim.create`; an option that is None is left out.
     `schedule` gives the factor of `learning_rate` at each update of the model: a function such as `optim.schedules`
     makes, or "constant", "step" (multiplied by `decay_factor` every `decay_every` epochs of `steps_per_epoch` steps) or
-    "cosine" (down to 0 after `steps`), both after a linear `warmup` of so many steps. `clip_norm` limits the global norm
-    of the gradient. `ema` is the decay of an average of the parameters.
+    "cosine" (down to 0 after `steps`), both after a linear `warmup` of so many steps. `clip_norm` limits the global
+    norm of the gradient. `ema` is the decay of an average of the parameters.
     """
 
     def __init__(self, objective, part, steps, steps_per_epoch, *, optimizer="adam", learning_rate=1e-3, schedule=None,

@@ -7,6 +7,7 @@ import signal
 
 import numpy as np
 import pytest
+from minigen.models.density.closed_form import ClosedForm
 
 import minigen
 from minigen import DataSpec, models
@@ -14,9 +15,8 @@ from minigen.autograd import Parameter
 from minigen.data import Dataset
 from minigen.evaluation import evaluate
 from minigen.layers import Buffer
-from minigen.models.density.closed_form import ClosedForm
-from minigen.models.density.gaussian import Gaussian
 from minigen.models import Objective
+from minigen.models.density.gaussian import Gaussian
 from minigen.training import Interrupted, Run, RunError, TrainingDiverged, draw, fit, load, loop
 from training.toy import full_disk
 

@@ -16,11 +16,11 @@ from minigen.training import (
     Run,
     RunError,
     TrainingDiverged,
-    write_pictures,
     fit,
     loop,
     read_checkpoint,
     write_checkpoint,
+    write_pictures,
 )
 from minigen.training.state import State
 from training.toy import Toy, ToyConfig, full_disk, toy_data

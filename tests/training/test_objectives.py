@@ -257,3 +257,23 @@ def test_a_batch_brings_everything_to_the_loss():
         np.testing.assert_array_equal(seen.x[seen.observed], x[number][seen.observed])
         np.testing.assert_array_equal(seen.observed[:, 0], number != 5)
         np.testing.assert_array_equal(seen.length, 1)
+
+
+def test_a_model_without_a_likelihood_is_validated_by_its_samples(tmp_path, registered, capsys):
+    from minigen.cli.figures import print_figures
+    from minigen.evaluation import energy_distance, evaluate
+
+    data = toy_data(600)
+    fitted = fit(Game(data.spec, Config(generator_every=1)), data, tmp_path / "run", epochs=40, batch_size=60,
+                 learning_rate=0.05, patience=25)
+    scores = [row["validation"]["minus_energy_distance"] for row in fitted.metrics]
+    assert fitted.best == {"epoch": int(np.argmax(scores)) + 1, "value": max(scores)} and max(scores) > scores[0]
+    assert (tmp_path / "run" / "curves.png").exists()
+    model = fitted.model
+    figures = evaluate(model, data, "test", rng=1)
+    assert set(figures) == {"energy_distance", "sliced_wasserstein", "coverage"}
+    x = model.sample(len(data.test), Generator(9))
+    other = energy_distance(x.astype(float), data.test.astype(float))
+    assert abs(figures["energy_distance"]["value"] - other) < 5 * figures["energy_distance"]["standard_error"]
+    print_figures(figures, None, "toy, test split")
+    assert "energy_distance (units of the data)" in capsys.readouterr().out

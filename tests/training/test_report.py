@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from minigen import DataSpec, models
-from minigen.training import draw_samples, images, report, samples, write_samples
+from minigen.evaluation import draw_samples, samples
+from minigen.training import images, report, write_samples
 
 BINARY = DataSpec((8, 8, 1), "binary")
 

@@ -7,8 +7,8 @@ import pytest
 
 from minigen import ops
 from minigen.arrays import Generator
-from minigen.optim import schedules
 from minigen.models import Objective
+from minigen.optim import schedules
 from minigen.training import make_step
 from training.toy import Toy, ToyConfig, toy_data
 
@@ -96,7 +96,8 @@ def test_a_restored_step_goes_on_bit_for_bit(optimizer):
 
 
 @pytest.mark.parametrize("change", [
-    lambda s: s.pop("updates"), lambda s: s.pop("likelihood/optimizer/mean.float32"), lambda s: s.update({"other/optimizer/steps": np.array(1)}),
+    lambda s: s.pop("updates"), lambda s: s.pop("likelihood/optimizer/mean.float32"),
+    lambda s: s.update({"other/optimizer/steps": np.array(1)}),
     lambda s: s.update({"likelihood/optimizer/mean.float32": np.zeros(3, np.float32)}),
     lambda s: s.update({"likelihood/average/x": np.zeros(2)}),
     lambda s: s.update({"updates": np.array(1.5)}), lambda s: s.update({"other": np.array(1)}),
