@@ -8,6 +8,7 @@ from .gap import Gap, gap_to_truth
 from .identities import Check, all_passed, check_bijection, identities
 from .likelihood import evaluate, per_example, summarise, validation_score
 from .receptive_field import receptive_field
+from .sample_figures import sample_figures, sample_score
 from .samples import draw_samples
 from .two_sample import TwoSampleTest, energy_distance, energy_test, mmd_squared, mmd_test
 from .wasserstein import SlicedWasserstein, sliced_wasserstein, wasserstein_1d
@@ -17,6 +18,6 @@ __all__ = [
     "TwoSampleTest", "Uniformity", "all_passed", "calibration", "check_bijection", "classifier_test",
     "dequantise", "dequantised_figures", "draw_samples", "energy_distance", "energy_test", "evaluate", "gap_to_truth",
     "identities", "integral_transform", "mmd_squared", "mmd_test", "mode_coverage", "per_example",
-    "receptive_field", "region_coverage", "sample_coverage", "sliced_wasserstein", "summarise",
-    "uniformity", "validation_score", "wasserstein_1d",
+    "receptive_field", "region_coverage", "sample_coverage", "sample_figures", "sample_score", "sliced_wasserstein",
+    "summarise", "uniformity", "validation_score", "wasserstein_1d",
 ]

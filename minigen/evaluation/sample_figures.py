@@ -36,7 +36,7 @@ from .wasserstein import sliced_wasserstein
 GROUPS = 20  # groups that the jackknife leaves out, one at a time
 LEAST = 10  # examples that a figure needs
 ROWS_OF_FIGURES, ROWS_OF_SCORE = 4000, 1000  # samples, and as many examples, that are compared at most
-CHOICE, DIRECTIONS, DIVISION = range(3)  # streams of random numbers: of the rows, the projections, the pooled rows' halves
+CHOICE, DIRECTIONS, DIVISION = range(3)  # streams of random numbers: for rows, projections, halves of the pooled rows
 
 
 def sample_figures(x, y, rng, rows=ROWS_OF_FIGURES, k=5, n_projections=128):
@@ -90,8 +90,8 @@ def _same_number(x, y, rng, rows, least):
     check_count("rows", rows, least)
     x, y = (np.asarray(to_numpy(raw(array))) for array in (x, y))
     n = min([rows, *[len(array) for array in (x, y) if array.ndim]])
-    x, y = (array[rng.fold_in(number).permutation(len(array))[:n]] if array.ndim else array
-            for number, array in enumerate((x, y)))
+    # y first, so that which of its rows are chosen does not depend on x
+    y, x = (array[rng.permutation(len(array))[:n]] if array.ndim else array for array in (y, x))
     x = as_rows("x", x, least=least)
     y = as_rows("y", y, like=("x", x), least=least)
     return centred(x, y)
@@ -152,7 +152,7 @@ def _of_distances(x, y, k):
 
 
 def _of_projections(x, y, rng, n_projections):
-    """The sliced Wasserstein distance of all rows and without each group, `(groups + 1,)`, then its directions' error."""
+    """Sliced Wasserstein distance of all rows, then without each group, `(groups + 1,)`; and its directions' error."""
     directions = rng.standard_normal((x.shape[1], n_projections))
     directions /= np.linalg.norm(directions, axis=0)
     groups, values, numbers = _groups(len(x)), [], []
