@@ -75,7 +75,7 @@ def _options(assignments, model):
     """The sampler's options that the command line sets."""
     from ..models import Model
     from ..protocols import nearest
-    from ..training.text import assigned, field_types, parse_value
+    from ..training.assignments import assigned, field_types, parse_value
 
     types, options = field_types(model.Options) if isinstance(model, Model) else {}, {}
     for key, value in assigned(assignments).items():

@@ -9,7 +9,7 @@ examples judged by Monte Carlo, with limits in standard errors such that a corre
 
     samples                        have the shape and the values that the spec says
     normalisation                  Σ p(x) = 1 or ∫ p(x) dx = 1             (normalisation.py, importance.py)
-    sampler against density        samples have the density that log_prob states         (sampling.py)
+    sampler against density        samples have the density that log_prob states         (sampler_check.py)
     marginals, imputation          of models that take missing values                    (marginals.py)
     class probabilities            add up to 1 and follow Bayes' rule                    (classes.py)
     elbo and bounds                E elbo ≤ E iwae_bound ≤ log p(x)                       (bounds.py)
@@ -30,7 +30,7 @@ from .importance import PILOT
 from .marginals import check_marginals, redrawn
 from .normalisation import check_normalisation
 from .rows import check_count
-from .sampling import check_sampler
+from .sampler_check import check_sampler
 
 POINTS, EXAMPLES = 8, 16  # where a bijection is checked, and the bounds and the classes
 

@@ -9,7 +9,7 @@ from .report import write_pictures
 from .run import Run
 from .sample_files import write_samples
 from .signals import Interrupted
-from .source import DataSource, load_source, load_truth
+from .data_source import DataSource, load_source, load_truth
 from .state import TrainingDiverged
 from .step import make_step
 

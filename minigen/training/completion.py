@@ -8,7 +8,7 @@ from .. import plotting
 from ..arrays import as_generator
 from ..data import as_batch
 from ..evaluation import draw_samples
-from .images import is_image, to_images
+from .image_values import is_image, to_images
 
 HIDDEN = (0.95, 0.7, 0.2)  # the colour of what is to be drawn
 

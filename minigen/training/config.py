@@ -6,7 +6,7 @@ import typing
 from collections.abc import Mapping
 
 from ..protocols import nearest
-from .text import assigned, describe, field_types, members, parse_value
+from .assignments import assigned, describe, field_types, members, parse_value
 
 OPTIMIZERS = ("adam", "adamw", "sgd", "rmsprop")
 SCHEDULES = ("constant", "step", "cosine")

@@ -9,7 +9,7 @@ import numpy as np
 from ..arrays import Generator, check_device, set_threads
 from ..data import Dataset, as_batch, from_arrays
 from ..data.batch import NAMES
-from .closed_form import fit_closed_form
+from .fitting import fit_by_steps
 from .config import train_config
 from .metrics import open_metrics, read_metrics
 from .progress import Progress
@@ -55,7 +55,7 @@ def fit(model, data, run=None, *, resume=False, quiet=True, source=None, **setti
     if not model.learns_by_gradient:
         if resume and run is None:
             raise ValueError("resume: expected the path of a run, got None")
-        rows, folder = fit_closed_form(model, data, config, run, resume, quiet, source)
+        rows, folder = fit_by_steps(model, data, config, run, resume, quiet, source)
         if folder is not None:
             write_pictures(model, data, folder, Generator(config.seed).fold_in(PICTURES))
         return Fitted(model, rows, None, None if folder is None else folder.path)

@@ -10,7 +10,7 @@ from ..autograd import no_grad
 from ..autograd.tensor import raw
 from ..evaluation import draw_samples
 from .files import reason
-from .images import is_image, is_planar, to_images
+from .image_values import is_image, is_planar, to_images
 from .metrics import RunError, read_metrics
 
 GRID, PAIRS = 64, 24  # images in samples.png and in reconstructions.png

@@ -24,7 +24,7 @@ from .checkpoint import CheckpointError, read_checkpoint, write_checkpoint
 from .config import TrainConfig
 from .files import reason, remove_leftovers, replacing, sync_folder
 from .metrics import RunError
-from .source import DataSource
+from .data_source import DataSource
 
 MAX_CONFIG = 1024 * 1024  # bytes of a config.json that will be read; a real one has about a thousand
 CONFIG = {"minigen": str, "model": str, "spec": dict, "model_config": dict, "data": dict, "train": dict}

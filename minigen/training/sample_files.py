@@ -7,7 +7,7 @@ import numpy as np
 
 from .. import plotting
 from .files import replacing
-from .images import is_image, to_images
+from .image_values import is_image, to_images
 
 SUFFIXES = (".npz", ".npy", ".png")
 

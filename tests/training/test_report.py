@@ -7,7 +7,7 @@ import pytest
 
 from minigen import DataSpec, models
 from minigen.evaluation import draw_samples, samples
-from minigen.training import images, report, write_samples
+from minigen.training import image_values, report, write_samples
 
 BINARY = DataSpec((8, 8, 1), "binary")
 
@@ -18,15 +18,15 @@ BINARY = DataSpec((8, 8, 1), "binary")
     (DataSpec((64, 1), "discrete", 5), False), (DataSpec((64,), ("binary",) * 64), False),
 ])
 def test_what_is_an_image(spec, image):
-    assert images.is_image(spec) is image
+    assert image_values.is_image(spec) is image
 
 
 def test_values_as_grey():
-    np.testing.assert_array_equal(images.to_images([[0, 1]], BINARY), [[0, 1]])
-    np.testing.assert_allclose(images.to_images([[0, 8, 16]], DataSpec((3,), "discrete", 17)), [[0, 0.5, 1]])
+    np.testing.assert_array_equal(image_values.to_images([[0, 1]], BINARY), [[0, 1]])
+    np.testing.assert_allclose(image_values.to_images([[0, 8, 16]], DataSpec((3,), "discrete", 17)), [[0, 0.5, 1]])
     continuous = DataSpec((3,), "continuous")
-    np.testing.assert_allclose(images.to_images([[-2.0, 0.0, 2.0]], continuous), [[0, 0.5, 1]])
-    np.testing.assert_array_equal(images.to_images([[3.0, 3.0, 3.0]], continuous), [[0, 0, 0]])
+    np.testing.assert_allclose(image_values.to_images([[-2.0, 0.0, 2.0]], continuous), [[0, 0.5, 1]])
+    np.testing.assert_array_equal(image_values.to_images([[3.0, 3.0, 3.0]], continuous), [[0, 0, 0]])
 
 
 def test_samples_come_in_batches(monkeypatch):

@@ -6,9 +6,13 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
+import minigen
 from minigen import DataSpec, models
 from minigen.autograd import grad
 from minigen.autograd.tensor import raw
+from minigen.data import Batch
+from minigen.layers import Linear, Module
+from minigen.models.latent import vae as vae_file
 
 D = 4
 POINTS = np.array([[i >> b & 1 for b in range(D)] for i in range(2**D)], np.uint8)  # every x
@@ -106,7 +110,7 @@ def test_samples_follow_the_density(model):
 def test_loss_is_the_mean_bound_and_its_gradient_is_right(model):
     (objective,) = model.objectives()
     x = POINTS[[3, 9, 14]]
-    loss, metrics = objective.loss(x, 11)
+    loss, metrics = objective.loss(Batch(x), 11, 0)
     assert float(loss) == pytest.approx(-float(raw(model.elbo(x, 11)).mean()), rel=1e-12)
     parts = float(raw(metrics["reconstruction"])) - float(raw(metrics["kl"]))
     assert float(raw(metrics["elbo"])) == pytest.approx(parts, rel=1e-12)
@@ -117,7 +121,7 @@ def test_loss_is_the_mean_bound_and_its_gradient_is_right(model):
         values = []
         for step in (-2, -1, 1, 2):
             parameter.assign(start + step * h * direction)
-            values.append(float(objective.loss(x, 11)[0]))
+            values.append(float(objective.loss(Batch(x), 11, 0)[0]))
         parameter.assign(start)
         numeric = (values[0] - 8 * values[1] + 8 * values[2] - values[3]) / (12 * h)
         assert (gradient * direction).sum() == pytest.approx(numeric, rel=1e-6, abs=1e-8)
@@ -125,7 +129,7 @@ def test_loss_is_the_mean_bound_and_its_gradient_is_right(model):
 
 def test_kl_is_that_of_the_posterior(model):
     x = POINTS[[5]]
-    _, metrics = model.objectives()[0].loss(x, 0)
+    _, metrics = model.objectives()[0].loss(Batch(x), 0, 0)
     mean, scale = posterior(model, x)
     z = mean[0] + scale[0] * np.linspace(-9, 9, 4001)
     q = stats.norm.pdf(z, mean[0], scale[0])
@@ -136,7 +140,6 @@ def test_kl_is_that_of_the_posterior(model):
 @pytest.mark.parametrize(("spec", "said"), [
     (DataSpec((4,), "continuous"), "binary data"),
     (DataSpec((4,), "discrete", 3), "binary data"),
-    (DataSpec((4,), "binary", condition=DataSpec((1,), "binary")), "condition"),
 ])
 def test_data_it_cannot_model_are_refused(spec, said):
     with pytest.raises(ValueError, match=said):
@@ -146,6 +149,7 @@ def test_data_it_cannot_model_are_refused(spec, said):
 @pytest.mark.parametrize(("settings", "said"), [
     ({"hiden": (3,)}, "did you mean 'hidden'"), ({"hidden": (0,)}, "hidden"), ({"hidden": "x"}, "hidden"),
     ({"latent_dim": 0}, "latent_dim"), ({"latent_dim": 2.5}, "latent_dim"), ({"activation": "rulu"}, "activation"),
+    ({"dropout": 1.0}, "dropout"),
 ])
 def test_bad_settings_are_refused(settings, said):
     with pytest.raises(ValueError, match=said):
@@ -168,3 +172,100 @@ def test_unknown_model_is_refused():
 def test_bad_calls_are_refused(model, call, said):
     with pytest.raises(ValueError, match=said):
         call(model)
+
+
+CONDITIONS = {  # (spec of c, values of c for three examples, the features written out)
+    "class": (DataSpec((), "discrete", 3), np.array([2, 0, 1]), np.eye(3)[[2, 0, 1]]),
+    "vector": (DataSpec((2,), "continuous"), np.array([[0.5, -1.0], [2.0, 0.0], [-0.3, 0.7]]),
+               np.array([[0.5, -1.0], [2.0, 0.0], [-0.3, 0.7]])),
+    "image": (DataSpec((1, 2, 1), "binary"), np.array([0, 1, 1, 0, 1, 1], np.uint8).reshape(3, 1, 2, 1),
+              np.array([[0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])),
+    "sequence": (DataSpec((2, 1), "discrete", 2), np.array([0, 1, 1, 1, 0, 0]).reshape(3, 2, 1),
+                 np.array([[1.0, 0, 0, 1], [0, 1, 0, 1], [1, 0, 1, 0]])),
+}
+
+
+def conditional(spec):
+    vae = models.create("vae", DataSpec((2, 2, 1), "binary", condition=spec), rng=3, hidden=(7,), latent_dim=1,
+                        activation="tanh").to(dtype="float64")
+    random = np.random.default_rng(0)
+    for _, parameter in vae.named_parameters():
+        parameter.assign(parameter.data + 0.5 * random.standard_normal(parameter.shape))
+    return vae
+
+
+@pytest.mark.parametrize("name", CONDITIONS)
+def test_the_density_given_a_condition_is_the_integral_over_z(name):
+    """iwae_bound → log ∫ p(x | z, c) p(z) dz, with the networks written out; the elbo is below it; decode agrees."""
+    spec, c, features = CONDITIONS[name]
+    vae, x = conditional(spec), POINTS[[3, 9, 14]].reshape(3, 2, 2, 1)
+    first, last = vae.decoder.layers
+    for row in range(3):
+        z = np.concatenate([Z[:, None], np.broadcast_to(features[row], (len(Z), features.shape[1]))], axis=1)
+        p = special.expit(affine(np.tanh(affine(z, first)), last))
+        bits = POINTS[[3, 9, 14]][row]
+        log_p_x = np.log((np.where(bits == 1, p, 1 - p).prod(axis=1) * WEIGHTS).sum())
+        bounds = np.array([raw(vae.iwae_bound(x[row:row + 1], 400, seed, c[row:row + 1]))[0] for seed in range(40)])
+        error = bounds.std(ddof=1) / math.sqrt(40)
+        assert log_p_x - 0.05 < bounds.mean() < log_p_x + 4.5 * error
+        elbo = np.array([raw(vae.elbo(x[row:row + 1], seed, c[row])) for seed in range(300)])
+        assert elbo.mean() < log_p_x + 4.5 * elbo.std() / math.sqrt(300)
+        decoded = vae.decode(Z[:5, None], c[row])
+        assert decoded.batch_shape == (5,) and decoded.event_shape == (2, 2, 1)
+        np.testing.assert_allclose(raw(decoded.mean).reshape(5, -1), p[:5], rtol=1e-9)
+    with pytest.raises(ValueError, match="condition: vae is p\\(x"):
+        vae.elbo(x, 0)
+
+
+@pytest.mark.parametrize("name", CONDITIONS)
+def test_conditions_pass_through_every_method_and_get_gradients(name):
+    spec, c, _ = CONDITIONS[name]
+    vae, x = conditional(spec), POINTS[[3, 9, 14]].reshape(3, 2, 2, 1)
+    assert vae.sample(3, 0, c).shape == (3, 2, 2, 1) and vae.sample(5, 0, c[0]).shape == (5, 2, 2, 1)
+    assert vae.encode(x, c).batch_shape == (3,)
+    one_by_one = [raw(vae.encode(x[i:i + 1], c[i]).loc)[0] for i in range(3)]
+    np.testing.assert_allclose(raw(vae.encode(x, c).loc), one_by_one, rtol=1e-12)
+    loss, _ = vae.loss(Batch(x, c), 1, 0)
+    assert float(loss) == pytest.approx(-float(raw(vae.elbo(x, 1, c)).mean()))
+    if spec.kind == "continuous":
+        c = minigen.Tensor(c)
+        gradient = grad(vae.elbo(x, 1, c).sum(), c)
+        h, direction = 1e-5, np.random.default_rng(0).standard_normal(c.shape)
+        ends = [float(raw(vae.elbo(x, 1, c.data + sign * h * direction)).sum()) for sign in (1, -1)]
+        assert (gradient * direction).sum() == pytest.approx((ends[0] - ends[1]) / (2 * h), rel=1e-6)
+
+
+def test_dropout_acts_in_training_alone():
+    vae = models.create("vae", DataSpec((D,), "binary"), rng=3, hidden=(300,), latent_dim=2, dropout=0.5)
+    plain = models.create("vae", DataSpec((D,), "binary"), rng=3, hidden=(300,), latent_dim=2)
+    plain.load_state_dict(vae.state_dict())
+    np.testing.assert_array_equal(raw(vae.elbo(POINTS, 7)), raw(plain.elbo(POINTS, 7)))
+    assert float(vae.loss(Batch(POINTS), 7, 0)[0]) != pytest.approx(float(plain.loss(Batch(POINTS), 7, 0)[0]), abs=1e-4)
+
+
+def test_blocks_of_importance_samples_make_the_same_bound(model, monkeypatch):
+    whole, error = repeated(lambda x, seed: model.iwae_bound(x, 12, seed), 1500)
+    monkeypatch.setattr(vae_file, "BLOCK", 5 * D * len(POINTS))  # 12 samples as 5, 5 and 2
+    blocks, other_error = repeated(lambda x, seed: model.iwae_bound(x, 12, seed + 10_000), 1500)
+    assert np.all(np.abs(whole - blocks) < 4.5 * np.hypot(error, other_error))
+
+
+class Rows(Module):
+    """A network of one's own: one linear layer, and a note of how it was called."""
+
+    def __init__(self, n, m):
+        self.layer, self.trained = Linear(n, m, rng=0), []
+
+    def __call__(self, x, *, train=False, rng=None):
+        self.trained.append(train)
+        return self.layer(x)
+
+
+def test_networks_of_one_s_own():
+    spec = DataSpec((2, 2, 1), "binary")
+    vae = models.model_class("vae")(spec, vae_file.Config(latent_dim=3), rng=0, encoder=Rows(4, 6), decoder=Rows(3, 4))
+    x = POINTS.reshape(-1, 2, 2, 1)
+    assert raw(vae.elbo(x, 0)).shape == (16,) and vae.decode(np.zeros((2, 5, 3))).event_shape == (2, 2, 1)
+    vae.loss(Batch(x), 0, 0)
+    assert vae.encoder.trained == [False, True] and vae.decoder.trained == [False, False, True]
+    assert {name.split(".")[0] for name, _ in vae.named_parameters()} == {"encoder", "decoder"}
