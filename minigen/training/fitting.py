@@ -1,6 +1,7 @@
 """Runs of models that fit themselves: one pass over the data after the other, with checkpoints between the passes.
 
-Beside its parameters a model's `fit_steps` keeps all that it needs to go on in a dict, `state`. A checkpoint holds both:
+Beside its parameters a model's `fit_steps` keeps all that it needs to go on in a dict, its state. A checkpoint has
+both:
 
     header    step             how many lines metrics.jsonl has, one for each pass, and the validation figure at the end
               metrics_bytes    how long these are
@@ -35,9 +36,9 @@ FIT, VALIDATION, TRANSFORM = range(3)
 def fit_by_steps(model, data, config, run=None, resume=False, quiet=True, source=None):
     """Fit `model` on a Dataset by its `fit_steps`: `(metrics, the run folder or None)`.
 
-    The metrics are one dict for each pass, and one with the validation figure. `run` is the path of a run folder to make
-    or, with `resume`, to continue. Of the config `seed`, `threads` and `checkpoint_every` (passes) count. Raises as
-    `training.fit` does.
+    The metrics are one dict for each pass, and one with the validation figure. `run` is the path of a run folder to
+    make or, with `resume`, to continue. Of the config `seed`, `threads` and `checkpoint_every` (passes) count. Raises
+    as `training.fit` does.
     """
     if config.threads is not None:
         set_threads(config.threads)

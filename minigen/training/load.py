@@ -10,8 +10,8 @@ from .run import Run
 def load(run, checkpoint="best"):
     """The trained model in a run folder, on the CPU: with its best parameters by validation, if the run has such.
 
-    `run` is the folder's path; `checkpoint="latest"` asks for the last parameters instead (averaged ones if the
-    run averages). The model has `.spec` and `.config`. Raises RunError if the folder is not a run, or the fit of a model
+    `run` is the folder's path; `checkpoint="latest"` asks for the last parameters instead (averaged ones if the run
+    averages). The model has `.spec` and `.config`. Raises RunError if the folder is not a run, or the fit of a model
     that fits itself was stopped before it was complete; CheckpointError if its checkpoint is damaged or belongs to
     another model; ValueError for another `checkpoint`.
     """

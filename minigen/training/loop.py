@@ -1,7 +1,6 @@
 """Training: the loop is the same for every model that descends objectives; others fit themselves."""
 
 import dataclasses
-import time
 from pathlib import Path
 
 import numpy as np
@@ -9,16 +8,15 @@ import numpy as np
 from ..arrays import Generator, check_device, set_threads
 from ..data import Dataset, as_batch, from_arrays
 from ..data.batch import NAMES
-from .fitting import fit_by_steps
+from .clock import Clock
 from .config import train_config
+from .fitting import fit_by_steps
 from .metrics import open_metrics, read_metrics
 from .progress import Progress
 from .report import write_pictures
 from .run import Run, check_same, describe
 from .signals import Interrupted, stop_requests
 from .state import INITIAL, PICTURES, State, on_device
-
-INTERVAL = 30.0  # seconds between two checkpoints when the settings name no number of steps
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,10 +86,9 @@ def fit(model, data, run=None, *, resume=False, quiet=True, source=None, **setti
 def _train(state, folder, metrics, quiet):
     """Train until the last epoch or early stopping; return the epochs' metrics of this call."""
     config, rows = state.config, []
-    saved_steps, saved_at = state.steps, time.monotonic()
+    clock = Clock(config.checkpoint_every, state.steps)
 
     def save():
-        nonlocal saved_steps, saved_at
         if folder is not None:
             state.check_parameters()
             metrics.sync()  # a checkpoint names the metrics' length, so they must be there first
@@ -99,12 +96,10 @@ def _train(state, folder, metrics, quiet):
                 folder.write_best({f"model/{k}": v for k, v in state.best_parameters.items()}, {"best": state.best})
                 state.best_is_saved = True
             folder.write(*state.save())
-        saved_steps, saved_at = state.steps, time.monotonic()
+        clock.saved(state.steps)
 
     def save_if_due(stop):
-        every = config.checkpoint_every
-        due = time.monotonic() - saved_at > INTERVAL if every is None else state.steps - saved_steps >= every
-        if due or stop:
+        if clock.due(state.steps) or stop:
             save()
         if stop:
             epoch = min(state.epoch + 1, config.epochs)
@@ -123,7 +118,7 @@ def _train(state, folder, metrics, quiet):
             if metrics is not None:
                 state.metrics_bytes += metrics.append(rows[-1])
             save_if_due(stop)
-        if state.steps > saved_steps:
+        if state.steps > clock.steps:
             save()
     state.use_best(folder)
     return rows

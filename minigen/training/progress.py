@@ -60,8 +60,8 @@ class Progress(_Bar):
 class Passes(_Bar):
     """A count of the passes over the data that a fit has made, with the likelihood after the latest."""
 
-    def __init__(self, quiet=False):
-        super().__init__(quiet, unit="pass")
+    def __init__(self, quiet=False, done=0):
+        super().__init__(quiet, initial=done, unit="pass")
 
     def update(self, metrics):
         """One pass further."""
