@@ -10,7 +10,7 @@ from .. import kernels, models  # their import fills the registry
 from ..arrays import Generator, check_device, to_device, to_numpy
 from ..kernels import heads
 from ..kernels.convolution import windows
-from ..kernels.dispatch import reference_kernels, registry
+from ..kernels.machinery.dispatch import reference_kernels, registry
 from ..kernels.masked import Blocks
 from ..models.autoregressive.incremental import compile_program
 from ..protocols import DataSpec

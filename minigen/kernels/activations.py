@@ -4,12 +4,13 @@ What is named `_vjp` makes the input's cotangent of the output's, g. Each functi
 """
 
 from ..arrays import array_module
-from .compiling import loop
-from .dispatch import kernel
-from .functions import sigmoid as logistic
-from .functions import softplus as soft
-from .functions import tanh as hyperbolic
-from .wrapping import elementwise
+from .machinery import cuda
+from .machinery.compiling import loop
+from .machinery.dispatch import kernel
+from .machinery.functions import sigmoid as logistic
+from .machinery.functions import softplus as soft
+from .machinery.functions import tanh as hyperbolic
+from .machinery.wrapping import elementwise
 
 
 @kernel
@@ -130,3 +131,12 @@ softplus.compiled()(lambda x: elementwise(_softplus, (x,)))
 softplus_vjp.compiled()(lambda g, x: elementwise(_softplus_vjp, (g, x)))
 gate.compiled()(lambda a, b: elementwise(_gate, (a, b)))
 gate_vjp.compiled()(lambda g, a, b: elementwise(_gate_vjp, (g, a, b), (1,), outputs=2))
+
+tanh.on_device(lambda x: cuda.elementwise("activations", "tanh_forward", x))
+tanh_vjp.on_device(lambda g, y: cuda.elementwise("activations", "tanh_vjp", g, y))
+sigmoid.on_device(lambda x: cuda.elementwise("activations", "sigmoid", x))
+sigmoid_vjp.on_device(lambda g, y: cuda.elementwise("activations", "sigmoid_vjp", g, y))
+softplus.on_device(lambda x: cuda.elementwise("activations", "softplus", x))
+softplus_vjp.on_device(lambda g, x: cuda.elementwise("activations", "softplus_vjp", g, x))
+gate.on_device(lambda a, b: cuda.elementwise("activations", "gate", a, b))
+gate_vjp.on_device(lambda g, a, b: cuda.elementwise("activations", "gate_vjp", g, a, b, outputs=2))

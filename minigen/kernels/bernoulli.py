@@ -4,11 +4,12 @@ import numpy as np
 
 from ..arrays import array_module
 from .activations import sigmoid, softplus
-from .compiling import loop
-from .dispatch import kernel
-from .functions import exp, log1p
-from .functions import sigmoid as logistic
-from .wrapping import by_rows, covered, repeats, rows
+from .machinery import cuda
+from .machinery.compiling import loop
+from .machinery.dispatch import kernel
+from .machinery.functions import exp, log1p
+from .machinery.functions import sigmoid as logistic
+from .machinery.wrapping import by_rows, covered, repeats, rows
 
 
 @kernel
@@ -68,4 +69,32 @@ def _(g, x, logits):
         return NotImplemented
     g, x, v, out = np.ascontiguousarray(g).reshape(-1), rows(x), rows(logits), np.empty(logits.shape, logits.dtype)
     by_rows(_log_prob_vjp, v.shape[1], len(v), g, x, v, rows(out))
+    return out
+
+
+def _shared_rows(x, logits):
+    """Whether the source covers them: x has the logits' shape, or lacks some leading axes of it."""
+    return hasattr(x, "dtype") and cuda.covered(logits, x) and logits.ndim > 0 and logits.size > 0 and (
+        cuda.shares_rows(x, logits))
+
+
+@bernoulli_log_prob.on_device
+def _(x, logits):
+    if not _shared_rows(x, logits):
+        return NotImplemented
+    x, logits = cuda.contiguous(x, logits)
+    n, out = logits.shape[-1], array_module(logits).empty(logits.shape[:-1], logits.dtype)
+    cuda.launch("bernoulli", "bernoulli_log_prob", logits.dtype, logits.size // n, x, logits, out, n, x.size // n,
+                width=n)
+    return out
+
+
+@bernoulli_log_prob_vjp.on_device
+def _(g, x, logits):
+    if not _shared_rows(x, logits) or not cuda.covered(g, logits) or g.shape != logits.shape[:-1]:
+        return NotImplemented
+    g, x, logits = cuda.contiguous(g, x, logits)
+    out = array_module(logits).empty_like(logits)
+    cuda.launch("bernoulli", "bernoulli_log_prob_vjp", logits.dtype, logits.size, g, x, logits, out, logits.shape[-1],
+                x.size, logits.size)
     return out

@@ -10,11 +10,11 @@ posterior at a time, and the binary data need no copy as floating numbers.
 import numpy as np
 
 from ..arrays import array_module
-from .compiling import loop
-from .dispatch import kernel
-from .functions import exp, log
+from .machinery.compiling import loop
+from .machinery.dispatch import kernel
+from .machinery.functions import exp, log
+from .machinery.wrapping import covered, in_chunks
 from .reductions import logsumexp, row_shift
-from .wrapping import covered, in_chunks
 
 ROWS = 1024  # of a block
 CHUNKS = 16  # sums are made of this many parts, however many threads there are

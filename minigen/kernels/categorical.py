@@ -3,11 +3,12 @@
 import numpy as np
 
 from ..arrays import array_module
-from .compiling import loop
-from .dispatch import kernel
-from .functions import exp, log
+from .machinery import cuda
+from .machinery.compiling import loop
+from .machinery.dispatch import kernel
+from .machinery.functions import exp, log
+from .machinery.wrapping import by_rows, covered, rows
 from .reductions import difference, log_softmax, row_shift, softmax
-from .wrapping import by_rows, covered, rows
 
 
 def _pick(logits, index):
@@ -88,3 +89,33 @@ def _(g, logits, index):
 
 def _flat_index(index):
     return np.ascontiguousarray(index, np.int64).reshape(-1)
+
+
+def _fits_on_device(logits, index):
+    """As `_fits`, of arrays on the device."""
+    extra = index.ndim - logits.ndim + 1
+    return cuda.covered(logits) and logits.size and index.size and extra >= 0 and (
+        index.shape[extra:] == logits.shape[:-1])
+
+
+@categorical_log_prob.on_device
+def _(logits, index):
+    if not _fits_on_device(logits, index):
+        return NotImplemented
+    logits, index = cuda.contiguous(logits, index.astype(np.int64, copy=False))
+    n, out = logits.shape[-1], array_module(logits).empty(index.shape, logits.dtype)
+    cuda.launch("categorical", "categorical_log_prob", logits.dtype, index.size, logits, index, out, n,
+                logits.size // n, width=n)
+    return out
+
+
+@categorical_log_prob_vjp.on_device
+def _(g, logits, index):
+    if not _fits_on_device(logits, index) or not cuda.covered(logits, g) or g.shape != index.shape:
+        return NotImplemented
+    g, logits, index = cuda.contiguous(g, logits, index.astype(np.int64, copy=False))
+    n = logits.shape[-1]
+    out = array_module(logits).empty((*index.shape, n), logits.dtype)
+    cuda.launch("categorical", "categorical_log_prob_vjp", logits.dtype, index.size, g, logits, index, out, n,
+                logits.size // n, width=n)
+    return out

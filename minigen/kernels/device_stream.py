@@ -4,7 +4,7 @@ import numpy as np
 
 from ..arrays.random import Generator
 from ..arrays.stream import SPLIT
-from .cuda import launch
+from .machinery.cuda import launch
 
 
 class DeviceGenerator(Generator):

@@ -7,11 +7,11 @@ import numpy as np
 
 from ..arrays import array_module
 from .activations import sigmoid
-from .compiling import loop
-from .dispatch import kernel
-from .functions import sigmoid as logistic
-from .functions import tanh as hyperbolic
-from .wrapping import by_rows, covered, rows
+from .machinery.compiling import loop
+from .machinery.dispatch import kernel
+from .machinery.functions import sigmoid as logistic
+from .machinery.functions import tanh as hyperbolic
+from .machinery.wrapping import by_rows, covered, rows
 
 
 def halves(x):

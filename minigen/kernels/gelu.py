@@ -4,13 +4,14 @@ import math
 
 from ..arrays import array_module
 from .activations import sigmoid
-from .compiling import loop
-from .dispatch import kernel
-from .functions import erf as error_function
-from .functions import exp
-from .functions import sigmoid as logistic
+from .machinery import cuda
+from .machinery.compiling import loop
+from .machinery.dispatch import kernel
+from .machinery.functions import erf as error_function
+from .machinery.functions import exp
+from .machinery.functions import sigmoid as logistic
+from .machinery.wrapping import elementwise
 from .special import erf
-from .wrapping import elementwise
 
 ROOT_HALF, ROOT_TWO_PI = math.sqrt(0.5), math.sqrt(2 * math.pi)
 
@@ -75,3 +76,8 @@ gelu.compiled()(lambda x: elementwise(_gelu, (x,), (0.5, ROOT_HALF)))
 gelu_vjp.compiled()(lambda g, x: elementwise(_gelu_vjp, (g, x), (0.5, ROOT_HALF, 1 / ROOT_TWO_PI)))
 silu.compiled()(lambda x: elementwise(_silu, (x,)))
 silu_vjp.compiled()(lambda g, x: elementwise(_silu_vjp, (g, x), (1,)))
+
+gelu.on_device(lambda x: cuda.elementwise("gelu", "gelu", x))
+gelu_vjp.on_device(lambda g, x: cuda.elementwise("gelu", "gelu_vjp", g, x))
+silu.on_device(lambda x: cuda.elementwise("gelu", "silu", x))
+silu_vjp.on_device(lambda g, x: cuda.elementwise("gelu", "silu_vjp", g, x))

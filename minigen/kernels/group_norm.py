@@ -14,9 +14,9 @@ import numpy as np
 
 from ..arrays import array_module
 from ..arrays.pool import run
-from .compiling import loop
-from .dispatch import kernel
-from .wrapping import GRAIN, covered
+from .machinery.compiling import loop
+from .machinery.dispatch import kernel
+from .machinery.wrapping import GRAIN, covered
 
 CHUNK = 32768  # elements of a chunk: with a cotangent beside it 256 KB, a part of the second-level cache
 SMALLEST = 1024  # elements of an example: array code is faster for smaller ones

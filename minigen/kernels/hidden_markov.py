@@ -14,11 +14,11 @@ import numpy as np
 
 from ..arrays import array_module
 from ..arrays.pool import run
-from .compiling import loop
-from .dispatch import kernel
-from .functions import exp, log
+from .machinery.compiling import loop
+from .machinery.dispatch import kernel
+from .machinery.functions import exp, log
+from .machinery.wrapping import GRAIN, covered
 from .reductions import logsumexp, row_shift
-from .wrapping import GRAIN, covered
 
 BLOCKS = 32  # sums over sequences are made of this many parts, however many threads there are
 

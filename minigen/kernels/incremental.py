@@ -1,9 +1,23 @@
 """Runs a network a little at a time: each value as soon as what it depends on is known.
 
-A `Program` (made by `models/autoregressive/incremental.py`) is a network as a list of instructions on arrays of
+A `Program` (made by `models/autoregressive/support/tracing.py`) is a network as a list of instructions on arrays of
 (position, channel), and an order of work. At each step everything that has become computable is computed: a range of
 channels, at a list of positions. Then a sampler draws the step's values from the network's outputs and writes them into
 its input. Every value is computed once, so drawing a whole example costs as much as one pass of the network.
+
+How to read this
+----------------
+`run_program` is the whole idea in array code: for each step, compute, draw, write back. Read it first, then `_compute`,
+which says what each instruction means. The compiled half does the same with less memory traffic. There, all buffers of
+all examples lie in one array, the `arena`, which is reused from batch to batch. A number of the program has the address
+
+    start of its buffer · batch  +  (position · batch + example) · channels of the buffer  +  channel
+
+(`_address`), so that the examples of one position lie side by side and one weight serves them all. `_run` is the loop
+over steps; `_compute_step` does the work of one step, by `_matmul` (products: almost all of the time) and
+`_elementwise` (everything else). Instructions, buffers and runs are rows of integers, whose columns have the names
+listed below. What draws the values, `draw_one`, is put in when the loop is compiled for an output distribution (see
+`heads.sampler_of`).
 """
 
 from dataclasses import dataclass
@@ -12,36 +26,52 @@ import numpy as np
 
 from ..arrays.pool import run, thread_count
 from .activations import sigmoid
-from .compiling import loop
-from .direct import multiply_rows
-from .dispatch import kernel
-from .functions import expm1
-from .functions import sigmoid as logistic
-from .functions import tanh as hyperbolic
-from .heads import draw, draw_one
+from .convolution.direct import multiply_rows
+from .heads import CATEGORICAL, sampler_of
+from .machinery.compiling import loop
+from .machinery.dispatch import kernel
+from .machinery.functions import expm1
+from .machinery.functions import sigmoid as logistic
+from .machinery.functions import tanh as hyperbolic
 from .rectifiers import concat_elu
 
-# What an instruction does. Its row: code, output buffer, first output channel, input a: buffer, first channel; input b:
-# buffer, first channel; place of its weights; place of its table; taps; channels of a; channels of the weights' output.
+draw_one = CATEGORICAL.one  # `sampler_of` puts another in its place
+
+# What an instruction does.
 MATMUL, GATHER, RELU, TANH, SIGMOID, ELU, NEGATE, ADD, SUBTRACT, MULTIPLY, GATE, GLU, CONCAT_ELU = range(13)
+
+# The columns of an instruction: its code; the buffer and first channel of its output, of its input a and of its input
+# b; where its weights and its table begin; its taps, channels of a and channels of the weights' output.
+CODE, OUT, OUT_AT, A, A_AT, B, B_AT, WEIGHTS, TABLE, TAPS, INPUTS, OUTPUTS = range(12)
 FIELDS = 12
-ROOM = 2**26  # numbers that a thread keeps at most, about: a larger batch is drawn part by part
-NARROW = 8  # outputs up to so many are inner products, more are products with tiles of the weights
+
+# The columns of a buffer: where it begins, in numbers for each example; its channels; whether it has a value for each
+# position (1) or one for all (0); whether it has to be 0 where nothing has been computed.
+START, CHANNELS, BY_POSITION, CLEARED = range(4)
+
+# The columns of a run: an instruction, its output channels from and to, the input channels from and to that these need.
+INSTRUCTION, LOW, HIGH, FIRST, LAST = range(5)
+
+ROOM = 2**26  # numbers that a thread keeps at most, about: a larger batch is drawn in several goes
+NARROW = 8  # up to so many output channels are inner products, more are products with tiles of the weights
 
 
 @dataclass(frozen=True)
 class Program:
     """A network and the order of its work; integer arrays throughout, but for the weights and constants.
 
-    `instructions` (n, FIELDS) as above. `buffers` (n, 4): start (in numbers for each example), channels, whether there
-    is a value for each position (1) or one for all (0), and whether it has to be 0 where nothing was computed. `runs`
-    (n, 5): an instruction, its output channels from and to, and the inputs from and to that these depend on. `entries`
-    (n, 3): a run, and its positions from and to in `positions`. Step k does the entries from `steps[k]` to
-    `steps[k+1]`. `weights` holds for each MATMUL its bias and its weight, as (taps, inputs, outputs) and as (taps,
-    outputs, inputs); `tables` holds for each MATMUL the input positions (position, tap), -1 where there is none, and
-    for each GATHER the input channel of each output channel. `constants` (buffer, array (1 or batch, positions,
-    channels)) are there from the start. `inputs` and `outputs` (n, 3) say for each step which buffer, position and
-    channel its values go to, and its parameters come from; `size` is how many numbers an example takes.
+    - `instructions` (n, FIELDS), `buffers` (n, 4) and `runs` (n, 5): the columns are listed above.
+    - `entries` (n, 3): a run, and the range of `positions` at which it is done. Step k does the entries from
+      `steps[k]` to `steps[k + 1]`.
+    - `weights` holds for each MATMUL its bias, then its weight as (taps, inputs, outputs) and as (taps, outputs,
+      inputs).
+    - `tables` holds for each MATMUL the input positions (position, tap), -1 where there is none, and for each GATHER
+      the input channel of each output channel.
+    - `constants` are pairs (buffer, array (1, positions, channels)) that are there from the start; `contexts` are the
+      buffers of what is given of a condition.
+    - `inputs` and `outputs` (n, 3) say for each step which buffer, position and first channel its values go to, and its
+      parameters come from.
+    - `size` is how many numbers an example takes.
     """
 
     instructions: np.ndarray
@@ -53,24 +83,26 @@ class Program:
     weights: np.ndarray
     tables: np.ndarray
     constants: list
+    contexts: list
     inputs: np.ndarray
     outputs: np.ndarray
     size: int
 
 
 @kernel
-def run_program(noise, values, known, program, head, width, codes, setting=0.0):
+def run_program(noise, values, observed, program, draw, width, codes, settings, contexts=()):
     """`(x, parameters)`: draw all values of a batch, one step after the other.
 
-    noise `(batch, steps, n)` is what a step draws its `m` values from by the head `head` (see `heads`), out of `width`
-    numbers of the network's output; `values` `(batch, steps, m)` are taken instead where `known` is true. Of each value
-    the network gets the row `codes[value]`, or the value itself where `codes` `(levels, channels)` has no rows. x is
-    `(batch, steps, m)`, parameters `(batch, steps, width)`; `setting` is the head's.
+    noise `(batch, steps, n)` is what a step draws its `m` values from by `draw`, a `heads.Draw` with these `settings`,
+    out of `width` numbers of the network's output; `values` `(batch, steps, m)` are taken instead where `observed` is
+    true. Of each value the network gets the row `codes[value]`, or the value itself where `codes` `(levels, channels)`
+    has no rows. `contexts` `(1 or batch, *space, channels)` are what the program gets of a condition. x is `(batch,
+    steps, m)`, parameters `(batch, steps, width)`.
     """
     batch, steps, _ = values.shape
-    buffers = [np.zeros((batch, _extent(program, i), channels), noise.dtype)
-               for i, (_, channels, *_) in enumerate(program.buffers)]
-    for buffer, constant in program.constants:
+    buffers = [np.zeros((batch, _extent(program, i), row[CHANNELS]), noise.dtype)
+               for i, row in enumerate(program.buffers)]
+    for buffer, constant in _constants(program, contexts):
         buffers[buffer][...] = constant
     x, parameters = np.empty(values.shape, noise.dtype), np.empty((batch, steps, width), noise.dtype)
     for k in range(steps):
@@ -78,7 +110,7 @@ def run_program(noise, values, known, program, head, width, codes, setting=0.0):
             _compute(program, buffers, program.runs[r], program.positions[start:stop])
         buffer, position, channel = program.outputs[k]
         parameters[:, k] = buffers[buffer][:, position, channel:channel + width]
-        x[:, k] = np.where(known[:, k], values[:, k], draw(head, parameters[:, k], noise[:, k], setting))
+        x[:, k] = np.where(observed[:, k], values[:, k], draw.array(parameters[:, k], noise[:, k], settings))
         buffer, position, channel = program.inputs[k]
         coded = codes[x[:, k].astype(np.int64)].reshape(batch, -1) if len(codes) else x[:, k]
         buffers[buffer][:, position, channel:channel + coded.shape[1]] = coded
@@ -87,31 +119,45 @@ def run_program(noise, values, known, program, head, width, codes, setting=0.0):
 
 def _extent(program, buffer):
     """How many positions a buffer has."""
-    ends = [*program.buffers[1:, 0], program.size]
-    start, channels, *_ = program.buffers[buffer]
-    return (ends[buffer] - start) // channels
+    ends = [*program.buffers[1:, START], program.size]
+    return (ends[buffer] - program.buffers[buffer, START]) // program.buffers[buffer, CHANNELS]
+
+
+def _constants(program, contexts):
+    """What is there from the start: pairs of a buffer and an array (1 or batch, positions, channels)."""
+    arrays = [array.reshape(len(array), -1, array.shape[-1]) for array in contexts]
+    return [*program.constants, *zip(program.contexts, arrays, strict=True)]
 
 
 def _compute(program, buffers, run_, positions):
     """One run of channels at some positions."""
-    i, low, high, first, last = run_
-    code, out, out_at, a, a_at, b, b_at, weights, table, taps, inputs, outputs = program.instructions[i]
-    at = [positions if program.buffers[buffer, 2] else np.zeros_like(positions) for buffer in (a, b)]
+    row = program.instructions[run_[INSTRUCTION]]
+    low, high = run_[LOW], run_[HIGH]
+    code, a, b, table = row[CODE], row[A], row[B], row[TABLE]
+    a_positions = positions if program.buffers[a, BY_POSITION] else np.zeros_like(positions)
+    b_positions = positions if program.buffers[b, BY_POSITION] else np.zeros_like(positions)
     if code == MATMUL:
-        sources = program.tables[table:].reshape(-1)[:(positions.max() + 1) * taps].reshape(-1, taps)[positions]
-        bias, end = program.weights[weights:weights + outputs], weights + outputs * (1 + taps * inputs)
-        w = program.weights[weights + outputs:end].reshape(taps, inputs, outputs)
-        x = np.where((sources >= 0)[..., None], buffers[a][:, sources, a_at:a_at + inputs], 0)
-        value = np.einsum("nptc,tcd->npd", x[..., first:last], w[:, first:last, low:high]) + bias[low:high]
+        value = _product(program, buffers[a], row, run_, positions)
     elif code == GATHER:
-        value = buffers[a][:, at[0]][..., a_at + program.tables[table + low:table + high]]
+        value = buffers[a][:, a_positions][..., row[A_AT] + program.tables[table + low:table + high]]
     elif code == CONCAT_ELU:
-        value = concat_elu(buffers[a][:, at[0], a_at:a_at + inputs])[..., low:high]
+        value = concat_elu(buffers[a][:, a_positions, row[A_AT]:row[A_AT] + row[INPUTS]])[..., low:high]
     else:
-        x = buffers[a][:, at[0], a_at + low:a_at + high]
-        y = buffers[b][:, at[1], b_at + low:b_at + high]
+        x = buffers[a][:, a_positions, row[A_AT] + low:row[A_AT] + high]
+        y = buffers[b][:, b_positions, row[B_AT] + low:row[B_AT] + high]
         value = _FUNCTIONS[code](x, y)
-    buffers[out][:, positions, out_at + low:out_at + high] = value
+    buffers[row[OUT]][:, positions, row[OUT_AT] + low:row[OUT_AT] + high] = value
+
+
+def _product(program, a, row, run_, positions):
+    """bias + Σₜ a[table[p, t]] @ w[t] for each position p."""
+    low, high, first, last = run_[LOW:]
+    taps, inputs, outputs = row[TAPS:]
+    sources = program.tables[row[TABLE]:][:(positions.max() + 1) * taps].reshape(-1, taps)[positions]
+    bias = program.weights[row[WEIGHTS]:][:outputs]
+    w = program.weights[row[WEIGHTS] + outputs:][:taps * inputs * outputs].reshape(taps, inputs, outputs)
+    x = np.where((sources >= 0)[..., None], a[:, sources, row[A_AT]:row[A_AT] + inputs], 0)
+    return np.einsum("nptc,tcd->npd", x[..., first:last], w[:, first:last, low:high]) + bias[low:high]
 
 
 _FUNCTIONS = {
@@ -123,39 +169,35 @@ _FUNCTIONS = {
 
 
 @loop
-def _run(start, stop, first, room, size, noise, values, known, instructions, buffers, runs, entries, positions, steps,
-         weights, tables, constants, constant_buffers, constant_starts, inputs, outputs, head, codes, setting, x,
+def _run(start, stop, first, room, size, noise, values, observed, instructions, buffers, runs, entries, positions,
+         steps, weights, tables, constants, constant_buffers, constant_starts, inputs, outputs, settings, codes, x,
          parameters):
-    """Examples first + start … first + stop; what they need of `room` holds each buffer's positions, then examples."""
+    """Examples first + start … first + stop; `room` is for the arenas of all threads."""
     batch = stop - start
     arena = room[start * size:stop * size]
-    start, stop = first + start, first + stop
+    start = first + start
     for i in range(buffers.shape[0]):
-        if buffers[i, 3]:
-            end = buffers[i + 1, 0] if i + 1 < buffers.shape[0] else size
-            arena[buffers[i, 0] * batch:end * batch] = 0
+        if buffers[i, CLEARED]:
+            end = buffers[i + 1, START] if i + 1 < buffers.shape[0] else size
+            arena[buffers[i, START] * batch:end * batch] = 0
     for i in range(constant_buffers.shape[0]):
         _fill(arena, buffers[constant_buffers[i, 0]], constants[constant_starts[i]:constant_starts[i + 1]],
               constant_buffers[i, 1], start, batch)
     scratch = np.empty(parameters.shape[2], noise.dtype)
     for k in range(values.shape[1]):
-        for e in range(steps[k], steps[k + 1]):
-            run_ = runs[entries[e, 0]]
-            row, places = instructions[run_[0]], positions[entries[e, 1]:entries[e, 2]]
-            if row[0] == MATMUL:
-                _matmul(arena, batch, row, buffers, run_, places, weights, tables)
-            else:
-                _elementwise(arena, batch, row, buffers, run_, places, tables)
+        _compute_step(steps[k], steps[k + 1], arena, batch, instructions, buffers, runs, entries, positions, weights,
+                      tables)
         source, target = buffers[outputs[k, 0]], buffers[inputs[k, 0]]
         for b in range(batch):
-            at = source[0] * batch + (outputs[k, 1] * batch + b) * source[1] + outputs[k, 2]
-            chosen, drawn = parameters[start + b, k], x[start + b, k]
+            chosen = parameters[start + b, k]  # (width,)
+            drawn = x[start + b, k]  # (m,)
+            at = _address(source, batch, outputs[k, 1], b, outputs[k, 2])
             for j in range(chosen.size):
                 chosen[j] = arena[at + j]
-            draw_one(head, chosen, noise[start + b, k], setting, scratch, drawn)
-            at = target[0] * batch + (inputs[k, 1] * batch + b) * target[1] + inputs[k, 2]
+            draw_one(chosen, noise[start + b, k], settings, scratch, drawn)
+            at = _address(target, batch, inputs[k, 1], b, inputs[k, 2])
             for j in range(drawn.size):
-                if known[start + b, k, j]:
+                if observed[start + b, k, j]:
                     drawn[j] = values[start + b, k, j]
                 if codes.shape[0] == 0:
                     arena[at + j] = drawn[j]
@@ -165,41 +207,61 @@ def _run(start, stop, first, room, size, noise, values, known, instructions, buf
 
 
 @loop
-def _fill(arena, buffer, constant, examples, start, batch):
-    """Put a constant (examples, positions, channels) into its buffer; one example stands for all."""
-    count = constant.size // examples
-    channels = buffer[1]
-    for b in range(batch):
-        own = constant[(start + b if examples > 1 else 0) * count:]
-        for p in range(count // channels):
-            at = buffer[0] * batch + (p * batch + b) * channels
-            for c in range(channels):
-                arena[at + c] = own[p * channels + c]
+def _address(buffer, batch, position, example, channel):
+    """Where a number lies in the arena."""
+    return buffer[START] * batch + (position * batch + example) * buffer[CHANNELS] + channel
 
 
 @loop
-def _matmul(arena, batch, row, buffers, run_, places, weights, tables):
+def _fill(arena, buffer, constant, examples, start, batch):
+    """Put a constant (examples, positions, channels) into its buffer; one example stands for all."""
+    count = constant.size // examples
+    channels = buffer[CHANNELS]
+    for b in range(batch):
+        example = start + b if examples > 1 else 0
+        numbers = constant[example * count:(example + 1) * count]
+        for p in range(count // channels):
+            at = _address(buffer, batch, p, b, 0)
+            for c in range(channels):
+                arena[at + c] = numbers[p * channels + c]
+
+
+@loop
+def _compute_step(first, last, arena, batch, instructions, buffers, runs, entries, positions, weights, tables):
+    """The work of one step: entries first … last."""
+    for e in range(first, last):
+        run_ = runs[entries[e, 0]]
+        row, where = instructions[run_[INSTRUCTION]], positions[entries[e, 1]:entries[e, 2]]
+        if row[CODE] == MATMUL:
+            _matmul(arena, batch, row, buffers, run_, where, weights, tables)
+        else:
+            _elementwise(arena, batch, row, buffers, run_, where, tables)
+
+
+@loop
+def _matmul(arena, batch, row, buffers, run_, positions, weights, tables):
     """out[p] = bias + Σₜ a[table[p, t]] @ w[t], of the run's channels; rows are positions times examples."""
-    low, high, first, last = run_[1], run_[2], run_[3], run_[4]
-    taps, inputs, outputs = row[9], row[10], row[11]
-    source, target = buffers[row[3]], buffers[row[1]]
-    bias, turned = weights[row[7]:row[7] + outputs], weights[row[7] + outputs * (1 + taps * inputs):]
+    low, high, first, last = run_[LOW], run_[HIGH], run_[FIRST], run_[LAST]
+    taps, inputs, outputs = row[TAPS], row[INPUTS], row[OUTPUTS]
+    source, target = buffers[row[A]], buffers[row[OUT]]
+    bias = weights[row[WEIGHTS]:row[WEIGHTS] + outputs]
+    turned = weights[row[WEIGHTS] + outputs * (1 + taps * inputs):]  # (taps, outputs, inputs)
     width = high - low
-    x_at, out_at = np.empty(places.size * batch, np.int64), np.empty(places.size * batch, np.int64)
-    for i in range(places.size):
+    x_at, out_at = np.empty(positions.size * batch, np.int64), np.empty(positions.size * batch, np.int64)
+    for i in range(positions.size):
         for b in range(batch):
-            at = target[0] * batch + (places[i] * batch + b) * target[1] + row[2] + low
+            at = _address(target, batch, positions[i], b, row[OUT_AT] + low)
             out = arena[at:at + width]
             for j in range(out.size):
                 out[j] = bias[low + j]
     for t in range(taps):
         count = 0
-        for i in range(places.size):
-            q = tables[row[8] + places[i] * taps + t]
+        for i in range(positions.size):
+            q = tables[row[TABLE] + positions[i] * taps + t]
             if q >= 0:
                 for b in range(batch):
-                    x_at[count] = source[0] * batch + (q * batch + b) * source[1] + row[4]
-                    out_at[count] = target[0] * batch + (places[i] * batch + b) * target[1] + row[2] + low
+                    x_at[count] = _address(source, batch, q, b, row[A_AT])
+                    out_at[count] = _address(target, batch, positions[i], b, row[OUT_AT] + low)
                     count += 1
         if width <= NARROW:
             for j in range(width):
@@ -208,7 +270,7 @@ def _matmul(arena, batch, row, buffers, run_, places, weights, tables):
                 for r in range(count):
                     arena[out_at[r] + j] += _dot(arena[x_at[r] + first:x_at[r] + last], column)
             continue
-        at = row[7] + outputs * (1 + t * inputs) + low
+        at = row[WEIGHTS] + outputs * (1 + t * inputs) + low
         multiply_rows(arena, x_at, arena, out_at, count, weights, at, outputs, first, last, width)
 
 
@@ -221,32 +283,33 @@ def _dot(x, w):
 
 
 @loop
-def _elementwise(arena, batch, row, buffers, run_, places, tables):
-    code, low, width = row[0], run_[1], run_[2] - run_[1]
-    target, a, b = buffers[row[1]], buffers[row[3]], buffers[row[5]]
-    for i in range(places.size):
-        p = places[i]
+def _elementwise(arena, batch, row, buffers, run_, positions, tables):
+    """Everything but products; an input that has one value for all positions is read at its position 0."""
+    code, low, width = row[CODE], run_[LOW], run_[HIGH] - run_[LOW]
+    target, a, b = buffers[row[OUT]], buffers[row[A]], buffers[row[B]]
+    for i in range(positions.size):
+        p = positions[i]
         for n in range(batch):
-            at = target[0] * batch + (p * batch + n) * target[1] + row[2] + low
+            at = _address(target, batch, p, n, row[OUT_AT] + low)
             out = arena[at:at + width]
-            at = a[0] * batch + (p * a[2] * batch + n) * a[1] + row[4]
+            at = _address(a, batch, p * a[BY_POSITION], n, row[A_AT])
             if code == GATHER:
-                channels = tables[row[8] + low:row[8] + low + width]
+                channels = tables[row[TABLE] + low:row[TABLE] + low + width]
                 for j in range(out.size):
                     out[j] = arena[at + channels[j]]
                 continue
-            if code == CONCAT_ELU:  # channels before and from `middle` on
-                middle = min(max(row[10] - low, 0), width)
+            if code == CONCAT_ELU:  # channels before `middle` are elu(a), those from it on elu(-a)
+                middle = min(max(row[INPUTS] - low, 0), width)
                 _apply(ELU, out[:middle], arena[at + low:at + low + middle], out)
-                _minus_elu(out[middle:], arena[at + low + middle - row[10]:])
+                _elu_of_minus(out[middle:], arena[at + low + middle - row[INPUTS]:])
                 continue
             x = arena[at + low:at + low + width]
-            at = b[0] * batch + (p * b[2] * batch + n) * b[1] + row[6] + low
+            at = _address(b, batch, p * b[BY_POSITION], n, row[B_AT] + low)
             _apply(code, out, x, arena[at:at + width])
 
 
 @loop
-def _minus_elu(out, x):
+def _elu_of_minus(out, x):
     for j in range(out.size):
         below = expm1(-abs(x[j]))
         out[j] = -x[j] if x[j] < 0 else below
@@ -289,21 +352,23 @@ def _apply(code, out, x, y):
 
 
 @run_program.compiled(above=1)
-def _(noise, values, known, program, head, width, codes, setting=0.0):
-    batch, steps, m = values.shape
+def _(noise, values, observed, program, draw, width, codes, settings, contexts=()):
+    batch, steps, _ = values.shape
     dtype = noise.dtype
     x, parameters = np.empty(values.shape, dtype), np.empty((batch, steps, width), dtype)
-    arrays = [constant.astype(dtype, copy=False) for _, constant in program.constants]
-    filled = np.array([[buffer, len(constant)] for buffer, constant in program.constants], np.int64).reshape(-1, 2)
-    starts = np.cumsum([0, *(constant.size for constant in arrays)])
-    flat = np.concatenate([np.zeros(0, dtype), *(constant.reshape(-1) for constant in arrays)])
-    part = min(batch, thread_count() * max(4, ROOM // program.size // 4 * 4))
-    # Made here: what the C library gives another thread goes back to the system at the end, whose pages are slow.
-    room = np.empty(part * program.size, dtype)
-    arrays = (np.ascontiguousarray(noise), np.ascontiguousarray(values, dtype), np.ascontiguousarray(known))
-    for first in range(0, batch, part):
-        run(_run, min(part, batch - first), 1, first, room, program.size, *arrays, program.instructions,
+    constants = _constants(program, contexts)
+    filled = np.array([[buffer, len(array)] for buffer, array in constants], np.int64).reshape(-1, 2)
+    starts = np.cumsum([0, *(array.size for _, array in constants)])
+    flat = np.concatenate([np.zeros(0), *(array.reshape(-1) for _, array in constants)], dtype=dtype)
+    at_once = min(batch, thread_count() * max(4, ROOM // program.size // 4 * 4))
+    # Made here: what the C library gives another thread goes back to the system at the end of the loop, and a page that
+    # comes back from the system has to be cleared again.
+    room = np.empty(at_once * program.size, dtype)
+    arrays = (np.ascontiguousarray(noise), np.ascontiguousarray(values, dtype), np.ascontiguousarray(observed))
+    sampler = sampler_of(_run, draw)
+    for first in range(0, batch, at_once):
+        run(sampler, min(at_once, batch - first), 1, first, room, program.size, *arrays, program.instructions,
             program.buffers, program.runs, program.entries, program.positions, program.steps, program.weights,
-            program.tables, flat, filled, starts, program.inputs, program.outputs, head,
-            np.ascontiguousarray(codes, dtype), dtype.type(setting), x, parameters)
+            program.tables, flat, filled, starts, program.inputs, program.outputs, np.asarray(settings, dtype),
+            np.ascontiguousarray(codes, dtype), x, parameters)
     return x, parameters

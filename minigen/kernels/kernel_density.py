@@ -10,11 +10,11 @@ import numpy as np
 
 from ..arrays import array_module
 from ..arrays.pool import run
-from .compiling import loop
-from .dispatch import kernel
-from .functions import exp, ordered, unordered
+from .machinery.compiling import loop
+from .machinery.dispatch import kernel
+from .machinery.functions import exp, ordered, unordered
+from .machinery.wrapping import covered
 from .reductions import logsumexp
-from .wrapping import covered
 
 # K(r), not normalised. Those of the first two never end; the others are 0 from r = 1 on.
 SHAPES = ("gaussian", "exponential", "tophat", "epanechnikov", "linear", "cosine")

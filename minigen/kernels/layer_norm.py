@@ -5,9 +5,10 @@ import math
 import numpy as np
 
 from ..arrays import array_module
-from .compiling import loop
-from .dispatch import kernel
-from .wrapping import by_rows, covered, rows
+from .machinery import cuda
+from .machinery.compiling import loop
+from .machinery.dispatch import kernel
+from .machinery.wrapping import by_rows, covered, rows
 
 
 @kernel
@@ -82,4 +83,27 @@ def _(g, gain, normalised, scale):
     out = np.empty(g.shape, g.dtype)
     by_rows(_layer_norm_vjp, g.shape[-1], scale.size, rows(g), np.ascontiguousarray(gain), rows(normalised),
             np.ascontiguousarray(scale).reshape(-1), rows(out))
+    return out
+
+
+@layer_norm.on_device
+def _(x, gain, bias, eps):
+    if not cuda.covered(x, gain, bias) or x.size == 0 or not gain.shape == bias.shape == x.shape[-1:]:
+        return NotImplemented
+    x, gain, bias = cuda.contiguous(x, gain, bias)
+    xp, n = array_module(x), x.shape[-1]
+    out, normalised, scale = xp.empty_like(x), xp.empty_like(x), xp.empty((*x.shape[:-1], 1), x.dtype)
+    cuda.launch("layer_norm", "layer_norm", x.dtype, x.size // n, x, gain, bias, float(eps), out, normalised, scale, n,
+                width=n)
+    return out, normalised, scale
+
+
+@layer_norm_vjp.on_device
+def _(g, gain, normalised, scale):
+    if not cuda.covered(g, gain, normalised, scale) or g.size == 0 or gain.shape != g.shape[-1:] or (
+            g.shape != normalised.shape):
+        return NotImplemented
+    g, gain, normalised, scale = cuda.contiguous(g, gain, normalised, scale)
+    out, n = array_module(g).empty_like(g), g.shape[-1]
+    cuda.launch("layer_norm", "layer_norm_vjp", g.dtype, g.size // n, g, gain, normalised, scale, out, n, width=n)
     return out

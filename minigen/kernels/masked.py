@@ -12,8 +12,8 @@ import numpy as np
 
 from ..arrays import Constant, array_module
 from ..arrays.blas import run_products
-from .compiling import loop
-from .dispatch import kernel
+from .machinery.compiling import loop
+from .machinery.dispatch import kernel
 
 PANELS = 8
 WIDTH = 32  # panels are multiples of it: matrix products have no remainders then

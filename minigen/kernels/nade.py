@@ -13,11 +13,11 @@ import numpy as np
 from ..arrays import array_module
 from ..arrays.pool import run
 from .activations import sigmoid
-from .compiling import loop
-from .dispatch import kernel
-from .functions import sigmoid as logistic
 from .heads import invert, pick
-from .wrapping import covered
+from .machinery.compiling import loop
+from .machinery.dispatch import kernel
+from .machinery.functions import sigmoid as logistic
+from .machinery.wrapping import covered
 
 BLOCK = 16  # examples whose hidden units stay in the cache together
 
@@ -26,11 +26,12 @@ BLOCK = 16  # examples whose hidden units stay in the cache together
 def nade_logits(table, c, v, b, x, levels):
     """Logits `(batch, D, K)` of each variable given those before it.
 
-    x `(batch, D)` holds integers 0 … levels - 1, c `(H,)`, v `(D, K, H)`, b `(D, K)`.
+    x `(batch, D)` holds integers 0 … levels - 1, v `(D, K, H)`, b `(D, K)`, and c `(H,)`, or `(batch, H)` where it
+    differs between examples.
     """
     xp = array_module(table)
     dtype = xp.result_type(table, c, v, b)
-    a = xp.zeros((len(x), c.size), dtype) + c
+    a = xp.zeros((len(x), c.shape[-1]), dtype) + c
     logits = xp.empty((len(x), *b.shape), dtype)
     for d in range(len(v)):
         logits[:, d] = sigmoid(a) @ v[d].T + b[d]
@@ -42,7 +43,7 @@ def nade_logits(table, c, v, b, x, levels):
 def nade_logits_vjp(g, table, c, v, x, levels):
     """Cotangents of table, c, v and b, from g `(batch, D, K)`."""
     xp = array_module(table)
-    a = xp.zeros((len(x), c.size), g.dtype) + c
+    a = xp.zeros((len(x), c.shape[-1]), g.dtype) + c
     hidden = []
     for d in range(len(v)):
         hidden.append(sigmoid(a))
@@ -53,22 +54,23 @@ def nade_logits_vjp(g, table, c, v, x, levels):
             g_table[d, row] = (x[:, d] == value).astype(g.dtype) @ g_a
         g_v[d] = g[:, d].T @ hidden[d]
         g_a += (g[:, d] @ v[d]) * (hidden[d] * (1 - hidden[d]))
-    return g_table, g_a.sum(axis=0), g_v, g.sum(axis=0)
+    return g_table, g_a if c.ndim == 2 else g_a.sum(axis=0), g_v, g.sum(axis=0)
 
 
 @kernel
-def nade_draw(u, table, c, v, b, given, levels):
+def nade_draw(u, table, c, v, b, given, levels, temperature=1.0):
     """Integers `(batch, D)` drawn one variable after the other, and the logits `(batch, D, K)` that they came from.
 
-    Values are drawn by inversion of the uniform numbers u `(batch, D)`. `given` has the shape of u: values that are
-    fixed, and -1 where one is to be drawn. With K = 1 the logit is that of value 1 of two, else K = levels.
+    Values are drawn by inversion of the uniform numbers u `(batch, D)`, from the logits divided by the temperature.
+    `given` has the shape of u: values that are fixed, and -1 where one is to be drawn. With K = 1 the logit is that of
+    value 1 of two, else K = levels.
     """
     xp = array_module(table)
-    a = xp.zeros((len(u), c.size), c.dtype) + c
+    a = xp.zeros((len(u), c.shape[-1]), c.dtype) + c
     x, logits = xp.empty(u.shape, np.int64), xp.empty((len(u), *b.shape), c.dtype)
     for d in range(len(v)):
         logits[:, d] = sigmoid(a) @ v[d].T + b[d]
-        x[:, d] = xp.where(given[:, d] >= 0, given[:, d], invert(u[:, d], logits[:, d]))
+        x[:, d] = xp.where(given[:, d] >= 0, given[:, d], invert(u[:, d], logits[:, d], temperature))
         a += _added(table[d], x[:, d], levels)
     return x, logits
 
@@ -107,7 +109,10 @@ def _head(h, v, b, logits):
 
 @loop
 def _logits_vjp(start, stop, g, table, c, v, x, first, g_table, g_c, g_v):
-    """Hidden units start … stop of all four cotangents: nothing is shared between hidden units."""
+    """Hidden units start … stop of all four cotangents: nothing is shared between hidden units.
+
+    c and g_c have a row for each example, or one for all.
+    """
     size, variables = stop - start, v.shape[0]
     for block in range(0, g.shape[0], BLOCK):
         n = min(BLOCK, g.shape[0] - block)
@@ -121,7 +126,7 @@ def _logits_vjp(start, stop, g, table, c, v, x, first, g_table, g_c, g_v):
         a, g_h, g_a = np.empty(size, c.dtype), np.zeros((n, size), c.dtype), np.zeros((n, size), c.dtype)
         position = 0
         for r in range(n):
-            _restart(c[start:stop], a, states[position])
+            _restart(c[block + r if c.shape[0] > 1 else 0, start:stop], a, states[position])
             for d in range(variables):
                 value = x[block + r, d]
                 if value >= first:
@@ -140,7 +145,7 @@ def _logits_vjp(start, stop, g, table, c, v, x, first, g_table, g_c, g_v):
                     _outer(g[block + r, d, k], states[last[r]], v[d, k, start:stop], g_v[d, k, start:stop], g_h[r])
         for r in range(n):
             _collect(states[last[r]], g_h[r], g_a[r])
-            _add(g_a[r], g_c[start:stop])
+            _add(g_a[r], g_c[block + r if c.shape[0] > 1 else 0, start:stop])
 
 
 @loop
@@ -172,19 +177,19 @@ def _outer(g, h, v, g_v, g_h):
 
 
 @loop
-def _draw(start, stop, u, table, c, v, b, given, first, x, logits):
+def _draw(start, stop, u, table, c, v, b, given, first, temperature, x, logits):
     weights = np.empty(b.shape[1], c.dtype)
     for block in range(start, stop, BLOCK):
         n = min(BLOCK, stop - block)
-        a, h = np.empty((n, c.size), c.dtype), np.empty((n, c.size), c.dtype)
+        a, h = np.empty((n, c.shape[1]), c.dtype), np.empty((n, c.shape[1]), c.dtype)
         for r in range(n):
-            _restart(c, a[r], h[r])
+            _restart(c[block + r if c.shape[0] > 1 else 0], a[r], h[r])
         for d in range(v.shape[0]):
             for r in range(n):
                 value = given[block + r, d]
                 _head(h[r], v[d], b[d], logits[block + r, d])
                 if value < 0:
-                    value = pick(u[block + r, d], logits[block + r, d], weights)
+                    value = pick(u[block + r, d], logits[block + r, d], temperature, weights)
                 x[block + r, d] = value
                 if value >= first:
                     _step(table[d, value - first], a[r], h[r])
@@ -194,29 +199,30 @@ def _draw(start, stop, u, table, c, v, b, given, first, x, logits):
 def _(table, c, v, b, x, levels):
     if not covered(table, c, v, b):
         return NotImplemented
-    return _drawn(np.empty((len(x), 0), c.dtype), table, c, v, b, x, levels)[1]
+    return _drawn(np.empty((len(x), 0), c.dtype), table, c, v, b, x, levels, 1.0)[1]
 
 
 @nade_logits_vjp.compiled(above=1024, by=1)
 def _(g, table, c, v, x, levels):
     if not covered(g, table, c, v):
         return NotImplemented
-    arrays = [np.ascontiguousarray(array) for array in (g, table, c, v, x)]
-    g_table, g_c, g_v = np.zeros(table.shape, c.dtype), np.zeros(c.shape, c.dtype), np.zeros(v.shape, c.dtype)
-    run(_logits_vjp, c.size, 32, *arrays, levels - table.shape[1], g_table, g_c, g_v)
-    return g_table, g_c, g_v, g.sum(axis=0)
+    rows = c if c.ndim == 2 else c[None]
+    arrays = [np.ascontiguousarray(array) for array in (g, table, rows, v, x)]
+    g_table, g_c, g_v = np.zeros(table.shape, c.dtype), np.zeros(rows.shape, c.dtype), np.zeros(v.shape, c.dtype)
+    run(_logits_vjp, rows.shape[1], 32, *arrays, levels - table.shape[1], g_table, g_c, g_v)
+    return g_table, g_c.reshape(c.shape), g_v, g.sum(axis=0)
 
 
 @nade_draw.compiled(above=1, by=0)
-def _(u, table, c, v, b, given, levels):
+def _(u, table, c, v, b, given, levels, temperature=1.0):
     if not covered(u, table, c, v, b):
         return NotImplemented
-    return _drawn(u, table, c, v, b, given, levels)
+    return _drawn(u, table, c, v, b, given, levels, temperature)
 
 
-def _drawn(u, table, c, v, b, given, levels):
-    """Values and logits; u is not looked at where all values are given, which is how a density is computed."""
+def _drawn(u, table, c, v, b, given, levels, temperature):
+    """Values and logits; u is not read where all values are given, which is how a density is computed."""
     x, logits = np.empty(given.shape, np.int64), np.empty((len(u), *b.shape), c.dtype)
-    arrays = [np.ascontiguousarray(array) for array in (u, table, c, v, b, given)]
-    run(_draw, len(u), 1, *arrays, levels - table.shape[1], x, logits)
+    arrays = [np.ascontiguousarray(array) for array in (u, table, c if c.ndim == 2 else c[None], v, b, given)]
+    run(_draw, len(u), 1, *arrays, levels - table.shape[1], c.dtype.type(temperature), x, logits)
     return x, logits

@@ -5,10 +5,11 @@ import math
 import numpy as np
 
 from ..arrays import array_module
-from .compiling import loop
-from .dispatch import kernel
-from .functions import exp, expm1
-from .wrapping import by_rows, covered, elementwise, repeats, rows
+from .machinery import cuda
+from .machinery.compiling import loop
+from .machinery.dispatch import kernel
+from .machinery.functions import exp, expm1
+from .machinery.wrapping import by_rows, covered, elementwise, repeats, rows
 
 HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
 
@@ -160,3 +161,54 @@ def _(g, loc, log_scale):
 
 reparameterize.compiled()(lambda loc, log_scale, noise: elementwise(_reparameterize, (loc, log_scale, noise)))
 reparameterize_vjp.compiled()(lambda g, log_scale, noise: elementwise(_reparameterize_vjp, (g, log_scale, noise)))
+
+
+@normal_log_prob.on_device
+def _(x, loc, log_scale):
+    if not cuda.covered(x, loc, log_scale) or x.size == 0 or not (
+            cuda.shares_rows(loc, x) and cuda.shares_rows(log_scale, x)):
+        return NotImplemented
+    x, loc, log_scale = cuda.contiguous(x, loc, log_scale)
+    n, out = x.shape[-1], array_module(x).empty(x.shape[:-1], x.dtype)
+    cuda.launch("normal", "normal_log_prob", x.dtype, x.size // n, x, loc, log_scale, out, n, loc.size // n,
+                log_scale.size // n, width=n)
+    return out
+
+
+@normal_log_prob_vjp.on_device
+def _(g, x, loc, log_scale):
+    if not cuda.covered(x, g, loc, log_scale) or x.size == 0 or g.shape != x.shape[:-1] or not (
+            cuda.shares_rows(loc, x) and cuda.shares_rows(log_scale, x)):
+        return NotImplemented
+    g, x, loc, log_scale = cuda.contiguous(g, x, loc, log_scale)
+    outs = tuple([array_module(x).empty(x.shape, x.dtype) for _ in range(3)])
+    cuda.launch("normal", "normal_log_prob_vjp", x.dtype, x.size, g, x, loc, log_scale, *outs, x.shape[-1], loc.size,
+                log_scale.size, x.size)
+    return outs
+
+
+@normal_kl.on_device
+def _(loc, log_scale):
+    if not cuda.covered(loc, log_scale) or loc.shape != log_scale.shape or loc.ndim == 0 or loc.size == 0:
+        return NotImplemented
+    loc, log_scale = cuda.contiguous(loc, log_scale)
+    n, out = loc.shape[-1], array_module(loc).empty(loc.shape[:-1], loc.dtype)
+    cuda.launch("normal", "normal_kl", loc.dtype, loc.size // n, loc, log_scale, out, n, width=n)
+    return out
+
+
+@normal_kl_vjp.on_device
+def _(g, loc, log_scale):
+    if not cuda.covered(loc, g, log_scale) or loc.shape != log_scale.shape or loc.ndim == 0 or (
+            g.shape != loc.shape[:-1]):
+        return NotImplemented
+    g, loc, log_scale = cuda.contiguous(g, loc, log_scale)
+    outs = tuple([array_module(loc).empty(loc.shape, loc.dtype) for _ in range(2)])
+    cuda.launch("normal", "normal_kl_vjp", loc.dtype, loc.size, g, loc, log_scale, *outs, loc.shape[-1], loc.size)
+    return outs
+
+
+reparameterize.on_device(
+    lambda loc, log_scale, noise: cuda.elementwise("normal", "reparameterize", loc, log_scale, noise))
+reparameterize_vjp.on_device(
+    lambda g, log_scale, noise: cuda.elementwise("normal", "reparameterize_vjp", g, log_scale, noise))

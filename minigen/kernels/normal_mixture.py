@@ -10,11 +10,11 @@ small and far apart.
 import numpy as np
 
 from ..arrays import array_module
-from .compiling import loop
-from .dispatch import kernel
-from .functions import exp, log
+from .machinery.compiling import loop
+from .machinery.dispatch import kernel
+from .machinery.functions import exp, log
+from .machinery.wrapping import covered, in_chunks
 from .reductions import logsumexp, row_shift
-from .wrapping import covered, in_chunks
 
 BLOCK_BYTES = 1 << 19  # of y, about half of a usual second-level cache
 CHUNKS = 32  # sums are made of this many parts, however many threads there are

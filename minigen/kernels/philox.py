@@ -15,9 +15,10 @@ from ..arrays import array_module, box_muller
 from ..arrays.philox import MASK64, MULTIPLIERS, WEYL
 from ..arrays.pool import run
 from ..arrays.random import RULES, Generator
-from .compiling import loop
-from .dispatch import kernel
-from .functions import bits_to_double, bits_to_float, double_to_bits, float_to_bits
+from .machinery import cuda
+from .machinery.compiling import loop
+from .machinery.dispatch import kernel
+from .machinery.functions import bits_to_double, bits_to_float, double_to_bits, float_to_bits
 
 BLOCKS = 256  # of four words each, in a chunk
 WORDS = 4 * BLOCKS
@@ -215,6 +216,28 @@ def _(out, kind, stream, start, n_words, *parameters):
     fast, width = _LOOPS[kind, out.dtype.name]
     position = np.array([(start >> 2) & MASK64, start & 3], np.uint64)
     run(fast, -(-out.size * width // WORDS), GRAIN, np.array(stream, np.uint32), position, out)
+
+
+
+def _stream_arguments(stream, start):
+    """What every source of random numbers takes: four words and a position or, of a stream on the device, its state."""
+    on_device = hasattr(stream, "dtype")
+    words = [np.uint32(word) for word in ((0, 0, 0, 0) if on_device else stream)]
+    return *words, np.uint64((start >> 2) & MASK64), np.uint32(start & 3), stream if on_device else None
+
+
+@fill_random.on_device
+def _(out, kind, stream, start, n_words, *parameters):
+    state = _stream_arguments(stream, start)
+    if kind == "integers":
+        (span,) = parameters
+        shift = np.int32(64 - (span - 1).bit_length())
+        cuda.launch("philox", "integers", "float32", out.size, *state, out, out.size, np.uint64(span % 2**64), shift,
+                    exact=True)
+    else:
+        dtype = "float32" if kind == "words" else out.dtype
+        cuda.launch("philox", {"words": "words", "uniform": "uniform", "normal": "normal"}[kind], dtype,
+                    -(-out.size * out.itemsize // 16), *state, out, out.size, exact=True)
 
 
 Generator.fill = staticmethod(fill_random)

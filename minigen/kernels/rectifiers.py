@@ -3,10 +3,11 @@
 import numpy as np
 
 from ..arrays import array_module
-from .compiling import loop
-from .dispatch import kernel
-from .functions import exp, expm1
-from .wrapping import by_rows, covered, elementwise, rows
+from .machinery import cuda
+from .machinery.compiling import loop
+from .machinery.dispatch import kernel
+from .machinery.functions import exp, expm1
+from .machinery.wrapping import by_rows, covered, elementwise, rows
 
 
 @kernel
@@ -137,6 +138,14 @@ leaky_relu.compiled()(lambda x, slope: elementwise(_leaky_relu, (x,), (0, slope)
 leaky_relu_vjp.compiled()(lambda g, x, slope: elementwise(_leaky_relu_vjp, (g, x), (0, slope)))
 elu.compiled()(lambda x, alpha: elementwise(_elu, (x,), (0, alpha)))
 elu_vjp.compiled()(lambda g, x, alpha: elementwise(_elu_vjp, (g, x), (0, 1, alpha)))
+
+relu.on_device(lambda x: cuda.elementwise("rectifiers", "relu", x))
+relu_vjp.on_device(lambda g, y: cuda.elementwise("rectifiers", "relu_vjp", g, y))
+leaky_relu.on_device(lambda x, slope: cuda.elementwise("rectifiers", "leaky_relu", x, slope, constants=1))
+leaky_relu_vjp.on_device(
+    lambda g, x, slope: cuda.elementwise("rectifiers", "leaky_relu_vjp", g, x, slope, constants=1))
+elu.on_device(lambda x, alpha: cuda.elementwise("rectifiers", "elu", x, alpha, constants=1))
+elu_vjp.on_device(lambda g, x, alpha: cuda.elementwise("rectifiers", "elu_vjp", g, x, alpha, constants=1))
 
 
 @concat_elu.compiled()

@@ -5,10 +5,11 @@ import math
 import numpy as np
 
 from ..arrays import array_module
-from .compiling import loop
-from .dispatch import kernel
-from .functions import exp, log, ordered, unordered
-from .wrapping import by_rows, covered, rows
+from .machinery import cuda
+from .machinery.compiling import loop
+from .machinery.dispatch import kernel
+from .machinery.functions import exp, log, ordered, unordered
+from .machinery.wrapping import by_rows, covered, rows
 
 
 def _shift(x, axis, xp):
@@ -157,3 +158,30 @@ softmax.compiled()(lambda x, axis=-1: _along_rows(_softmax, axis, x))
 softmax_vjp.compiled()(lambda g, y, axis: _along_rows(_softmax_vjp, axis, g, y))
 log_softmax.compiled()(lambda x, axis=-1: _along_rows(_log_softmax, axis, x))
 log_softmax_vjp.compiled()(lambda g, y, axis: _along_rows(_log_softmax_vjp, axis, g, y))
+
+
+@logsumexp.on_device
+def _(x, axis=None, keepdims=False):
+    if not cuda.covered(x) or not _last(x, axis):
+        return NotImplemented
+    (x,) = cuda.contiguous(x)
+    n = x.shape[-1]
+    out = array_module(x).empty((*x.shape[:-1], 1) if keepdims else x.shape[:-1], x.dtype)
+    cuda.launch("reductions", "logsumexp", x.dtype, x.size // n, x, out, n, width=n)
+    return out
+
+
+def _launch_along_rows(name, axis, *arrays):
+    """Launch a kernel of arrays of one shape that works along the last axis and gives one array of that shape."""
+    x = arrays[0]
+    if not cuda.covered(*arrays) or not _last(x, axis) or any(a.shape != x.shape for a in arrays):
+        return NotImplemented
+    out, n = array_module(x).empty(x.shape, x.dtype), x.shape[-1]
+    cuda.launch("reductions", name, x.dtype, x.size // n, *cuda.contiguous(*arrays), out, n, width=n)
+    return out
+
+
+softmax.on_device(lambda x, axis=-1: _launch_along_rows("softmax", axis, x))
+softmax_vjp.on_device(lambda g, y, axis: _launch_along_rows("softmax_vjp", axis, g, y))
+log_softmax.on_device(lambda x, axis=-1: _launch_along_rows("log_softmax", axis, x))
+log_softmax_vjp.on_device(lambda g, y, axis: _launch_along_rows("log_softmax_vjp", axis, g, y))

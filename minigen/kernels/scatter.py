@@ -6,9 +6,10 @@ import numpy as np
 
 from ..arrays import array_module
 from ..arrays.pool import run
-from .compiling import loop
-from .dispatch import kernel
-from .wrapping import GRAIN, covered
+from .machinery import cuda
+from .machinery.compiling import loop
+from .machinery.dispatch import kernel
+from .machinery.wrapping import GRAIN, covered
 
 
 @kernel
@@ -49,3 +50,25 @@ def _(values, index, shape):
     run(_add_rows, shape[0], -(-shape[0] // pieces), np.ascontiguousarray(values).reshape(-1, width),
         np.ascontiguousarray(first, np.int64).reshape(-1), result.reshape(-1, width))
     return result
+
+
+SEARCH = 1 << 30  # up to so many comparisons each row of a table looks for its own values, in a fixed order
+
+
+@scatter.on_device
+def _(values, index, shape):
+    indices = index if isinstance(index, tuple) else (index,)
+    rows = indices[0] if len(indices) == 1 else None
+    if getattr(rows, "dtype", None) is None or rows.dtype.kind not in "iu" or array_module(rows) is np or (
+            not cuda.covered(values)):
+        return NotImplemented
+    values, rows = cuda.contiguous(values, rows.astype(np.int64))
+    m, n, count = rows.size, math.prod(shape[1:]), shape[0]
+    xp = array_module(values)
+    if m * count <= SEARCH:
+        out = xp.empty(shape, values.dtype)
+        cuda.launch("scatter", "scatter_rows", values.dtype, count, values, rows, out, m, n, count, width=n)
+    else:
+        out = xp.zeros(shape, values.dtype)
+        cuda.launch("scatter", "scatter_rows_atomic", values.dtype, m * n, values, rows, out, m, n, count)
+    return out

@@ -3,9 +3,9 @@
 import numpy as np
 
 from ..arrays.pool import run
-from .compiling import loop
-from .dispatch import kernel
-from .wrapping import covered, rows
+from .machinery.compiling import loop
+from .machinery.dispatch import kernel
+from .machinery.wrapping import covered, rows
 
 CHUNK = 512  # rows that are added up together: the order of additions does not depend on the number of threads
 

@@ -12,9 +12,10 @@ import numpy as np
 
 from ..arrays import array_module
 from ..arrays.pool import run
-from .compiling import loop
-from .dispatch import kernel
-from .wrapping import GRAIN, covered
+from .machinery import cuda
+from .machinery.compiling import loop
+from .machinery.dispatch import kernel
+from .machinery.wrapping import GRAIN, covered
 
 CHUNK = 65536
 
@@ -216,3 +217,46 @@ def _(parameter, gradient, square, learning_rate, decay, eps, weight_decay=0.0, 
 
 
 average_update.compiled()(lambda average, values, weight: _in_place(_average, (average, values), weight))
+
+
+def _flat_on_device(*arrays):
+    """Whether these are contiguous arrays that the source covers; None stands for no array."""
+    present = [a for a in arrays if a is not None]
+    return cuda.covered(*present) and all(a.flags.c_contiguous for a in present)
+
+
+@sgd_update.on_device
+def _(parameter, gradient, velocity, learning_rate, momentum=0.0, nesterov=False, weight_decay=0.0, scale=1.0):
+    if not _flat_on_device(parameter, gradient, velocity):
+        return NotImplemented
+    velocity = velocity if momentum else None
+    cuda.launch("updates", "sgd_update", parameter.dtype, parameter.size, parameter, gradient, velocity,
+                parameter.size, *cuda.scalar(learning_rate), *cuda.scalar(scale), float(momentum), nesterov,
+                float(weight_decay))
+
+
+@adam_update.on_device
+def _(parameter, gradient, mean, square, step, learning_rate, beta1, beta2, eps, weight_decay=0.0, decoupled=True,
+      scale=1.0):
+    if not _flat_on_device(parameter, gradient, mean, square):
+        return NotImplemented
+    cuda.launch("updates", "adam_update", parameter.dtype, parameter.size, parameter, gradient, mean, square,
+                parameter.size, *cuda.scalar(step), *cuda.scalar(learning_rate), *cuda.scalar(scale),
+                np.float64(beta1), np.float64(beta2), np.float64(eps), np.float64(weight_decay), decoupled)
+
+
+@rmsprop_update.on_device
+def _(parameter, gradient, square, learning_rate, decay, eps, weight_decay=0.0, scale=1.0):
+    if not _flat_on_device(parameter, gradient, square):
+        return NotImplemented
+    cuda.launch("updates", "rmsprop_update", parameter.dtype, parameter.size, parameter, gradient, square,
+                parameter.size, *cuda.scalar(learning_rate), *cuda.scalar(scale), float(decay), float(eps),
+                float(weight_decay))
+
+
+@average_update.on_device
+def _(average, values, weight):
+    if not _flat_on_device(average, values):
+        return NotImplemented
+    cuda.launch("updates", "average_update", average.dtype, average.size, average, values, average.size,
+                *cuda.scalar(weight))

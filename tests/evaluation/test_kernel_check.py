@@ -5,7 +5,7 @@ import pytest
 
 from minigen.cli import main
 from minigen.evaluation.kernel_check import check_kernels, example
-from minigen.kernels.dispatch import Kernel, registry
+from minigen.kernels.machinery.dispatch import Kernel, registry
 
 MIXTURES = ("bernoulli_mixture", "normal_mixture")
 ELEMENTS = 300_000  # some kernels are compiled for large arrays only

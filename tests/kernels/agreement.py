@@ -4,7 +4,7 @@ import numpy as np
 
 from minigen import kernels
 from minigen.arrays import pool
-from minigen.kernels.dispatch import reference_kernels
+from minigen.kernels.machinery.dispatch import reference_kernels
 
 DTYPES = [np.float32, np.float64]
 # Relative to the largest terms of a result: in float32, and in float64.

@@ -13,7 +13,7 @@ from scipy import signal
 
 from minigen import kernels
 from minigen.arrays import blas, pool
-from minigen.kernels import gather
+from minigen.kernels.convolution import gather
 
 SQUARE = tuple(itertools.product((-1, 0, 1), repeat=2))
 

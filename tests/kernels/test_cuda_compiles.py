@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from minigen.kernels import cuda
+from minigen.kernels.machinery import cuda
 
-SOURCES = sorted(path.stem for path in cuda.FOLDER.glob("*.cu"))
+SOURCES = sorted(str(path.relative_to(cuda.FOLDER).with_suffix("")) for path in cuda.FOLDER.rglob("*.cu"))
 ARCHITECTURES = ("sm_75", "sm_80", "sm_90", "sm_100")
 
 

@@ -1,13 +1,14 @@
 """The CUDA sources run, threads as fibers of the CPU, and agree with the references; a missing barrier is found."""
 
+import importlib
 import inspect
 
 import numpy as np
 import pytest
 
-from minigen import kernels
-from minigen.kernels import cuda, on_cuda
-from minigen.kernels.dispatch import Kernel
+from minigen.kernels.convolution import convolution
+from minigen.kernels.machinery import cuda
+from minigen.kernels.machinery.dispatch import registry
 from shim import emulator, standin
 
 pytestmark = pytest.mark.skipif(not emulator.available(), reason=emulator.REASON)
@@ -34,8 +35,7 @@ def values(*shape, dtype="float64", seed=0):
 
 def reference(name):
     """The array code that defines a kernel."""
-    function = getattr(kernels, name)
-    return function.reference if isinstance(function, Kernel) else function
+    return registry[name].reference
 
 
 def agree(device, name, *args, in_place=(), **keywords):
@@ -44,7 +44,7 @@ def agree(device, name, *args, in_place=(), **keywords):
         return [convert(a.copy()) if isinstance(a, np.ndarray) else a for a in args]
 
     ours, theirs = copies(device.asarray), copies(np.asarray)
-    found = on_cuda.VERSIONS[name](*ours, **keywords)
+    found = registry[name].device(*ours, **keywords)
     with np.errstate(all="ignore"):
         expected = reference(name)(*theirs, **keywords)
     assert found is not NotImplemented
@@ -106,7 +106,7 @@ def test_layer_norm(device, dtype, n):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("search", [0, 1 << 30], ids=["atomic", "ordered"])
 def test_scatter(device, dtype, search, monkeypatch):
-    monkeypatch.setattr(on_cuda, "SEARCH", search)
+    monkeypatch.setattr(importlib.import_module("minigen.kernels.scatter"), "SEARCH", search)
     index = np.random.default_rng(0).integers(-6, 6, (3, 4))
     agree(device, "scatter", np.arange(3 * 4 * 5 * 2, dtype=dtype).reshape(3, 4, 5, 2), index, (6, 5, 2))
     agree(device, "scatter", np.arange(12, dtype=dtype).reshape(3, 4), index.astype(np.int32), (6,))
@@ -171,7 +171,7 @@ def test_updates_read_what_varies_from_the_device(device):
     reference("adam_update")(expected[0], 0.5 * g, *expected[1:], 7, 1e-2, 0.9, 0.999, 1e-8)
     ours = [device.asarray(a) for a in (p, g, m, v)]
     step, rate, half, nothing = (device.asarray(np.array(x)) for x in (7.0, 1e-2, 0.5, np.nan))
-    update = on_cuda.VERSIONS["adam_update"]
+    update = registry["adam_update"].device
     update(*ours, step, rate, 0.9, 0.999, 1e-8, scale=nothing)
     for a, b in zip(ours, (p, g, m, v), strict=True):
         np.testing.assert_array_equal(a.get(), b)  # not finite: all is left as it is
@@ -183,7 +183,7 @@ def test_updates_read_what_varies_from_the_device(device):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("stride", [1, 2, 3])
 def test_convolution(device, dtype, stride, monkeypatch):
-    monkeypatch.setattr(on_cuda, "BLOCK_BYTES", 1000)  # several blocks
+    monkeypatch.setattr(convolution, "DEVICE_BLOCK_BYTES", 1000)  # several blocks
     random = np.random.default_rng(stride)
     for space, taps in (((7,), ((-3,), (0,), (9,))), ((4, 5), ((-1, -1), (0, 2), (0, 0))),
                         ((3, 2, 4), ((0, 1, -1), (1, 0, 0)))):
@@ -214,10 +214,3 @@ def test_a_missing_barrier_is_found(reverse):
     broken = head + tail
     assert barrier
     assert not np.allclose(run(broken), expected)
-
-
-def test_every_source_is_run():
-    """The kernels that the sources define are all launched by some version."""
-    text = "".join(path.read_text() for path in cuda.FOLDER.glob("*.py"))
-    names = [name for path in cuda.FOLDER.glob("*.cu") for name in emulator.kernels_of(path.read_text())]
-    assert names and [name for name in names if f'"{name}"' not in text] == []

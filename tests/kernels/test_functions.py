@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy import special
 
-from minigen.kernels import functions
+from minigen.kernels.machinery import functions
 
 INF = np.inf
 # float64 functions as references for float32, and the error that is allowed, in units in the last place.

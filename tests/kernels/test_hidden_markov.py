@@ -11,7 +11,7 @@ from scipy.stats import chi2
 
 from kernels.agreement import check_kernel
 from minigen import kernels
-from minigen.kernels.dispatch import reference_kernels
+from minigen.kernels.machinery.dispatch import reference_kernels
 
 VERSIONS = pytest.mark.parametrize("version", ["reference", "fast"])
 

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from minigen.arrays import Generator, box_muller, pool
 from minigen.arrays.random import RULES
-from minigen.kernels import on_cuda
 from minigen.kernels.device_stream import DeviceGenerator
 from minigen.kernels.philox import fill_random
 from shim import emulator, standin
@@ -92,7 +91,7 @@ class TestCuda:
             for n, start in ((1, 0), (7, 3), (1001, 1), (512, 2**40 + 2), (6, 2**66 - 3)):
                 n_words, values = expected(kind, dtype, width, n, start)
                 out = cupy.empty(n, dtype)
-                on_cuda.VERSIONS["fill_random"](out, kind, STREAM, start, n_words)
+                fill_random.device(out, kind, STREAM, start, n_words)
                 np.testing.assert_array_equal(out.get(), values)
 
     def test_integers(self):
@@ -101,7 +100,7 @@ class TestCuda:
                 width = 1 if span <= 2**32 else 2
                 n_words, values = expected("integers", "uint64", width, 300, 5, STREAM, span)
                 out = cupy.empty(300, "uint64")
-                on_cuda.VERSIONS["fill_random"](out, "integers", STREAM, 5, n_words, span)
+                fill_random.device(out, "integers", STREAM, 5, n_words, span)
                 np.testing.assert_array_equal(out.get(), values)
 
     def test_methods_on_the_device(self):

@@ -55,7 +55,7 @@ def test_a_forked_child_trains():
     run(TRAIN + """
 import os, threading, warnings
 warnings.simplefilter("ignore")  # Python warns of forks beside threads, which is what this is about
-from minigen.kernels.compiling import loop
+from minigen.kernels.machinery.compiling import loop
 expected = train(1)
 other = loop(lambda x: np.sqrt(x) + np.sin(x))
 worker = threading.Thread(target=lambda: [loop(lambda x, i=i: x + i)(1.0) for i in range(20)])
@@ -75,7 +75,7 @@ worker.join()
 @pytest.mark.slow
 def test_without_a_folder_to_write_to():
     """Kernels are compiled all the same, and nothing is said about it."""
-    run(TRAIN + "train(1)\nfrom minigen.kernels import compiling\nassert compiling.cache_folder() is None",
+    run(TRAIN + "train(1)\nfrom minigen.kernels.machinery import compiling\nassert compiling.cache_folder() is None",
         MINIGEN_CACHE="/dev/null/nowhere")
 
 

@@ -9,8 +9,8 @@ from scipy import stats
 from kernels.agreement import check_kernel
 from minigen import DataSpec, models
 from minigen.kernels import heads
-from minigen.kernels.compiling import loop
-from minigen.kernels.dispatch import reference_kernels
+from minigen.kernels.machinery.compiling import loop
+from minigen.kernels.machinery.dispatch import reference_kernels
 from minigen.models.autoregressive.incremental import compile_program
 
 sizes = st.integers(1, 9)

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from minigen import DataSpec, kernels, models
-from minigen.kernels.compiling import loop
-from minigen.kernels.direct import multiply_rows
-from minigen.kernels.dispatch import reference_kernels
-from minigen.kernels.tiles import add_outer_products
+from minigen.kernels.convolution.direct import multiply_rows
+from minigen.kernels.machinery.compiling import loop
+from minigen.kernels.machinery.dispatch import reference_kernels
+from minigen.kernels.machinery.tiles import add_outer_products
 
 from .agreement import values
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from minigen import Tensor, grad, ops
-from minigen.kernels.dispatch import reference_kernels
+from minigen.kernels.machinery.dispatch import reference_kernels
 
 LOGITS = np.zeros((2, 3), np.float32)
 

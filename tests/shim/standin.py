@@ -282,7 +282,7 @@ def _modules():
 def installed():
     """The context in which `import cupy` gives the stand-in, which it yields."""
     from minigen.arrays import MODULES
-    from minigen.kernels import cuda
+    from minigen.kernels.machinery import cuda
 
     modules = _modules()
     held = {name: sys.modules.get(name) for name in list(sys.modules) + list(modules)

@@ -9,7 +9,7 @@ from scipy import stats
 from minigen import DataSpec, models
 from minigen.autograd import no_grad
 from minigen.autograd.tensor import raw
-from minigen.kernels.dispatch import reference_kernels
+from minigen.kernels.machinery.dispatch import reference_kernels
 
 CLASS = DataSpec((1,), "discrete", 3)
 GREY, COLOUR = DataSpec((6, 5, 1), "binary"), DataSpec((5, 6, 3), "discrete", 4)

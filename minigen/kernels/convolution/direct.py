@@ -6,8 +6,8 @@ in registers (see `tiles`), and a block of output rows stays in the second-level
 
 import numpy as np
 
-from .compiling import loop
-from .tiles import add_outer_products, add_products
+from ..machinery.compiling import loop
+from ..machinery.tiles import add_outer_products, add_products
 
 LEAST = 16  # channels and outputs: below it gathering pays
 ROWS = 128  # of a block

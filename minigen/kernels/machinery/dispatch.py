@@ -8,7 +8,7 @@
     def _(x):
         ...
 
-    @softplus.on_device                    # for CuPy arrays: those of minigen stand in `on_cuda.py`
+    @softplus.on_device                    # for CuPy arrays: launches a CUDA kernel
     def _(x):
         ...
 
@@ -65,7 +65,7 @@ class Kernel:
                 return self.reference(*args, **keywords)
             version = self.fast
         else:
-            version = self._device_version() if kind.__module__.partition(".")[0] == "cupy" else None
+            version = self.device if kind.__module__.partition(".")[0] == "cupy" else None
         if version is not None and not _modes.reference:
             try:
                 result = version(*args, **keywords)
@@ -74,11 +74,6 @@ class Kernel:
             except Exception as error:
                 self._give_up(version, error)
         return self.reference(*args, **keywords)
-
-    def _device_version(self):
-        from . import on_cuda as on_cuda  # gives the kernels their versions when the first CuPy array is met
-
-        return self.device
 
     def _give_up(self, version, error):
         """Use the reference from now on if the version could not be compiled; any other error is the caller's."""

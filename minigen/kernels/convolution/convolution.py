@@ -12,16 +12,18 @@ needs one part in stride^rank of its result, and a convolution of relu(x) by sev
 work of the taps there are, and none for taps that never meet the data.
 """
 
+import functools
 import itertools
 import math
 
 import numpy as np
 
-from ..arrays import array_module
-from .dispatch import kernel
+from ...arrays import array_module
+from ..machinery import cuda
+from ..machinery.dispatch import kernel
+from ..rectifiers import relu as rectified
+from ..rectifiers import relu_vjp
 from .gather import neighbourhood, products
-from .rectifiers import relu as rectified
-from .rectifiers import relu_vjp
 
 
 def windows(taps, extents, stride):
@@ -166,3 +168,71 @@ def _by_taps(sums, shape, taps, other):
 
 def _dtype(a, b):
     return array_module(a, b).result_type(a, b)
+
+
+DEVICE_BLOCK_BYTES = 1 << 25  # what the taps read is gathered for as many positions at a time as fit in 32 MB
+
+
+@functools.lru_cache(maxsize=256)
+def _tap_table(xp, taps):
+    """The taps on the device, on three axes of space."""
+    return xp.asarray(np.array([(0,) * (3 - len(tap)) + tap for tap in taps], np.int32))
+
+
+def _gathered(x, taps, stride, extents, adjoint):
+    """For one block of positions after another: the slice of the result's rows, and what the taps read there."""
+    xp, channels = array_module(x), x.shape[-1]
+    rows = x.shape[0] * math.prod(extents)
+    width = len(taps) * channels
+    step = max(1, DEVICE_BLOCK_BYTES // (width * x.dtype.itemsize))
+    spaces = [(1,) * (3 - len(space)) + tuple(space) for space in (x.shape[1:-1], extents)]
+    numbers = [np.int32(v) for v in (len(taps), channels, stride, adjoint, *spaces[0], *spaces[1])]
+    for first in range(0, rows, step):
+        count = min(step, rows - first)
+        block = xp.empty((count, width), x.dtype)
+        cuda.launch("convolution/convolution", "gather_taps", x.dtype, block.size, x, _tap_table(xp, taps), block,
+                    first, count, *numbers)
+        yield slice(first, first + count), block
+
+
+def _covered_on_device(x, w, taps):
+    return cuda.covered(x, w) and x.size and w.size and len(taps) and 3 <= x.ndim <= 5
+
+
+@conv.on_device
+def _(x, w, taps, stride, bias=None, relu=False):
+    if not _covered_on_device(x, w, taps):
+        return NotImplemented
+    (x,) = cuda.contiguous(rectified(x) if relu else x)
+    space = tuple(-(-extent // stride) for extent in x.shape[1:-1])
+    y = array_module(x).empty((x.shape[0] * math.prod(space), w.shape[-1]), x.dtype)
+    weights = w.reshape(-1, w.shape[-1])
+    for rows, block in _gathered(x, taps, stride, space, False):
+        array_module(x).matmul(block, weights, out=y[rows])
+    if bias is not None:
+        y += bias
+    return y.reshape(x.shape[0], *space, w.shape[-1])
+
+
+@conv_transpose.on_device
+def _(y, w, taps, stride, extents):
+    if not _covered_on_device(y, w, taps):
+        return NotImplemented
+    (y,) = cuda.contiguous(y)
+    x = array_module(y).empty((y.shape[0] * math.prod(extents), w.shape[1]), y.dtype)
+    weights = w.transpose(0, 2, 1).reshape(-1, w.shape[1])
+    for rows, block in _gathered(y, taps, stride, tuple(extents), True):
+        array_module(y).matmul(block, weights, out=x[rows])
+    return x.reshape(y.shape[0], *extents, w.shape[1])
+
+
+@conv_weight.on_device
+def _(x, y, taps, stride):
+    if not _covered_on_device(x, y, taps):
+        return NotImplemented
+    x, y = cuda.contiguous(x, y)
+    space, flat = y.shape[1:-1], y.reshape(-1, y.shape[-1])
+    w = array_module(x).zeros((len(taps) * x.shape[-1], y.shape[-1]), x.dtype)
+    for rows, block in _gathered(x, taps, stride, space, False):
+        w += block.T @ flat[rows]
+    return w.reshape(len(taps), x.shape[-1], y.shape[-1])

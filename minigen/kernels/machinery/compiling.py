@@ -12,7 +12,7 @@ import threading
 import types
 from pathlib import Path
 
-from ..arrays.memory import keep_freed_memory
+from ...arrays.memory import keep_freed_memory
 
 # Everything but the assumption that there are no NaNs and infinities.
 FASTMATH = {"contract", "reassoc", "nsz", "arcp", "afn"}
@@ -103,7 +103,7 @@ def _source_hash() -> str:
     import hashlib  # here, since it takes longer to import than the rest of this file together
 
     digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
+    for path in sorted(Path(__file__).parents[1].rglob("*.py")):
         digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()[:16]
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from ..arrays.blas import run_products
-from ..arrays.pool import run
+from ...arrays.blas import run_products
+from ...arrays.pool import run
 
 # Elements that one thread works through in about the time that it takes to wake another up, times two.
 GRAIN = 65536

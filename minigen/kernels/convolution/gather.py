@@ -11,8 +11,8 @@ import math
 
 import numpy as np
 
-from ..arrays.blas import run_products
-from .compiling import loop
+from ...arrays.blas import run_products
+from ..machinery.compiling import loop
 from .direct import LEAST, direct_products, direct_sums
 
 BLOCK_BYTES = 1 << 19  # half of a usual second-level cache

@@ -1,7 +1,11 @@
 """CUDA sources: compiled with CuPy when first launched, launched on the current stream without waiting.
 
-A `.cu` file beside the kernels is compiled once for each dtype, the macro REAL naming it. Launches take CuPy arrays
-(contiguous ones: `contiguous` makes them), Python integers and floats.
+A `.cu` file beside a kernel is compiled once for each dtype; the macro REAL names the dtype. Sources are named by their
+path below the folder of kernels, without `.cu`. Launches take CuPy arrays (contiguous ones: `contiguous` makes them),
+Python integers and floats.
+
+A launcher is the version of a kernel that runs on CuPy arrays. It checks that its source covers the arguments, and
+gives NotImplemented for the others (other dtypes, other layouts), which then run as array code on the device.
 """
 
 import functools
@@ -9,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ..arrays import array_module
+from ...arrays import array_module
 
-FOLDER = Path(__file__).parent
+FOLDER = Path(__file__).parents[1]
 THREADS = 256
 MOST_BLOCKS = 4096  # more elements than these blocks have threads are taken in several rounds
 REALS = {"float32": "float", "float64": "double"}
@@ -74,3 +78,22 @@ def contiguous(*arrays):
 def covered(*arrays) -> bool:
     """Whether the arrays are all float32 or all float64: what the sources are compiled for."""
     return arrays[0].dtype.name in REALS and all(a.dtype == arrays[0].dtype for a in arrays)
+
+
+def elementwise(file: str, kernel: str, *args, constants: int = 0, outputs: int = 1):
+    """Launch a kernel of arrays of one shape and dtype, followed by `constants` numbers; NotImplemented for others.
+
+    Returns the output, or a tuple of several `outputs`, of the shape and dtype of the arrays.
+    """
+    inputs, numbers = args[: len(args) - constants], args[len(args) - constants :]
+    x = inputs[0]
+    if any(getattr(a, "shape", None) != x.shape for a in inputs) or not covered(*inputs):
+        return NotImplemented
+    results = tuple([array_module(x).empty(x.shape, x.dtype) for _ in range(outputs)])
+    launch(file, kernel, x.dtype, x.size, *contiguous(*inputs), *map(float, numbers), *results, x.size)
+    return results if outputs > 1 else results[0]
+
+
+def shares_rows(small, large) -> bool:
+    """Whether `small` has the shape of `large`, or lacks some leading axes of it: row r of it is r modulo its rows."""
+    return small.ndim > 0 and small.shape == large.shape[large.ndim - small.ndim :]
