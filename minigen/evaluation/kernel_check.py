@@ -12,7 +12,7 @@ from ..kernels import heads
 from ..kernels.convolution import windows
 from ..kernels.machinery.dispatch import reference_kernels, registry
 from ..kernels.masked import Blocks
-from ..models.autoregressive.incremental import compile_program
+from ..models.autoregressive.support.tracing import compile_program
 from ..protocols import DataSpec
 
 TOLERANCE = {"float32": 2e-5, "float64": 1e-11}  # of the largest value; sums of many terms come in other orders
@@ -164,7 +164,7 @@ def _autoregressive(name, rows, normal, random):
     if name == "rnade_draw":
         scale, known = abs(normal(variables)) / variables, np.ones((rows, variables), bool)
         return [abs(normal(rows, variables, 2)) % 1, normal(variables, hidden), c, scale, normal(variables, hidden, 6),
-                normal(variables, 6), normal(rows, variables), known, heads.NORMAL_MIXTURE, 0.1]
+                normal(variables, 6), normal(rows, variables), known, heads.NORMAL_MIXTURE, np.array([1, 0.1], c.dtype)]
     table, v, b = normal(variables, 1, hidden), normal(variables, 1, hidden), normal(variables, 1)
     return {"nade_draw": [abs(normal(rows, variables)) % 1, table, c, v, b, x, 2],
             "nade_logits": [table, c, v, b, x, 2],
@@ -175,9 +175,10 @@ def _program(dtype, rows, random):
     """The incremental pass of a PixelCNN on 8 × 8 pixels."""
     model = models.create("pixel_cnn", DataSpec((8, 8, 1), "binary"), rng=0, channels=16, blocks=2).to(dtype=dtype)
     steps, outputs = np.arange(64)[:, None], [(k, k, 0, 1) for k in range(64)]
-    program = compile_program(lambda x: model.network(x, None), (8, 8, 1), steps, outputs, dtype)
+    program = compile_program(model.network, (8, 8, 1), steps, outputs, model.output, dtype)
     values, noise = (draw((rows, 64, 1)).astype(dtype) for draw in (lambda n: random.integers(0, 2, n), random.random))
-    return [noise, values, np.ones(values.shape, bool), program, heads.CATEGORICAL, 1, np.array([[-1], [1]], dtype)]
+    return [noise, values, np.ones(values.shape, bool), program, heads.CATEGORICAL, 1,
+            np.array([[-1], [1]], dtype), np.ones(1, dtype)]
 
 
 def _chain(name, sequences, normal, random):

@@ -1,14 +1,16 @@
-"""The gated PixelCNN: an exact image density without a blind spot, conditional on a class if the data have one.
+"""The gated PixelCNN: an exact image density without a blind spot, given a class, a vector or an image if asked.
 
-    p(x) = Π_i Π_c p(x_{i,c} | all pixels before i in raster order, colours before c of pixel i)
+    p(x | z) = Π_i Π_c p(x_{i,c} | all pixels before i in raster order, colours before c of pixel i, z)
 
 Two stacks of convolutions share the work. The vertical stack sees all rows above a pixel; the horizontal one sees
 what is left of it in its own row, and at each layer the vertical stack's features. Together they see every earlier
 pixel, where a stack of masked squares (`pixel_cnn`) misses a growing wedge to the right. Units are gated,
 
-    y = tanh(W_f ∗ x + V_f h) · sigmoid(W_g ∗ x + V_g h),    h the class's embedding,
+    y = tanh(W_f ∗ x + V_f h) · sigmoid(W_g ∗ x + V_g h),
 
-and each layer adds to a sum of skips, from which two 1×1 convolutions make the logits.
+with h features of the condition z: a class's row, a map of a vector (both the same at each pixel), or at each pixel
+those that two convolutions find in an image. Each layer adds to a sum of skips, from which two 1×1 convolutions make
+the logits.
 
 van den Oord, Kalchbrenner, Vinyals, Espeholt, Graves and Kavukcuoglu, "Conditional Image Generation with PixelCNN
 Decoders", 2016 (equations 2 and 4, figure 2).
@@ -20,8 +22,10 @@ from ... import ops
 from ...arrays import as_generator
 from ...layers import ColourConv, Conv, Linear, Module, taps
 from ...protocols import DataSpec
+from ..heads import Scaled, integer_head
 from ..settings import check_odd, check_size
-from .pixels import HERE, PixelModel
+from .support.pixels import HERE, PixelModel
+from .support.sampling import sampler
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,8 @@ class Config:
 class GatedLayer(Module):
     """One gated layer: `(vertical, horizontal)` to the same, and what it adds to the skips.
 
-    The first layer has the image as input of both stacks and sees nothing of a pixel itself.
+    The first layer has the image as input of both stacks and sees nothing of a pixel itself. `context` is the number
+    of a condition's features, 0 without one.
     """
 
     def __init__(self, inputs, config, first, colours, context, rng):
@@ -56,15 +61,16 @@ class GatedLayer(Module):
         self.left = ColourConv(inputs, 2 * p, taps.horizontal(size, "B"), kind, rng, colours=colours, gates=2)
         self.skip = ColourConv(p, config.skip_channels, HERE, "B", rng, colours=colours)
         self.out = ColourConv(p, p, HERE, "B", rng, colours=colours)
-        self.class_above, self.class_left = (
-            (Linear(context, 2 * p, rng, bias=False) if context else None) for _ in range(2))
+        self.class_above = Linear(context, 2 * p, rng, bias=False) if context else None
+        self.class_left = Linear(context, 2 * p, rng, bias=False) if context else None
 
-    def __call__(self, vertical, horizontal, context=None):
-        above = self.above(vertical)
+    def __call__(self, vertical, horizontal, context=()):
+        above = self.above(vertical)  # (batch, height, width, 2 · channels)
         left = self.left(horizontal) + self.link(above)
-        if context is not None:
-            above, left = above + self.class_above(context), left + self.class_left(context)
-        gated = ops.tanh_gate(left)
+        for features in context:
+            above = above + self.class_above(features)
+            left = left + self.class_left(features)
+        gated = ops.tanh_gate(left)  # (batch, height, width, channels)
         out = self.out(gated)
         return ops.tanh_gate(above), horizontal + out if self.residual else out, self.skip(gated)
 
@@ -72,32 +78,57 @@ class GatedLayer(Module):
 class GatedPixelCNN(PixelModel):
     """A gated PixelCNN of binary or discrete images of one or several colours.
 
-    Raises ValueError for data that are no images of integers, images smaller than the first kernel, and channels that
-    the colours do not divide.
+    Raises ValueError for images smaller than the first kernel, and for channels that the colours do not divide.
     """
 
     Config = Config
     training = {"epochs": 20, "batch_size": 32, "schedule": "cosine", "ema": 0.999}
 
-    def __init__(self, spec: DataSpec, config: Config, *, rng):
-        self._prepare(spec, "gated_pixel_cnn", config.first_size, config.channels)
-        rng, self.config = as_generator(rng), config
-        if config.skip_channels % self.colours:
-            raise ValueError(f"skip_channels: expected a multiple of the {self.colours} colours, "
+    def __init__(self, spec: DataSpec, config: Config | None = None, *, rng=0):
+        super().__init__(spec, config)
+        config, rng = self.config, as_generator(rng)
+        self.check_image(config.first_size, config.channels)
+        colours = self.colours
+        if config.skip_channels % colours:
+            raise ValueError(f"skip_channels: expected a multiple of the {colours} colours, "
                              f"got {config.skip_channels}")
-        context = config.channels if spec.condition is not None else None
-        self.embedding = self._embedding(context, rng)
-        self.layers = [GatedLayer(config.channels if i else self.colours, config, i == 0, self.colours, context, rng)
+        self.output = integer_head(self.levels, Scaled(self.levels))
+        self.embedding = self.condition_features(config.channels, rng)
+        context = 0 if self.embedding is None else config.channels
+        self.layers = [GatedLayer(config.channels if i else colours, config, i == 0, colours, context, rng)
                        for i in range(config.layers)]
-        self.head = [ColourConv(config.skip_channels, n, HERE, "B", rng, colours=self.colours)
-                     for n in (config.skip_channels, self.colours * self.outputs)]
+        self.head = [ColourConv(config.skip_channels, n, HERE, "B", rng, colours=colours)
+                     for n in (config.skip_channels, colours * self.output.width)]
 
-    def network(self, x, context, rng=None):
-        """Logits `(batch, height, width, colours · outputs)`."""
+    def network(self, x, context=()):
+        """Logits `(batch, height, width, colours · width)` of scaled images."""
         vertical = horizontal = x
         skips = 0
         for layer in self.layers:
             vertical, horizontal, skip = layer(vertical, horizontal, context)
-            skips = skips + skip
+            skips = skips + skip  # (batch, height, width, skip channels)
         hidden, logits = self.head
         return logits(hidden(skips, rectify=True), rectify=True)
+
+    def log_prob(self, x, condition=None):
+        """log p(x | condition) = Σ_i Σ_c log p(x_{i,c} | what precedes it, condition) in nats, `(batch,)`."""
+        x = self.images(x)  # (batch, height, width, colours)
+        logits = self.parameters_of(x, self.context(condition, len(x)))  # (batch, height, width, colours, width)
+        return self.output.distribution(logits, event_ndim=3).log_prob(x)
+
+    def loss(self, batch, rng, step):
+        """Minus the mean log-density of the batch."""
+        log_prob = self.log_prob(batch.x, batch.condition).mean()
+        return -log_prob, {"log_prob": log_prob}
+
+    def sample(self, n, rng, condition=None, given=None, **options):
+        """Draw a channel after the other in raster order, each given what precedes it: `(n, *spec.shape)`.
+
+        Arguments as for `Model.sample`.
+        """
+        return self.draw(n, rng, condition, given, **options)[0]
+
+    @sampler
+    def draw(self, request):
+        """`sample`, and the logits `(n, *spec.shape, width)` that each channel was drawn from."""
+        return self.draw_in_raster_order(request)

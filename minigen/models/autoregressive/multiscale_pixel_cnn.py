@@ -21,15 +21,16 @@ import numpy as np
 from ... import ops
 from ...arrays import array_module, as_generator
 from ...autograd.tensor import raw
-from ...kernels.heads import CATEGORICAL, PIXEL, draw, pixel_rows
 from ...layers import Conv, Conv2d, Module
 from ...protocols import DataSpec
+from ..heads import PixelMixtureHead, Scaled, integer_head
 from ..settings import check_batch, check_size
-from .autoregressive import Autoregressive
+from ..takes import Takes
 from .gated_pixel_cnn import Config as GatedConfig
 from .gated_pixel_cnn import GatedPixelCNN
-from .mixtures import check_whole_pixels, pixel_log_prob
-from .pixels import HERE
+from .support.autoregressive import Autoregressive
+from .support.pixels import HERE
+from .support.sampling import check_whole_pixels, sampler
 
 GROUPS = ((0, 1), (1, 0), (1, 1))  # (row, column) modulo 2, in the order in which they are drawn
 
@@ -76,19 +77,19 @@ class GroupNetwork(Module):
 class MultiscalePixelCNN(Autoregressive):
     """A multi-scale PixelCNN of binary or discrete images.
 
-    Raises ValueError for other data, and for extents that cannot be halved as often as there are scales but one.
+    Raises ValueError for extents that cannot be halved as often as there are scales but one.
     """
 
     Config = Config
+    takes = Takes(kinds=("binary", "discrete"), rank=(3,))
     training = {"epochs": 20, "batch_size": 32, "schedule": "cosine", "ema": 0.999}
 
-    def __init__(self, spec: DataSpec, config: Config, *, rng):
-        rng, self.spec, self.config = as_generator(rng), spec, config
-        if spec.condition is not None:
-            raise ValueError("multiscale_pixel_cnn: it models p(x), not p(x | condition)")
+    def __init__(self, spec: DataSpec, config: Config | None = None, *, rng=0):
+        super().__init__(spec, config)
+        config, rng = self.config, as_generator(rng)
         step = 2 ** (config.scales - 1)
-        if len(spec.shape) != 3 or spec.shape[0] % step or spec.shape[1] % step or min(spec.shape[:2]) < 3 * step:
-            raise ValueError(f"multiscale_pixel_cnn: {config.scales} scales need images (height, width, channels) of "
+        if spec.shape[0] % step or spec.shape[1] % step or min(spec.shape[:2]) < 3 * step:
+            raise ValueError(f"{self.name}: {config.scales} scales need images (height, width, channels) of "
                              f"extents that are multiples of {step} and at least {3 * step}, got {spec.shape}")
         (height, width), self.colours = (extent // step for extent in spec.shape[:2]), spec.shape[2]
         small = min(height, width)
@@ -97,10 +98,62 @@ class MultiscalePixelCNN(Autoregressive):
         self.base = GatedPixelCNN(DataSpec((height, width, self.colours), spec.kind, spec.levels), gated, rng=rng)
         self.levels = self.base.levels
         # one logit for a binary pixel of one colour, else a mixture of discretised logistic distributions
-        self.single = self.levels == 2 and self.colours == 1
-        self.outputs = 1 if self.single else config.components * pixel_rows(self.colours)
-        self.groups = [[GroupNetwork(self.colours * (1 + g), config.group_channels, config.blocks, self.outputs, rng)
-                        for g in range(len(GROUPS))] for _ in range(config.scales - 1)]
+        single = self.levels == 2 and self.colours == 1
+        self.output = integer_head(2, Scaled(2)) if single else PixelMixtureHead(
+            config.components, self.colours, self.levels)
+        self.groups = [[GroupNetwork(self.colours * (1 + g), config.group_channels, config.blocks, self.output.width,
+                                     rng) for g in range(len(GROUPS))] for _ in range(config.scales - 1)]
+
+    def log_prob(self, x, condition=None):
+        """log p(x) in nats, `(batch,)`: that of the smallest image, and of each group given those before it."""
+        self.check_condition(condition, len(x))
+        x = raw(check_batch(x, self.spec))
+        total = self.base.log_prob(self._smallest(x))
+        for pixels, parameters in self._groups(x):
+            total = total + self.output.distribution(parameters, event_ndim=3).log_prob(pixels)
+        return total
+
+    def loss(self, batch, rng, step):
+        """Minus the mean log-density of the batch."""
+        log_prob = self.log_prob(batch.x, batch.condition).mean()
+        return -log_prob, {"log_prob": log_prob}
+
+    def sample(self, n, rng, condition=None, given=None, **options):
+        """Draw the smallest image pixel by pixel, then each scale's three groups, all pixels of a group at once.
+
+        Gives `(n, *spec.shape)`. Arguments as for `Model.sample`; what is given must be whole pixels, but in the
+        smallest image.
+        """
+        return self.draw(n, rng, condition, given, **options)[0]
+
+    @sampler
+    def draw(self, request):
+        """`sample`, and the parameters that each pixel was drawn from, as `conditionals` has them."""
+        x = np.zeros((request.n, *self.spec.shape), np.uint8 if self.levels <= 256 else np.int64)
+        smallest = self._smallest(x)
+        smallest[...], logits = self.base.draw(
+            request.n, request.rng, None, (self._smallest(request.values), self._smallest(request.observed)),
+            temperature=request.temperature)
+        parameters = [logits]
+        step = 2 ** len(self.groups)
+        for networks in self.groups:
+            step //= 2
+            whole = x[:, ::step, ::step]
+            before = [whole[:, ::2, ::2]]
+            for network, (row, column) in zip(networks, GROUPS, strict=True):
+                values = request.values[:, row * step::2 * step, column * step::2 * step]
+                observed = request.observed[:, row * step::2 * step, column * step::2 * step]
+                parameters.append(np.asarray(raw(self._parameters(network, before))))
+                pixels = self.output.sample(parameters[-1], request.rng, request.temperature)
+                whole[:, row::2, column::2] = np.where(observed, values, pixels)
+                before.append(whole[:, row::2, column::2])
+        return x, parameters
+
+    def conditionals(self, x, condition=None):
+        """A list of parameters: the smallest image's logits, then those of each group, `(batch, h, w, …, width)`."""
+        self.check_condition(condition, len(x))
+        x = raw(check_batch(x, self.spec))
+        return [self.base.conditionals(self._smallest(x)), *(parameters for _, parameters in self._groups(x))]
 
     @property
     def order(self):
@@ -122,73 +175,32 @@ class MultiscalePixelCNN(Autoregressive):
                 next_rank += 1
         return ranks.reshape(-1)
 
-    def log_prob(self, x, condition=None):
-        """log p(x) in nats, `(batch,)`: the sum over scales and groups."""
-        self._check_condition(0, condition)
-        x = raw(check_batch(x, self.spec))
-        step = 2 ** len(self.groups)
-        total = self.base.log_prob(x[:, ::step, ::step])
-        for target, parameters in self._group_parameters(x):
-            total = total + self._group_log_prob(target, parameters).reshape(len(x), -1).sum(axis=-1)
-        return total
+    def check_given(self, n, given):
+        """As for all models; ValueError also where only some colours are observed of a pixel that is drawn at once."""
+        values, observed = super().check_given(n, given)
+        if self.output.event_shape:
+            by_pixel = observed.copy()
+            self._smallest(by_pixel)[...] = False  # the smallest image's colours are drawn one after the other
+            check_whole_pixels(by_pixel)
+        return values, observed
 
-    def conditionals(self, x, condition=None):
-        """A list of parameters: the smallest image's logits, then those of each group, `(batch, h, w, outputs)`."""
-        self._check_condition(0, condition)
-        x = raw(check_batch(x, self.spec))
+    def _smallest(self, x):
+        """The smallest image within `(batch, height, width, colours)`, a view."""
         step = 2 ** len(self.groups)
-        return [self.base.conditionals(x[:, ::step, ::step]), *(found for _, found in self._group_parameters(x))]
+        return x[:, ::step, ::step]
 
-    def _group_parameters(self, x):
+    def _groups(self, x):
         """(pixels, parameters) of each group given those before it."""
         step = 2 ** len(self.groups)
         for networks in self.groups:
             step //= 2
             whole = x[:, ::step, ::step]
-            parts = [whole[:, ::2, ::2]] + [whole[:, row::2, column::2] for row, column in GROUPS]
+            groups = [whole[:, ::2, ::2]] + [whole[:, row::2, column::2] for row, column in GROUPS]
             for g, network in enumerate(networks):
-                yield parts[g + 1], network(self._stacked(parts[:g + 1]))
+                yield groups[g + 1], self._parameters(network, groups[:g + 1])
 
-    def _stacked(self, parts):
-        """Groups side by side as channels, scaled to [-1, 1]."""
-        return self.base._scaled(array_module(parts[0]).concatenate(parts, axis=-1))
-
-    def _group_log_prob(self, x, parameters):
-        if self.single:
-            return ops.log_sigmoid((2 * x.astype(parameters.dtype) - 1) * parameters)
-        return pixel_log_prob(x, parameters, self.config.components, self.levels)
-
-    def _check_given(self, n, given):
-        values, observed = super()._check_given(n, given)
-        if observed is not None and not self.single:
-            step, by_pixel = 2 ** len(self.groups), observed.copy()
-            by_pixel[:, ::step, ::step] = False  # the smallest image's colours are drawn one after the other
-            check_whole_pixels(by_pixel)
-        return values, observed
-
-    def _draw(self, n, rng, condition, values, observed):
-        step = 2 ** len(self.groups)
-        x = np.zeros((n, *self.spec.shape), np.uint8 if self.levels <= 256 else np.int64)
-        given = None if values is None else (values[:, ::step, ::step], observed[:, ::step, ::step])
-        x[:, ::step, ::step], logits = self.base.draw(n, rng, None, given)
-        found = [logits]
-        for networks in self.groups:
-            step //= 2
-            whole = x[:, ::step, ::step]
-            parts = [whole[:, ::2, ::2]]
-            for network, (row, column) in zip(networks, GROUPS, strict=True):
-                parameters = np.asarray(raw(network(self._stacked(parts))))
-                part = self._draw_group(parameters, rng)
-                if values is not None:
-                    here = (slice(None), slice(row * step, None, 2 * step), slice(column * step, None, 2 * step))
-                    part = np.where(observed[here], values[here], part)
-                whole[:, row::2, column::2] = part
-                parts.append(whole[:, row::2, column::2])
-                found.append(parameters)
-        return x, found
-
-    def _draw_group(self, parameters, rng):
-        flat = parameters.reshape(-1, self.outputs)
-        noise = rng.random((len(flat), 1 if self.single else 1 + self.colours), flat.dtype)
-        drawn = draw(CATEGORICAL if self.single else PIXEL, flat.copy(), noise, self.levels)
-        return drawn.reshape(*parameters.shape[:-1], self.colours)
+    def _parameters(self, network, groups):
+        """Parameters of the next group, from those before it: `(batch, h, w, width)`, of bits `(batch, h, w, 1, 1)`."""
+        stacked = array_module(groups[0]).concatenate(groups, axis=-1)  # (batch, h, w, colours · groups)
+        parameters = network(self.output.code(stacked, self.dtype)[..., 0])
+        return parameters if self.output.event_shape else ops.reshape(parameters, (*parameters.shape, 1))

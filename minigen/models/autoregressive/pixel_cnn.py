@@ -1,10 +1,15 @@
 """PixelCNN: an exact image density from a stack of masked convolutions.
 
-    p(x) = Π_i Π_c p(x_{i,c} | all pixels before i in raster order, colours before c of pixel i)
+    p(x | y) = Π_i Π_c p(x_{i,c} | all pixels before i in raster order, colours before c of pixel i, y)
 
-The first convolution (type A) sees a square of pixels before its own; residual blocks of 1×1, 3×3 (type B: features at
-its own place are known too) and 1×1 convolutions follow, then two 1×1 layers that make the logits. Stacked masked
-squares never see some pixels to the upper right, the blind spot, which the gated PixelCNN's two stacks do away with.
+Each factor is a Bernoulli (binary images) or a softmax (levels), whose logits come from one network for all pixels:
+
+    h⁰ = conv_A(x) + e(y)                                    a square of pixels before a pixel, without itself
+    hᵏ = hᵏ⁻¹ + conv_1(relu(conv_B(relu(conv_1(relu(hᵏ⁻¹))))))    k = 1 … blocks; conv_B sees features at the pixel too
+    logits = conv_1(relu(conv_1(relu(h))))                   conv_1 is a 1×1 convolution
+
+with e(y) features of the condition y, if there is one. Stacked masked squares never see some pixels to the upper right,
+the blind spot, which the gated PixelCNN's two stacks do away with.
 
 van den Oord, Kalchbrenner and Kavukcuoglu, "Pixel Recurrent Neural Networks", 2016 (sections 3.3 to 3.5, table 1).
 """
@@ -14,8 +19,10 @@ from dataclasses import dataclass
 from ...arrays import as_generator
 from ...layers import ColourConv, MaskedConv2d, Module
 from ...protocols import DataSpec
+from ..heads import Scaled, integer_head
 from ..settings import check_odd, check_size
-from .pixels import HERE, PixelModel
+from .support.pixels import HERE, PixelModel
+from .support.sampling import sampler
 
 
 @dataclass(frozen=True)
@@ -51,30 +58,55 @@ class Block(Module):
 
 
 class PixelCNN(PixelModel):
-    """A PixelCNN of binary or discrete images of one or several colours, conditional on a class if the data have one.
+    """A PixelCNN of binary or discrete images of one or several colours.
 
-    Raises ValueError for data that are no images of integers, images smaller than the first kernel, and channels that
-    the colours do not divide.
+    Raises ValueError for images smaller than the first kernel, and for channels that the colours do not divide.
     """
 
     Config = Config
     training = {"epochs": 20, "batch_size": 32, "schedule": "cosine", "ema": 0.999}
 
-    def __init__(self, spec: DataSpec, config: Config, *, rng):
-        self._prepare(spec, "pixel_cnn", config.first_size, config.channels // 2)
-        rng, self.config = as_generator(rng), config
+    def __init__(self, spec: DataSpec, config: Config | None = None, *, rng=0):
+        super().__init__(spec, config)
+        config, rng = self.config, as_generator(rng)
+        self.check_image(config.first_size, config.channels // 2)
         p, colours = config.channels, self.colours
-        self.embedding = self._embedding(p, rng)
+        self.output = integer_head(self.levels, Scaled(self.levels))
+        self.embedding = self.condition_features(p, rng)
         self.first = MaskedConv2d(colours, p, config.first_size, "A", rng, colours=colours)
         self.blocks = [Block(p, config.size, colours, rng) for _ in range(config.blocks)]
-        self.head = [ColourConv(p, n, HERE, "B", rng, colours=colours) for n in (p, colours * self.outputs)]
+        self.head = [ColourConv(p, n, HERE, "B", rng, colours=colours) for n in (p, colours * self.output.width)]
 
-    def network(self, x, context, rng=None):
-        """Logits `(batch, height, width, colours · outputs)`."""
-        x = self.first(x)
-        if context is not None:
-            x = x + context
+    def network(self, x, context=()):
+        """Logits `(batch, height, width, colours · width)` of scaled images."""
+        h = self.first(x)  # (batch, height, width, channels)
+        for features in context:
+            h = h + features
         for block in self.blocks:
-            x = block(x)
+            h = block(h)
         hidden, logits = self.head
-        return logits(hidden(x, rectify=True), rectify=True)
+        return logits(hidden(h, rectify=True), rectify=True)
+
+    def log_prob(self, x, condition=None):
+        """log p(x | condition) = Σ_i Σ_c log p(x_{i,c} | what precedes it, condition) in nats, `(batch,)`."""
+        x = self.images(x)  # (batch, height, width, colours)
+        logits = self.parameters_of(x, self.context(condition, len(x)))  # (batch, height, width, colours, width)
+        return self.output.distribution(logits, event_ndim=3).log_prob(x)
+
+    def loss(self, batch, rng, step):
+        """Minus the mean log-density of the batch."""
+        log_prob = self.log_prob(batch.x, batch.condition).mean()
+        return -log_prob, {"log_prob": log_prob}
+
+    def sample(self, n, rng, condition=None, given=None, **options):
+        """Draw a channel after the other in raster order, each given what precedes it: `(n, *spec.shape)`.
+
+        The network is not run anew for each: what a drawn channel makes computable is computed once. Arguments as for
+        `Model.sample`.
+        """
+        return self.draw(n, rng, condition, given, **options)[0]
+
+    @sampler
+    def draw(self, request):
+        """`sample`, and the logits `(n, *spec.shape, width)` that each channel was drawn from."""
+        return self.draw_in_raster_order(request)

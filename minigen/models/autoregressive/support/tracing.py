@@ -8,6 +8,9 @@ number inside the network depends on certain inputs only, and can be computed fo
 works out when each of their numbers becomes known: an input at the step that draws it, any other number at the latest
 step among those that it depends on. Sorted by these steps the ops are a `kernels.incremental.Program`. That an output
 is known before its own input is drawn is checked on the way, so that a network that is not autoregressive is refused.
+
+A network may also leave the ops, by working on a Tensor's raw array. What it makes then looks like a constant, and the
+program would be wrong. So the program is run on one random example and compared with the network itself.
 """
 
 import math
@@ -15,17 +18,17 @@ import weakref
 
 import numpy as np
 
-from ...arrays import to_numpy
-from ...autograd import Tensor, no_grad
-from ...autograd.observe import observe
-from ...autograd.tensor import raw
-from ...kernels import incremental as codes
-from ...kernels.convolution import windows
-from ...kernels.incremental import FIELDS, Program
+from ....arrays import Generator, to_numpy
+from ....autograd import Tensor, no_grad
+from ....autograd.observe import observe
+from ....autograd.tensor import raw
+from ....kernels import incremental as codes
+from ....kernels.convolution import windows
+from ....kernels.incremental import FIELDS, Program, run_program
 
 KEPT = 4  # programs of a model
-_programs = weakref.WeakKeyDictionary()
 NEVER = -1  # the step of what depends on no input: before the first
+_programs = weakref.WeakKeyDictionary()
 
 _UNARY = {"relu": codes.RELU, "tanh": codes.TANH, "sigmoid": codes.SIGMOID, "elu": codes.ELU, "negative": codes.NEGATE}
 _BINARY = {"add": codes.ADD, "subtract": codes.SUBTRACT, "multiply": codes.MULTIPLY, "gate": codes.GATE}
@@ -41,22 +44,30 @@ class _Value:
     channels = property(lambda self: self.steps.shape[1])
 
 
-def compile_program(network, shape, steps, outputs, dtype, batch=1):
-    """The Program of `network`, a function of a Tensor `(batch, *space, channels)`.
+def compile_program(network, shape, steps, outputs, head, dtype, contexts=()):
+    """The Program of `network`, a function of a Tensor `(batch, *space, channels)` and one for each of `contexts`.
 
-    `shape` is (*space, channels) of the input. `steps` `(positions, channels)` says when each input is drawn, counted
-    from 0. `outputs` has a row (step, position, channel, width) for each step: where its parameters begin in the
-    network's output, and how many there are. The network runs on `batch` examples of zeros; what it computes without
-    its input (from a condition, say) may differ between examples.
+    - `shape` is (*space, channels) of the input; `steps` `(positions, channels)` says when each input is drawn, counted
+      from 0. The inputs of one step are consecutive channels of one position.
+    - `outputs` has a row (step, position, channel, width) for each step: where its parameters begin in the network's
+      output, and how many there are. `head` is the `Head` that they are the parameters of.
+    - `contexts` are the shapes (*space, channels) of what the network gets of a condition. They are inputs that are
+      known before the first step.
 
-    Raises ValueError if an output depends on inputs drawn at its own step or later, and TypeError for an op that has no
-    incremental form.
+    Raises ValueError if an output depends on inputs drawn at its own step or later, TypeError for an op that has no
+    incremental form, and ValueError for a network that computes something outside of the ops.
     """
     trace = _Trace(dtype)
-    x = Tensor(np.zeros((batch, *shape), dtype))
-    trace.place(x, _Value(trace.buffer(*steps.shape), 0, shape[:-1], steps))
+    x = Tensor(np.zeros((1, *shape), dtype))
+    trace.note(x, _Value(trace.buffer(*steps.shape), 0, shape[:-1], steps))
+    given, buffers = [], []
+    for context in contexts:
+        given.append(Tensor(np.zeros((1, *context), dtype)))
+        known = np.full((math.prod(context[:-1]), context[-1]), NEVER)
+        buffers.append(trace.buffer(*known.shape))
+        trace.note(given[-1], _Value(buffers[-1], 0, context[:-1], known))
     with no_grad(), observe(trace.record):
-        y = network(x)
+        y = network(x, *given)
     if id(y) not in trace.values:
         raise ValueError("network: its output does not depend on its input")
     result = trace.values[id(y)]
@@ -65,7 +76,32 @@ def compile_program(network, shape, steps, outputs, dtype, batch=1):
         if latest >= step:
             raise ValueError(f"network: the output that step {step} needs depends on what is drawn at step {latest}: "
                              "it is not autoregressive in this order")
-    return trace.program(steps, result, outputs)
+    program = trace.program(steps, result, outputs, buffers)
+    _check(program, network, shape, outputs, head, dtype, contexts)
+    return program
+
+
+def _check(program, network, shape, outputs, head, dtype, contexts):
+    """Run program and network on one random example, whose values are all given. ValueError if they differ."""
+    rng = Generator(0)
+    x = rng.standard_normal((1, *shape), dtype)
+    given = [rng.standard_normal((1, *context), dtype) for context in contexts]
+    with no_grad():
+        expected = raw(network(Tensor(x), *map(Tensor, given)))
+    flat = expected.reshape(-1, expected.shape[-1])  # (positions, channels)
+    expected = np.stack([flat[position, channel:channel + width] for _, position, channel, width in sorted(outputs)])
+    count = len(outputs)
+    m = math.prod(shape) // count  # inputs of a step
+    inputs = x.reshape(-1, shape[-1])
+    values = np.stack([inputs[position, channel:channel + m] for _, position, channel in program.inputs])[None]
+    _, found = run_program(head.noise(rng, (1, count), dtype), values, np.ones(values.shape, bool), program, head.draw,
+                           head.width, np.zeros((0, 1), dtype), head.settings(1.0), given)
+    finite = np.isfinite(expected)
+    tolerance = np.finfo(dtype).eps ** (1 / 3) * (1 + np.abs(expected[finite]).max(initial=0))  # far above rounding
+    if not (np.abs(found[0] - expected)[finite] <= tolerance).all():
+        raise ValueError("network: run a step at a time it gives other values than at once. Some of it is computed "
+                         "outside of minigen.ops, where a sampler cannot follow it: on the raw array of a Tensor, or "
+                         "by branching on its values")
 
 
 def kept_program(model, key, compile_it):
@@ -87,7 +123,9 @@ class _Trace:
 
     def __init__(self, dtype):
         self.dtype, self.values, self.folded, self.kept = dtype, {}, set(), []
-        self.instructions, self.results, self.reach = [], [], []  # one row, one _Value, one (inputs that matter) each
+        self.instructions = []  # rows of integers
+        self.results = []  # the _Value that each instruction makes
+        self.reach = []  # for each instruction which inputs a range of its outputs depends on (None: the same ones)
         self.buffers, self.constants, self.size = [], [], 0
         self.weights, self.tables, self.weight_count, self.table_count = [], [], 0, 0
 
@@ -97,7 +135,8 @@ class _Trace:
         self.size += positions * channels
         return len(self.buffers) - 1
 
-    def place(self, tensor, value):
+    def note(self, tensor, value):
+        """Remember that a tensor depends on the input."""
         self.values[id(tensor)] = value
         self.kept.append(tensor)  # an id stands for its object only while that lives
 
@@ -109,31 +148,31 @@ class _Trace:
         if any(id(x) in self.folded for x in inputs):  # its value is no longer kept
             raise TypeError(f"network: op {name} uses a product that also has a bias added to it")
         if name in ("conv", "affine_conv", "conv_transpose", "matmul", "masked_matmul"):
-            self.place(outputs[0], self.product(name, inputs, static, outputs[0].shape))
+            self.note(outputs[0], self.product(name, inputs, static, outputs[0].shape))
         elif name == "split":
             self.split(inputs[0], static, outputs)
         elif name == "concatenate" and static["axis"] in (-1, outputs[0].ndim - 1):
-            self.place(outputs[0], self.concatenate(inputs))
+            self.note(outputs[0], self.concatenate(inputs))
         elif name == "getitem" and _channel_index(static["index"], outputs[0].ndim) is not None:
-            self.place(outputs[0], self.gather(inputs[0], _channel_index(static["index"], outputs[0].ndim)))
+            self.note(outputs[0], self.gather(inputs[0], _channel_index(static["index"], outputs[0].ndim)))
         elif name == "concat_elu":
             a = self.values[id(inputs[0])]
-            self.place(outputs[0], self.emit(codes.CONCAT_ELU, a.space, np.tile(a.steps, 2), a, inputs=a.channels))
+            self.note(outputs[0], self.emit(codes.CONCAT_ELU, a.space, np.tile(a.steps, 2), a, inputs=a.channels))
         elif name in _HALVES:
             a, width = self.values[id(inputs[0])], outputs[0].shape[-1]
-            parts = [self.part(a, at, width) for at in (0, width)]
-            steps = np.maximum(*(part.steps for part in parts))
-            self.place(outputs[0], self.emit(_HALVES[name], a.space, steps, *parts))
+            halves = [self.channels_of(a, at, width) for at in (0, width)]
+            steps = np.maximum(*(half.steps for half in halves))
+            self.note(outputs[0], self.emit(_HALVES[name], a.space, steps, *halves))
         elif name in _UNARY:
             a = self.values[id(inputs[0])]
-            self.place(outputs[0], self.emit(_UNARY[name], a.space, a.steps, a))
+            self.note(outputs[0], self.emit(_UNARY[name], a.space, a.steps, a))
         elif name in _BINARY:
-            self.place(outputs[0], self.binary(name, inputs, outputs[0].shape))
+            self.note(outputs[0], self.binary(name, inputs, outputs[0].shape))
         else:
             raise TypeError(f"network: op {name} has no incremental form")
 
     def emit(self, code, space, steps, a, b=None, weights=0, table=0, taps=0, inputs=0, outputs=0, reach=None):
-        """Add an instruction with a buffer of its own for what it makes."""
+        """Add an instruction, with a new buffer for what it makes."""
         b = a if b is None else b
         made = _Value(self.buffer(*steps.shape), 0, space, steps)
         self.instructions.append((code, made.buffer, 0, a.buffer, a.at, b.buffer, b.at, weights, table, taps, inputs,
@@ -153,8 +192,8 @@ class _Trace:
                     self.weights[-3] = self.weights[-3] + bias.reshape(-1)
                     self.folded.add(id(inputs[0] if b is None else inputs[1]))
                     return value
-        space = (a or b).space
-        if any(x is not None and (x.channels != shape[-1] or x.space != shape[1:-1]) for x in (a, b)):
+        space = shape[1:-1]
+        if any(x is not None and (x.channels != shape[-1] or not _spreads(x.space, space)) for x in (a, b)):
             raise TypeError(f"network: op {name} on values of different shapes has no incremental form")
         operands = [x if x is not None else self.constant(y, shape) for x, y in zip((a, b), inputs, strict=True)]
         steps = np.maximum(*[np.broadcast_to(x.steps, (math.prod(space), shape[-1])) for x in operands])
@@ -179,13 +218,13 @@ class _Trace:
             raise TypeError(f"network: {name} with weights that depend on the input has no incremental form")
         w = np.asarray(to_numpy(raw(w)), self.dtype)
         space = shape[1:-1]
-        places = math.prod(space)
+        positions = math.prod(space)
         if static.get("rectify"):
             a = self.emit(codes.RELU, a.space, a.steps, a)
         if name == "masked_matmul":
             w = np.where(static["blocks"].mask, w, 0)
         if name.endswith("matmul"):
-            w, sources = w[None], np.arange(places)[:, None]
+            w, sources = w[None], np.arange(positions)[:, None]
         elif name.endswith("conv"):
             sources = _sources(static["taps"], a.space, static["stride"])
         else:
@@ -196,34 +235,34 @@ class _Trace:
             self.buffers[a.buffer] = (*self.buffers[a.buffer][:3], 1)
         steps, reach = _known(a.steps, sources, w)
         bias = to_numpy(raw(inputs[2])) if name == "affine_conv" else np.zeros(outputs)
-        place = self.store(w, bias)
-        return self.emit(codes.MATMUL, space, steps, a, None, place, self.table(sources), taps, count, outputs, reach)
+        weights, table = self.store(w, bias), self.table(sources)
+        return self.emit(codes.MATMUL, space, steps, a, None, weights, table, taps, count, outputs, reach)
 
     def store(self, w, bias):
-        """Where bias, w and w with its last axes exchanged go."""
+        """Keep bias, w, and w with its last axes exchanged; gives where they begin."""
         start = self.weight_count
         self.weights += [np.asarray(bias, self.dtype), w, w.transpose(0, 2, 1)]
         self.weight_count += w.shape[2] + 2 * w.size
         return start
 
     def table(self, numbers):
-        """Where integers go."""
+        """Keep integers; gives where they begin."""
         self.tables.append(np.asarray(numbers, np.int64).reshape(-1))
         self.table_count += numbers.size
         return self.table_count - numbers.size
 
     def split(self, x, static, outputs):
-        """Parts of the channels: the same buffer from another place on."""
+        """Ranges of the channels: the same buffer, from another channel on."""
         value = self.values[id(x)]
         if static["axis"] % x.ndim != x.ndim - 1:
             raise TypeError("network: split along another axis than the channels has no incremental form")
         at = 0
-        for part in outputs:
-            self.place(part, self.part(value, at, part.shape[-1]))
-            at += part.shape[-1]
+        for output in outputs:
+            self.note(output, self.channels_of(value, at, output.shape[-1]))
+            at += output.shape[-1]
 
-    def part(self, value, at, width):
-        """So many channels of a value from one on, where they lie."""
+    def channels_of(self, value, at, width):
+        """`width` channels of a value from channel `at` on, where they lie."""
         return _Value(value.buffer, value.at + at, value.space, value.steps[:, at:at + width])
 
     def gather(self, x, index):
@@ -235,22 +274,22 @@ class _Trace:
         """Channels of several arrays one after the other, copied into one buffer."""
         values = [self.values.get(id(x)) for x in inputs]
         first = next(v for v in values if v is not None)
-        places = first.steps.shape[0]
+        positions = first.steps.shape[0]
         values = [self.constant(x, (1, *first.space, x.shape[-1])) if v is None else v
                   for v, x in zip(values, inputs, strict=True)]
-        steps = np.concatenate([np.broadcast_to(v.steps, (places, v.channels)) for v in values], axis=1)
+        steps = np.concatenate([np.broadcast_to(v.steps, (positions, v.channels)) for v in values], axis=1)
         whole, at = _Value(self.buffer(*steps.shape), 0, first.space, steps), 0
         for v in values:
-            part = np.ascontiguousarray(steps[:, at:at + v.channels])
+            known = np.ascontiguousarray(steps[:, at:at + v.channels])
             table = self.table(np.arange(v.channels))
             source = v.buffer, v.at
             self.instructions.append((codes.GATHER, whole.buffer, at, *source, *source, 0, table, 0, 0, 0))
-            self.results.append(_Value(whole.buffer, at, first.space, part))
+            self.results.append(_Value(whole.buffer, at, first.space, known))
             self.reach.append(None)
             at += v.channels
         return whole
 
-    def program(self, input_steps, result, outputs):
+    def program(self, input_steps, result, outputs, contexts):
         """All work in the order of its steps."""
         runs, entries, positions, count = [], [], [], 0
         for i, value in enumerate(self.results):
@@ -274,15 +313,20 @@ class _Trace:
         where = np.zeros((steps, 3), np.int64)
         for step, position, channel, _ in outputs:
             where[step] = result.buffer, position, result.at + channel
-        places = np.full((steps, 3), -1, np.int64)
+        inputs = np.full((steps, 3), -1, np.int64)
         for position, channel in zip(*np.indices(input_steps.shape).reshape(2, -1)[:, ::-1], strict=True):
-            places[input_steps[position, channel]] = 0, position, channel  # reversed: the first channel of a step stays
+            inputs[input_steps[position, channel]] = 0, position, channel  # reversed: the first channel of a step stays
         integers = [np.array(table, np.int64).reshape(-1, width)
                     for table, width in ((self.instructions, FIELDS), (self.buffers, 4), (runs, 5))]
         return Program(
             *integers, np.ascontiguousarray(entries[:, 1:]), np.concatenate(positions),
             np.searchsorted(entries[:, 0], np.arange(steps + 1)), np.concatenate([w.reshape(-1) for w in self.weights]),
-            np.concatenate([np.zeros(0, np.int64), *self.tables]), self.constants, places, where, self.size)
+            np.concatenate([np.zeros(0, np.int64), *self.tables]), self.constants, contexts, inputs, where, self.size)
+
+
+def _spreads(space, whole):
+    """Whether a value of extents `space` broadcasts to `whole`: it has the same, or one position for all."""
+    return space == whole or math.prod(space) == 1
 
 
 def _channel_index(index, ndim):
@@ -299,15 +343,15 @@ def _sources(taps, extents, stride, adjoint=False):
     `extents` are those of its input. Of its adjoint, which goes from the output to the input: where each comes from.
     """
     space = tuple(-(-n // stride) for n in extents)
-    ours, others = (extents, space) if adjoint else (space, extents)
-    table = np.full((*ours, len(taps)), -1, np.int64)
-    numbers = np.arange(math.prod(others)).reshape(others)
+    targets, origins = (extents, space) if adjoint else (space, extents)
+    table = np.full((*targets, len(taps)), -1, np.int64)
+    numbers = np.arange(math.prod(origins)).reshape(origins)
     for t, window in enumerate(windows(taps, extents, stride)):
         if window is not None:
             reads, writes = (part[1:] for part in window)
-            own, other = (reads, writes) if adjoint else (writes, reads)
-            table[(*own, t)] = numbers[other]
-    return table.reshape(math.prod(ours), len(taps))
+            to, source = (reads, writes) if adjoint else (writes, reads)
+            table[(*to, t)] = numbers[source]
+    return table.reshape(math.prod(targets), len(taps))
 
 
 def _known(steps, sources, w):
@@ -322,8 +366,8 @@ def _known(steps, sources, w):
         used = live[:, low:high].any(axis=1)  # (taps, outputs)
         patterns, which = np.unique(used, axis=1, return_inverse=True)
         latest = column[sources]
-        each = np.stack([np.where(pattern, latest, NEVER).max(axis=1) for pattern in patterns.T], axis=1)
-        np.maximum(when, each[:, which.reshape(-1)], out=when)
+        by_pattern = np.stack([np.where(pattern, latest, NEVER).max(axis=1) for pattern in patterns.T], axis=1)
+        np.maximum(when, by_pattern[:, which.reshape(-1)], out=when)
 
     def reach(low, high):
         rows = np.flatnonzero(live[:, :, low:high].any(axis=(0, 2)))

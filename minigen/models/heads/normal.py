@@ -1,0 +1,82 @@
+"""Heads of real numbers with one normal distribution each."""
+
+import math
+
+from ... import ops
+from ...autograd import Parameter
+from ...autograd.tensor import raw
+from ...distributions import Normal
+from ...kernels.heads import FIXED_NORMAL, NORMAL
+from ...layers import zeros
+from .head import Head
+
+
+class NormalHead(Head):
+    """N(μ, σ²) with μ and log σ the network's outputs; σ is exp(·) + `floor`.
+
+    A floor above 0 keeps the likelihood finite where many examples share a value.
+    """
+
+    width, draw = 2, NORMAL
+
+    def __init__(self, floor: float = 0.0):
+        self.floor = floor
+
+    def _distribution(self, parameters, event_ndim, temperature):
+        loc, log_scale = parameters[..., 0], parameters[..., 1]
+        if self.floor:
+            return Normal(loc, (ops.exp(log_scale) + self.floor) * temperature, event_ndim=event_ndim)
+        return Normal(loc, log_scale=log_scale + math.log(temperature), event_ndim=event_ndim)
+
+    def noise(self, rng, shape, dtype):
+        """A standard normal number for each value."""
+        return rng.standard_normal((*shape, 1), dtype)
+
+    def settings(self, temperature):
+        """Temperature and floor."""
+        return [temperature, self.floor]
+
+
+class FixedNormalHead(Head):
+    """N(μ, scale²) with μ the network's output and a scale that stays as it is."""
+
+    width, draw = 1, FIXED_NORMAL
+
+    def __init__(self, scale: float = 1.0):
+        if not 0 < scale < math.inf:
+            raise ValueError(f"scale: expected a number above 0, got {scale!r}")
+        self.scale = float(scale)
+
+    def _distribution(self, parameters, event_ndim, temperature):
+        loc = ops.reshape(parameters, parameters.shape[:-1])
+        return Normal(loc, self.scale * temperature, event_ndim=event_ndim)
+
+    def noise(self, rng, shape, dtype):
+        """A standard normal number for each value."""
+        return rng.standard_normal((*shape, 1), dtype)
+
+    def settings(self, temperature):
+        """Temperature and scale."""
+        return [temperature, self.scale]
+
+
+class SharedNormalHead(Head):
+    """N(μ, σ²) with μ the network's output and log σ one learned number for all values, at first 0."""
+
+    width, draw = 1, FIXED_NORMAL
+
+    def __init__(self):
+        self.log_scale = Parameter(zeros((1,)))
+
+    def _distribution(self, parameters, event_ndim, temperature):
+        loc = ops.reshape(parameters, parameters.shape[:-1])
+        log_scale = ops.broadcast_to(self.log_scale + math.log(temperature), loc.shape)
+        return Normal(loc, log_scale=log_scale, event_ndim=event_ndim)
+
+    def noise(self, rng, shape, dtype):
+        """A standard normal number for each value."""
+        return rng.standard_normal((*shape, 1), dtype)
+
+    def settings(self, temperature):
+        """Temperature and scale."""
+        return [temperature, math.exp(float(raw(self.log_scale)[0]))]
