@@ -1,5 +1,7 @@
 """What layers hold their arguments against."""
 
+import math
+
 import numpy as np
 
 from ..autograd import Tensor
@@ -12,6 +14,15 @@ def extent(name: str, value) -> int:
     if value < 1:
         raise ValueError(f"{name}: expected a positive integer, got {value}")
     return int(value)
+
+
+def positive(name: str, value) -> float:
+    """`value` if it is a finite number above 0; TypeError or ValueError otherwise."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{name}: expected a number above 0, got {value!r}")
+    if not 0 < value < math.inf:
+        raise ValueError(f"{name}: expected a number above 0, got {value}")
+    return value
 
 
 def features(layer: str, x, n: int, dtype):

@@ -5,7 +5,7 @@ import numpy as np
 from .. import ops
 from ..arrays import as_dtype
 from ..autograd import Parameter
-from .check import extent, features
+from .check import extent, features, positive
 from .module import Module
 
 
@@ -16,9 +16,7 @@ class LayerNorm(Module):
     """
 
     def __init__(self, size: int, eps: float = 1e-5, dtype="float32"):
-        if not eps > 0:
-            raise ValueError(f"LayerNorm eps: expected a number above 0, got {eps!r}")
-        self.size, self.eps = extent("LayerNorm size", size), eps
+        self.size, self.eps = extent("LayerNorm size", size), positive("LayerNorm eps", eps)
         self.weight = Parameter(np.ones(size, as_dtype(dtype)))
         self.bias = Parameter(np.zeros(size, as_dtype(dtype)))
 

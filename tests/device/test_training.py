@@ -29,6 +29,8 @@ LAYERS = {
     "linear of integers": (lambda: layers.Linear(5, 3, 0), np.arange(10, dtype=np.uint8).reshape(2, 5)),
     "mlp with dropout": (lambda: layers.MLP((5, 7, 3), ops.tanh, rng=0, dropout=0.3), image(4, 5)),
     "layer_norm": (lambda: layers.LayerNorm(6), image(2, 3, 6)),
+    "batch_norm": (lambda: layers.BatchNorm(6), image(4, 5, 6)),
+    "group_norm": (lambda: layers.GroupNorm(2, 6), image(3, 5, 6)),
     "embedding": (lambda: layers.Embedding(5, 3, 0), np.array([[0, 4, 4], [1, 0, 2]])),
     "masked_linear": (lambda: layers.MaskedLinear(6, 6, np.tri(6, dtype=bool).T, 0), image(3, 6)),
     "masked_linear in disorder": (lambda: layers.MaskedLinear(
