@@ -14,6 +14,7 @@ import numpy as np
 
 from ..arrays import array_module
 from ..arrays.pool import run
+from .machinery import cuda
 from .machinery.compiling import loop
 from .machinery.dispatch import kernel
 from .machinery.wrapping import GRAIN, covered
@@ -21,6 +22,7 @@ from .machinery.wrapping import GRAIN, covered
 CHUNK = 32768  # elements of a chunk: with a cotangent beside it 256 KB, a part of the second-level cache
 SMALLEST = 1024  # elements of an example: array code is faster for smaller ones
 ROWS = 1024  # positions of a chunk at most: the rounding errors of a sum grow with its terms
+ROWS_ON_DEVICE = 64  # positions of a chunk there: many chunks occupy many processors
 
 
 @kernel
@@ -134,12 +136,12 @@ def _input_cotangent(start, stop, g, x, rows, chunks, mean, factor, shift, slope
                 o[j] = a[j] * f[j] - s[j] - (v[j] - m[j]) * c[j]
 
 
-def _chunked(*arrays):
-    """The arrays as contiguous (batch, positions, channels), then rows of a chunk and chunks of an example."""
+def _chunked(*arrays, most):
+    """The arrays as contiguous (batch, positions, channels), then rows of a chunk, `most` at most, and chunks."""
     batch, channels = len(arrays[0]), arrays[0].shape[-1]
-    arrays = [np.ascontiguousarray(array).reshape(batch, -1, channels) for array in arrays]
+    arrays = [array.reshape(batch, -1, channels) for array in cuda.contiguous(*arrays)]
     positions = arrays[0].shape[1]
-    rows = min(positions, ROWS, max(1, CHUNK // channels))
+    rows = min(positions, most, max(1, CHUNK // channels))
     return *arrays, rows, -(-positions // rows)
 
 
@@ -152,26 +154,28 @@ def _(x, weight, bias, groups, eps):
     if not covered(x, weight, bias) or x.size < SMALLEST * len(x):
         return NotImplemented
     shape, kind, channels = x.shape, x.dtype.type, x.shape[-1]
-    x, rows, chunks = _chunked(x)
+    x, rows, chunks = _chunked(x, most=ROWS)
     means, squares = (np.zeros((len(x), chunks, channels), kind) for _ in range(2))
     _run(_moments, x, rows, chunks, x, rows, means, squares)
-    mean, variance = _combined(means, squares, groups, x.shape[1], rows)
-    factor = (1 / np.sqrt(variance + eps)).repeat(channels // groups, axis=1) * weight
-    out, mean = np.empty(x.shape, kind), mean.astype(kind)
-    _run(_normalise, x, rows, chunks, x, rows, chunks, _channels(mean, channels), factor.astype(kind),
-         np.ascontiguousarray(bias), out)
-    return out.reshape(shape), mean, variance.astype(kind)
+    mean, variance, factor = _combined(means, squares, weight, groups, eps, x.shape[1], rows)
+    out = np.empty(x.shape, kind)
+    _run(_normalise, x, rows, chunks, x, rows, chunks, _channels(mean, channels), factor, np.ascontiguousarray(bias),
+         out)
+    return out.reshape(shape), mean, variance
 
 
-def _combined(means, squares, groups, positions, rows):
-    """Mean and variance of each group, in float64, from those of the chunks' channels (Chan et al., 1983)."""
-    batch, chunks, _ = means.shape
+def _combined(means, squares, weight, groups, eps, positions, rows):
+    """Mean and variance of each group, and weight / √(variance + eps), from the chunks' moments (Chan et al., 1983)."""
+    batch, chunks, channels = means.shape
+    xp, kind = array_module(means), means.dtype
     means, squares = (array.reshape(batch, chunks, groups, -1).astype(np.float64) for array in (means, squares))
-    counts = np.minimum(rows, positions - rows * np.arange(chunks))[:, None, None]
+    counts = xp.minimum(rows, positions - rows * xp.arange(chunks))[:, None, None]
     count = positions * means.shape[3]
     mean = (counts * means).sum(axis=(1, 3)) / count
     deviations = means - mean[:, None, :, None]
-    return mean, (squares + counts * deviations * deviations).sum(axis=(1, 3)) / count
+    variance = (squares + counts * deviations * deviations).sum(axis=(1, 3)) / count
+    factor = _channels(1 / xp.sqrt(variance + eps), channels) * weight
+    return mean.astype(kind), variance.astype(kind), factor.astype(kind)
 
 
 @group_norm_sums.compiled()
@@ -179,7 +183,7 @@ def _(g, x, mean, scale):
     if not covered(g, x, mean, scale) or g.shape != x.shape or x.size < SMALLEST * len(x):
         return NotImplemented
     channels = x.shape[-1]
-    g, x, rows, chunks = _chunked(g, x)
+    g, x, rows, chunks = _chunked(g, x, most=ROWS)
     totals, alongs = (np.zeros((len(x), chunks, channels), x.dtype) for _ in range(2))
     _run(_sums, x, rows, chunks, g, x, rows, _channels(mean, channels), totals, alongs)
     return totals.sum(axis=1), alongs.sum(axis=1) * _channels(scale, channels)
@@ -190,7 +194,47 @@ def _(g, x, weight, mean, scale, total, along):
     if not covered(g, x, weight, mean, scale, total, along) or g.shape != x.shape or x.size < SMALLEST * len(x):
         return NotImplemented
     shape, coefficients = x.shape, _coefficients(x, weight, scale, total, along)
-    g, x, rows, chunks = _chunked(g, x)
+    g, x, rows, chunks = _chunked(g, x, most=ROWS)
     out = np.empty(x.shape, x.dtype)
     _run(_input_cotangent, x, rows, chunks, g, x, rows, chunks, _channels(mean, x.shape[2]), *coefficients, out)
     return out.reshape(shape)
+
+
+@group_norm.on_device
+def _(x, weight, bias, groups, eps):
+    if not cuda.covered(x, weight, bias) or x.size == 0:
+        return NotImplemented
+    shape, xp, kind, channels = x.shape, array_module(x), x.dtype, x.shape[-1]
+    x, rows, chunks = _chunked(x, most=ROWS_ON_DEVICE)
+    means, squares = (xp.empty((len(x), chunks, channels), kind) for _ in range(2))
+    cuda.launch("group_norm", "moments", kind, len(x) * chunks, x, means, squares, x.shape[1], rows, chunks, channels,
+                width=channels)
+    mean, variance, factor = _combined(means, squares, weight, groups, eps, x.shape[1], rows)
+    out = xp.empty(x.shape, kind)
+    cuda.launch("group_norm", "normalise", kind, x.size, x, *cuda.contiguous(_channels(mean, channels), factor, bias),
+                out, x.shape[1], channels, x.size)
+    return out.reshape(shape), mean, variance
+
+
+@group_norm_sums.on_device
+def _(g, x, mean, scale):
+    if not cuda.covered(g, x, mean, scale) or g.shape != x.shape or x.size == 0:
+        return NotImplemented
+    xp, kind, channels = array_module(x), x.dtype, x.shape[-1]
+    g, x, rows, chunks = _chunked(g, x, most=ROWS_ON_DEVICE)
+    totals, alongs = (xp.empty((len(x), chunks, channels), kind) for _ in range(2))
+    cuda.launch("group_norm", "sums", kind, len(x) * chunks, g, x, _channels(mean, channels), totals, alongs,
+                x.shape[1], rows, chunks, channels, width=channels)
+    return totals.sum(axis=1), alongs.sum(axis=1) * _channels(scale, channels)
+
+
+@group_norm_vjp.on_device
+def _(g, x, weight, mean, scale, total, along):
+    if not cuda.covered(g, x, weight, mean, scale, total, along) or g.shape != x.shape or x.size == 0:
+        return NotImplemented
+    coefficients = cuda.contiguous(_channels(mean, x.shape[-1]), *_coefficients(x, weight, scale, total, along))
+    g, x = cuda.contiguous(g, x)
+    out = array_module(x).empty_like(x)
+    cuda.launch("group_norm", "input_cotangent", x.dtype, x.size, g, x, *coefficients, out,
+                math.prod(x.shape[1:-1]), x.shape[-1], x.size)
+    return out

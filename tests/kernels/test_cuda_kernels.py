@@ -104,6 +104,19 @@ def test_layer_norm(device, dtype, n):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape, groups", [((1, 150, 7), 7), ((3, 5, 4, 6), 2), ((2, 300), 3), ((2, 2, 70, 1), 1)])
+def test_group_norm(device, dtype, shape, groups):
+    random = np.random.default_rng(0)
+    x, g, weight, bias = (random.standard_normal(s).astype(dtype) for s in (shape, shape, shape[-1:], shape[-1:]))
+    agree(device, "group_norm", x, weight, bias, groups, 0.1)
+    _, mean, variance = reference("group_norm")(x, weight, bias, groups, 0.1)
+    scale = (1 / np.sqrt(variance + 0.1)).astype(dtype)
+    agree(device, "group_norm_sums", g, x, mean, scale)
+    sums = reference("group_norm_sums")(g, x, mean, scale)
+    agree(device, "group_norm_vjp", g, x, weight, mean, scale, *sums)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("search", [0, 1 << 30], ids=["atomic", "ordered"])
 def test_scatter(device, dtype, search, monkeypatch):
     monkeypatch.setattr(importlib.import_module("minigen.kernels.scatter"), "SEARCH", search)
