@@ -1,4 +1,4 @@
-"""What layers hold their arguments against."""
+"""Checks of the arguments that layers take."""
 
 import math
 
@@ -8,7 +8,7 @@ from ..autograd import Tensor
 
 
 def extent(name: str, value) -> int:
-    """`value` if it is a positive integer; TypeError or ValueError otherwise."""
+    """The value as an int. Raises TypeError if it is not an integer, and ValueError if it is below 1."""
     if isinstance(value, bool | np.bool_) or not isinstance(value, int | np.integer):
         raise TypeError(f"{name}: expected a positive integer, got {value!r}")
     if value < 1:
@@ -17,7 +17,7 @@ def extent(name: str, value) -> int:
 
 
 def positive(name: str, value) -> float:
-    """`value` if it is a finite number above 0; TypeError or ValueError otherwise."""
+    """The value. Raises TypeError if it is not a number, and ValueError if it is not above 0 and finite."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TypeError(f"{name}: expected a number above 0, got {value!r}")
     if not 0 < value < math.inf:
@@ -26,7 +26,10 @@ def positive(name: str, value) -> float:
 
 
 def features(layer: str, x, n: int, dtype):
-    """x, integers made numbers of `dtype`, if its last axis has extent `n`; TypeError or ValueError otherwise."""
+    """x, with integers made numbers of `dtype`.
+
+    Raises TypeError if x is not an array, and ValueError if its last axis does not have extent `n`.
+    """
     shape = getattr(x, "shape", None)
     if shape is None:
         raise TypeError(f"{layer} input: expected a Tensor or an array, got {type(x).__name__}")

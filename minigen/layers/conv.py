@@ -18,9 +18,9 @@ class Conv(Module):
     """y[p] = Σₜ x[stride·p + tapₜ] @ weight[t] + bias: (batch, *space, inputs) to (batch, *⌈space / stride⌉, outputs).
 
     x is zero outside its extent, so that the size is kept at stride 1. `weight` of shape (taps, inputs, outputs)
-    starts as `init(shape, rng, dtype)`, `bias` at zero. With a boolean `mask`, which broadcasts to the weight's
-    shape, weights where it is false are not used, and the others start larger by the root of how many fewer inputs
-    their output has. Raises ValueError or TypeError for taps, masks and sizes that do not fit.
+    starts as `init(shape, rng, dtype)`, `bias` at zero. A boolean `mask`, which broadcasts to the weight's shape, is
+    false for weights that are not used. An output with a share s of its inputs left starts with weights 1/√s times as
+    large. Raises ValueError or TypeError for taps, masks and sizes that do not fit.
     """
 
     def __init__(self, inputs: int, outputs: int, taps, rng, *, stride: int = 1, bias: bool = True, mask=None,
@@ -43,7 +43,7 @@ class Conv(Module):
 
 
 class Conv1d(Conv):
-    """Convolution of sequences (batch, time, inputs) with `size` taps around each place, `dilation` apart.
+    """Convolution of sequences (batch, time, inputs) with `size` taps around each step, `dilation` apart.
 
     Other arguments and errors as for Conv.
     """
@@ -65,8 +65,8 @@ class Conv2d(Conv):
 class CausalConv1d(Conv):
     """Convolution of sequences with `size` taps in the past, `dilation` apart, the last at the present sample.
 
-    With `present=False` all taps are one further back, and the present sample is not seen (van den Oord et al., 2016:
-    WaveNet). Other arguments and errors as for Conv.
+    With `present=False` all taps are one step further back, so that the present sample is not used (van den Oord et
+    al., 2016: WaveNet). Other arguments and errors as for Conv.
     """
 
     def __init__(self, inputs: int, outputs: int, size: int, rng, *, dilation: int = 1, present: bool = True,
@@ -75,11 +75,12 @@ class CausalConv1d(Conv):
 
 
 def live_init(init, shape, mask, rng, dtype):
-    """A weight from `init`; where the mask is false 0, elsewhere scaled to the number of inputs that an output has."""
+    """A weight from `init`: 0 where the mask is false, elsewhere scaled to the number of inputs that an output has."""
     weight = init(shape, rng, dtype)
     if mask is not None:
-        live = mask.reshape(-1, shape[-1]).sum(axis=0)
-        weight *= np.where(mask, np.sqrt(math.prod(shape[:-1]) / np.maximum(live, 1)), 0).astype(weight.dtype)
+        inputs_left = mask.reshape(-1, shape[-1]).sum(axis=0)
+        scale = np.sqrt(math.prod(shape[:-1]) / np.maximum(inputs_left, 1))
+        weight *= np.where(mask, scale, 0).astype(weight.dtype)
     return weight
 
 

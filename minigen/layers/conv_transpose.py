@@ -12,9 +12,9 @@ from .module import Module
 class ConvTranspose(Module):
     """The adjoint of a convolution: (batch, *space, inputs) to (batch, *(stride·space), outputs).
 
-    Each input p adds x[p] @ weight[t] at the places stride·p + tapₜ of the output. `weight` of shape (taps, inputs,
-    outputs) starts as `init(shape, rng, dtype)`, times √(stride^rank) since so many fewer taps reach each output;
-    `bias` starts at zero. A call may name the `extents` of the output, where ⌈extent / stride⌉ are those of the input.
+    Input p adds x[p] @ weight[t] to output stride·p + tapₜ. `weight` of shape (taps, inputs, outputs) starts as
+    `init(shape, rng, dtype)` times √(stride^rank), since only one in stride^rank taps reaches an output. `bias` starts
+    at zero. A call may give the `extents` of the output's space, if ⌈extent / stride⌉ are those of the input.
     """
 
     def __init__(self, inputs: int, outputs: int, taps, rng, *, stride: int = 1, bias: bool = True,

@@ -13,8 +13,9 @@ from .module import Module
 class Embedding(Module):
     """A trainable vector for each of the integers 0 … count-1: indices of shape (...) to (..., features).
 
-    `weight` of shape (count, features) starts as `init(shape, rng, dtype)`, by default standard normal. Indices that
-    are not integers raise TypeError, those outside the table ValueError (but on a GPU count from its other end).
+    `weight` of shape (count, features) starts as `init(shape, rng, dtype)`, by default standard normal. Raises
+    TypeError for indices that are not integers, and ValueError for indices outside 0 … count-1. On a GPU their values
+    are not checked, since that would wait for the GPU: negative indices count from the table's end.
     """
 
     def __init__(self, count: int, features: int, rng, init=None, dtype="float32"):
@@ -28,7 +29,7 @@ class Embedding(Module):
         indices = indices if hasattr(indices, "dtype") else np.asarray(indices)
         if indices.dtype.kind not in "iu":
             raise TypeError(f"Embedding indices: expected integers, got {indices.dtype}")
-        on_host = array_module(indices) is np  # what is on a GPU is not looked at: that would wait for it
+        on_host = array_module(indices) is np
         if on_host and indices.size and not (indices.min() >= 0 and indices.max() < self.count):
             raise ValueError(f"Embedding indices: expected 0 … {self.count - 1}, "
                              f"got {indices.min()} … {indices.max()}")

@@ -14,12 +14,12 @@ from .module import Module
 
 
 class MaskedLinear(Module):
-    """x @ weight + bias, weights where the mask is false being taken as 0: (..., inputs) to (..., outputs).
+    """x @ weight + bias, where weights count as 0 if the mask is false: (..., inputs) to (..., outputs).
 
-    `mask` is a matrix (inputs, outputs) of booleans, or of ones and zeros. Its blocks of zeros cost nothing where its
-    rows and columns are in an order that makes it a staircase; where another order would make it one, the units are
-    put in that order and back. `weight` starts as `init(shape, rng, dtype)`, scaled for each output to the number of
-    inputs that it has. Raises ValueError for a mask of another shape or with other values.
+    `mask` is a matrix (inputs, outputs) of booleans, or of ones and zeros. Its blocks of zeros cost nothing if its rows
+    and columns are in an order that makes it a staircase. If another order makes more of a staircase, a call takes the
+    units in that order and puts the outputs back. `weight` starts as `init(shape, rng, dtype)`, scaled to the number of
+    inputs that an output has. Raises ValueError for a mask of another shape or with other values.
     """
 
     def __init__(self, inputs: int, outputs: int, mask, rng, bias: bool = True, init=glorot_uniform, dtype="float32"):
@@ -51,7 +51,7 @@ class MaskedLinear(Module):
 def degree_mask(before, after, strict: bool = False):
     """The mask that lets unit i feed unit j if beforeᵢ ≤ afterⱼ, or only if beforeᵢ < afterⱼ.
 
-    Source: Germain et al. (2015), equations 8 and 9. Sort each layer's degrees to have zeros in blocks.
+    Source: Germain et al. (2015), equations 8 and 9. If the degrees of each layer are sorted, the zeros lie in blocks.
     """
     before, after = np.asarray(before), np.asarray(after)
     if before.ndim != 1 or after.ndim != 1:

@@ -1,4 +1,4 @@
-"""`Module`: an object whose parameters are found by walking its attributes.
+"""`Module`: an object that finds its parameters by walking its attributes.
 
     class Affine(Module):
         def __init__(self, n, *, rng):
@@ -8,8 +8,8 @@
         def __call__(self, x, *, train=False, rng=None):
             return x @ self.weight + self.bias
 
-There is no registration and nothing to call first: whatever Parameters, Buffers and Modules an attribute holds,
-directly or in lists, tuples and dicts, belongs to the module, under the name that leads there (`layers.0.weight`).
+There is no registration and nothing to call first. All Parameters, Buffers and Modules that an attribute holds,
+directly or in lists, tuples and dicts, belong to the module, under the name that leads there (`layers.0.weight`).
 There is no training mode either. `train=True` says that a call is a training call: dropout acts, batch statistics
 are used and recorded. Without it a call is deterministic inference. `rng` is a source of noise for the layers that
 need one, and nothing else. Every layer takes both, and hands both on to the modules that it calls, so that any module
@@ -61,15 +61,15 @@ class Module:
         return forward(*args, **keywords)
 
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
-        """Each parameter with its name, frozen ones too; one that is met twice under the first of its names."""
-        return ((name, found) for name, found in _walk(self, "", set()) if isinstance(found, Parameter))
+        """All parameters with their names, frozen ones too. One that is met twice comes once, with its first name."""
+        return ((name, tensor) for name, tensor in _walk(self, "", set()) if isinstance(tensor, Parameter))
 
     def named_buffers(self) -> Iterator[tuple[str, Buffer]]:
-        """Each buffer with its name."""
-        return ((name, found) for name, found in _walk(self, "", set()) if isinstance(found, Buffer))
+        """All buffers with their names."""
+        return ((name, tensor) for name, tensor in _walk(self, "", set()) if isinstance(tensor, Buffer))
 
     def parameters(self) -> list[Parameter]:
-        """The trainable parameters (those that are not frozen), each once: what `grad` and optimisers take."""
+        """The trainable parameters, without the frozen ones: what `grad` and optimisers take."""
         return [parameter for _, parameter in self.named_parameters() if not parameter.frozen]
 
     @property
@@ -97,27 +97,27 @@ class Module:
 
     def state_dict(self) -> dict[str, np.ndarray]:
         """Copies of all parameters and buffers, by name, as NumPy arrays."""
-        return {name: np.array(to_numpy(found.data), order="C") for name, found in _walk(self, "", set())}
+        return {name: np.array(to_numpy(tensor.data), order="C") for name, tensor in _walk(self, "", set())}
 
     def load_state_dict(self, state) -> None:
-        """Take over the values of a `state_dict`; parameters are written in place, where a ParameterBuffer sees them.
+        """Take over the values of a `state_dict`. Parameters are written in place, where a ParameterBuffer sees them.
 
-        Raises ValueError, naming everything that is missing, unexpected or of another shape or dtype, before
-        anything is changed.
+        Raises ValueError before anything is changed, and names all that is missing, unexpected or of another shape or
+        dtype.
         """
-        own = dict(_walk(self, "", set()))
+        tensors = dict(_walk(self, "", set()))
         values = {name: raw(value) if hasattr(value, "dtype") else np.asarray(value) for name, value in state.items()}
-        problems = [f"missing {name}" for name in own if name not in values]
-        problems += [f"unexpected {name}" for name in values if name not in own]
-        for name in (name for name in own if name in values):
-            ours, theirs = own[name], values[name]
-            if (ours.shape, ours.dtype) != (theirs.shape, theirs.dtype):
-                problems.append(f"{name}: expected shape {ours.shape} and dtype {ours.dtype}, "
-                                f"got {theirs.shape} and {theirs.dtype}")
+        problems = [f"missing {name}" for name in tensors if name not in values]
+        problems += [f"unexpected {name}" for name in values if name not in tensors]
+        for name in (name for name in tensors if name in values):
+            tensor, value = tensors[name], values[name]
+            if (tensor.shape, tensor.dtype) != (value.shape, value.dtype):
+                problems.append(f"{name}: expected shape {tensor.shape} and dtype {tensor.dtype}, "
+                                f"got {value.shape} and {value.dtype}")
         if problems:
             raise ValueError(f"state of {type(self).__name__} does not fit: {'; '.join(problems)}")
-        for name, found in own.items():
-            found.assign(array_module(found.data).asarray(values[name]))
+        for name, tensor in tensors.items():
+            tensor.assign(array_module(tensor.data).asarray(values[name]))
 
     def freeze(self) -> Module:
         """Make every parameter a constant; returns the module."""
@@ -138,9 +138,9 @@ class Module:
         `minigen.arrays.to_device` and `as_dtype`, before anything is changed.
         """
         dtype = None if dtype is None else as_dtype(dtype)
-        found = [tensor for _, tensor in _walk(self, "", set())]
-        arrays = [tensor.data if device is None else to_device(tensor.data, device) for tensor in found]
-        for tensor, array in zip(found, arrays, strict=True):
+        tensors = [tensor for _, tensor in _walk(self, "", set())]
+        arrays = [tensor.data if device is None else to_device(tensor.data, device) for tensor in tensors]
+        for tensor, array in zip(tensors, arrays, strict=True):
             if dtype is not None and array.dtype.kind == "f":
                 array = array.astype(dtype, copy=False)
             if isinstance(tensor, Parameter):
@@ -154,17 +154,20 @@ class Module:
         return parameter_table(type(self).__name__, list(_walk(self, "", set())))
 
 
-def _walk(value, name, seen):
-    """Parameters and buffers below `value` with their names, in the order of the attributes, each object once."""
+def _walk(value, name, met):
+    """Parameters and buffers below `value` with their names, in the order of the attributes, no object twice.
+
+    `met` is the set of the ids of objects that have been met.
+    """
     if isinstance(value, Parameter | Buffer):
-        if id(value) not in seen:
-            seen.add(id(value))
+        if id(value) not in met:
+            met.add(id(value))
             yield name, value
         return
     if isinstance(value, Module):
-        if id(value) in seen:
+        if id(value) in met:
             return
-        seen.add(id(value))
+        met.add(id(value))
         children = vars(value).items()
     elif isinstance(value, dict):
         children = value.items()
@@ -173,4 +176,4 @@ def _walk(value, name, seen):
     else:
         return
     for key, child in children:
-        yield from _walk(child, f"{name}.{key}" if name else str(key), seen)
+        yield from _walk(child, f"{name}.{key}" if name else str(key), met)

@@ -4,7 +4,7 @@ from ..autograd import Parameter
 
 
 def parameter_table(title: str, rows) -> str:
-    """Name, shape, dtype and number of elements of each `(name, parameter or buffer)`, and the total."""
+    """Name, shape, dtype and number of elements of parameters and buffers, and the total. `rows` are (name, tensor)."""
     parameters = [tensor for _, tensor in rows if isinstance(tensor, Parameter)]
     total = sum(parameter.size for parameter in parameters)
     frozen = sum(parameter.size for parameter in parameters if parameter.frozen)

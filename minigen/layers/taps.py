@@ -1,7 +1,7 @@
-"""Taps of convolutions: where, relative to an output's place, its inputs are.
+"""Taps of convolutions: the offsets of an output's inputs from the output's position.
 
-Masked and causal convolutions are nothing but fewer taps: those of a square that come before the centre in raster
-order, or those of a line that lie in the past. Offsets are (row, column) in images and (time,) in sequences.
+A masked or causal convolution is one with fewer taps: those of a square that come before the centre in raster order, or
+those of a line that lie in the past. Offsets are (row, column) in images and (time,) in sequences.
 """
 
 import itertools
@@ -10,13 +10,13 @@ from .check import extent
 
 
 def box(size, rank: int, dilation: int = 1):
-    """All taps of a box of `size` (an integer, or one for each axis) around the place, in raster order.
+    """All taps of a box of `size` (an integer, or one for each axis) around the centre, in raster order.
 
-    An even size reaches one further after the place than before it.
+    An even size reaches one step further after the centre than before it.
     """
     sizes = (size,) * rank if isinstance(size, int) else tuple(size)
     if len(sizes) != rank:
-        raise ValueError(f"taps size: expected an integer or {rank} of them, got {size!r}")
+        raise ValueError(f"taps size: expected an integer or {rank} integers, got {size!r}")
     dilation = extent("taps dilation", dilation)
     lines = ([dilation * (i - (n - 1) // 2) for i in range(n)] for n in (extent("taps size", n) for n in sizes))
     return tuple(itertools.product(*lines))
@@ -34,17 +34,17 @@ def masked(size, kind: str, rank: int = 2, dilation: int = 1):
 
 
 def vertical(size: int, present: bool = False):
-    """The taps of a square in the rows above the place, with `present` also in its own: a vertical stack."""
+    """The taps of a square in the rows above the centre, and with `present` in its row too: a vertical stack."""
     return tuple(tap for tap in box(size, 2) if tap[0] < 0 or (present and tap[0] == 0))
 
 
 def horizontal(size: int, kind: str):
-    """The taps left of the place in its own row, for kind "B" also the place itself: a horizontal stack."""
+    """The taps left of the centre in its row, for kind "B" also the centre itself: a horizontal stack."""
     return tuple(tap for tap in masked(size, kind) if tap[0] == 0)
 
 
 def causal(size: int, dilation: int = 1, present: bool = True):
-    """`size` taps in the past, `dilation` apart, the last at the present sample or, without it, one before it."""
+    """`size` taps in the past, `dilation` apart. The last is at the present sample, or without `present` before it."""
     size, dilation = extent("taps size", size), extent("taps dilation", dilation)
     last = 0 if present else -1
     return tuple((last - dilation * i,) for i in reversed(range(size)))
