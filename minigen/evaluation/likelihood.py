@@ -70,8 +70,9 @@ def validation_score(model, batch, rng):
     The bound of a small split is the mean of several draws for each example, so that the best epoch is not the
     one with the luckiest noise. A classifier without a density gives `class_log_prob`, if there are labels; a model
     without a likelihood `minus_energy_distance` of its samples, at most 0 on average. Higher is better. Empty for a
-    model that has none of these, and for samples beside fewer than 10 examples.
+    model that has none of these, and for samples beside fewer than 10 examples. `batch` is a `data.Batch` or an array.
     """
+    batch = as_batch(batch)
     if model.offers("log_prob"):
         return {"log_prob": float(per_example(density_of(model), batch, rng, xp=model.xp).mean())}
     if model.offers("elbo"):

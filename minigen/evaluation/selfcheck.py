@@ -8,6 +8,7 @@ from ..arrays.philox import philox_block
 from ..autograd import GradientError, check_grads, grad, no_grad
 from ..autograd.primitive import registry
 from ..autograd.tensor import raw
+from ..data import Batch
 from ..protocols import DataSpec
 
 # Random123, known-answer file of its release: key, counter, output of Philox4x32-10
@@ -102,12 +103,12 @@ def _check_model_gradient(rng, step=1e-5, tolerance=1e-6):
     model, examples = _small_vae(rng)
     random, loss = np.random.default_rng(rng), model.objectives()[0].loss
     worst, parameters = 0.0, model.parameters()
-    gradients = grad(loss(examples, Generator(rng))[0], parameters)
+    gradients = grad(loss(Batch(examples), Generator(rng), 0)[0], parameters)
 
     def value(parameter, at):
         parameter.assign(at)
         with no_grad():
-            return float(raw(loss(examples, Generator(rng))[0]))
+            return float(raw(loss(Batch(examples), Generator(rng), 0)[0]))
 
     for parameter, gradient in zip(parameters, gradients, strict=True):
         here, direction = parameter.data.copy(), random.standard_normal(parameter.shape)

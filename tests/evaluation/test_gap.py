@@ -9,14 +9,15 @@ from scipy import stats
 import minigen
 from minigen import DataSpec, models
 from minigen.evaluation import gap_to_truth
+from minigen.models import Model
 
 
-class Coins:
+class Coins(Model):
     """Independent binary columns with chances p: a source and a model at once."""
 
     def __init__(self, chances):
+        super().__init__(DataSpec(np.shape(chances), "binary"))
         self.chances = np.asarray(chances)
-        self.spec = DataSpec(self.chances.shape, "binary")
 
     def log_prob(self, x, condition=None):
         with np.errstate(divide="ignore"):
@@ -85,7 +86,7 @@ def test_impossible_examples_make_the_gap_infinite():
 
 @pytest.mark.parametrize("call, words", [
     (lambda: gap_to_truth(TRUTH, Coins([0.5, 0.5]), 10), "model: it is for"),
-    (lambda: gap_to_truth(TRUTH, type("Plain", (), {"spec": TRUTH.spec})(), 10), "neither log_prob nor a bound"),
+    (lambda: gap_to_truth(TRUTH, Model(TRUTH.spec), 10), "neither log_prob nor iwae_bound"),
     (lambda: gap_to_truth(TRUTH, TRUTH, 1), "n: expected"),
     (lambda: gap_to_truth(Coins([0.0, 0.5, 0.5]), TRUTH, x=np.ones((5, 3), np.uint8)), "source: 5 of its own"),
 ])

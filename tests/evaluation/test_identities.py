@@ -27,7 +27,7 @@ from minigen.arrays import as_generator
 from minigen.distributions import Normal
 from minigen.evaluation import Check, all_passed, check_bijection, identities
 from minigen.evaluation.bounds import grid_log_prob
-from minigen.models import Model
+from minigen.models import Model, Takes
 
 RIGHT = {
     "normal": lambda **k: Gaussian(1, **k),
@@ -208,11 +208,12 @@ def test_class_probabilities():
     found = report(model, samples=500)["class probabilities"]
     assert found.passed and "3 classes" in found.detail and "Bayes" in found.detail
     exact = model.predict_log_proba
-    model.predict_log_proba = lambda x: exact(x) + 1e-6
+    model.predict_log_proba = lambda *x: exact(*x) + 1e-6
     assert report(model, samples=500)["class probabilities"].passed is False
-    model.predict_log_proba = lambda x: exact(x)[:, [1, 2, 0]]  # still a distribution, but not the model's
+    model.predict_log_proba = lambda *x: exact(*x)[:, [1, 2, 0]]  # still a distribution, but not the model's
     assert report(model, samples=500)["class probabilities"].passed is False
-    model.predict_log_proba = lambda x: exact(x)[:, 0]
+    model.takes = Takes(mixed=True)  # without marginals, which need the probabilities too
+    model.predict_log_proba = lambda *x: exact(*x)[:, 0]
     assert "expected shape" in report(model, samples=500)["class probabilities"].detail
 
 
@@ -370,8 +371,14 @@ def test_flows_are_checked_as_densities_and_as_bijections():
 
 
 def test_a_flow_without_samples_is_checked_where_it_is_asked_to_be():
-    flow = type("Map", (), {"spec": DataSpec((3,), "continuous")})()
-    flow.forward, flow.inverse = Affine(3).forward, Affine(3).inverse
+    class Map(Model):
+        def forward(self, z, condition=None):
+            return Affine(3).forward(z)
+
+        def inverse(self, x, condition=None):
+            return Affine(3).inverse(x)
+
+    flow = Map(DataSpec((3,), "continuous"))
     assert report(flow)["inverse"].passed is None
     assert report(flow, points=np.zeros((2, 3)))["inverse"].passed
 

@@ -189,8 +189,9 @@ def conditional(spec):
     vae = models.create("vae", DataSpec((2, 2, 1), "binary", condition=spec), rng=3, hidden=(7,), latent_dim=1,
                         activation="tanh").to(dtype="float64")
     random = np.random.default_rng(0)
-    for _, parameter in vae.named_parameters():
-        parameter.assign(parameter.data + 0.5 * random.standard_normal(parameter.shape))
+    for name, parameter in vae.named_parameters():  # biases too; posteriors about as wide as the prior
+        size = 0.5 if name.startswith("decoder") else 0.1
+        parameter.assign(parameter.data * 2 * size + size * random.standard_normal(parameter.shape))
     return vae
 
 
