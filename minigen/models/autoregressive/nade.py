@@ -151,7 +151,9 @@ class NADE(Autoregressive):
         n, variables, dtype = request.n, self.spec.dimensions, self.dtype
         u = request.rng.random((n, variables), dtype)
         start = raw(self._start(request.condition, n))  # (H,) or (n, H)
-        given = np.where(request.observed, request.values.astype(np.int64), -1).reshape(n, -1)  # -1: to be drawn
+        given = np.full((n, variables), -1)  # -1: to be drawn
+        if request.given:
+            given = np.where(request.observed, request.values.astype(np.int64), -1).reshape(n, variables)
         x = np.empty((n, variables), np.int64)
         logits = np.empty((n, *self.b.shape), dtype)
         for order, rows in self._sampling_orders(request):

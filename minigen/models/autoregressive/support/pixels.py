@@ -8,7 +8,6 @@ import math
 
 import numpy as np
 
-from .... import ops
 from ....autograd.tensor import raw
 from ....kernels.incremental import run_program
 from ...heads import Head
