@@ -152,8 +152,11 @@ class Model(Module):
         """E(x) of an unnormalised density p(x) ∝ exp(-E(x)), in nats: `(n,)`."""
 
     @_capability
-    def score(self, x, t):
-        """∇ log p_t(x), the gradient of the log-density of x with the noise of time t: the shape of `x`."""
+    def score_function(self, x, t):
+        """∇ log p_t(x), the gradient of the log-density of x with the noise of time t: the shape of `x`.
+
+        (`score` is scikit-learn's word for the mean of `score_samples`.)
+        """
 
     # Latent variables
 

@@ -98,7 +98,7 @@ def test_standardised_columns():
 
 def test_labels_as_condition():
     dataset = data.prepare(gray(), conditional=True)
-    assert dataset.spec.condition.levels == 10 and dataset.spec.condition.shape == (1,)
+    assert dataset.spec.condition.levels == 10 and dataset.spec.condition.shape == ()
 
 
 @pytest.mark.parametrize(("settings", "message"), [

@@ -12,20 +12,18 @@ from evaluation.toys import (
     Coins,
     Conditional,
     Digits,
-    Flow,
     Gaussian,
     HoledCoins,
     Latent,
     Pair,
     Rectangle,
-    Sinh,
     Table,
     TwoModes,
 )
 from minigen import DataSpec, models
 from minigen.arrays import as_generator
 from minigen.distributions import Normal
-from minigen.evaluation import Check, all_passed, check_bijection, identities
+from minigen.evaluation import Check, all_passed, identities
 from minigen.evaluation.bounds import grid_log_prob
 from minigen.models import Model, Takes
 
@@ -339,59 +337,8 @@ def test_latents_without_prior_or_with_too_many_are_skipped():
     assert given["elbo below the likelihood"].passed
 
 
-@pytest.mark.parametrize("bijection, shape", [
-    (Affine(1), (6, 1)), (Affine(5, stretch=100.0), (4, 5)), (Sinh(), (5, 3)), (Sinh(), (3, 2, 2)),
-])
-@pytest.mark.parametrize("dtype", [np.float64, np.float32])
-def test_bijections(bijection, shape, dtype):
-    z = np.random.default_rng(0).normal(size=shape).astype(dtype)
-    found = {one.name: one for one in check_bijection(bijection, z)}
-    assert set(found) == {"inverse", "log-determinant of forward", "log-determinant of inverse"}
-    assert all_passed(found.values()), found
-    assert list(identities(bijection, points=z)) == list(found.values())
-
-
-@pytest.mark.parametrize("bijection, failing", [
-    (Affine(4, lie=1e-3), {"log-determinant of forward", "log-determinant of inverse"}),
-    (Affine(4, slip=1e-6), {"inverse"}),
-    (Affine(4, stretch=10.0, slip=np.nan), {"inverse"}),
-    (Sinh(wrong=True), {"log-determinant of forward", "log-determinant of inverse"}),
-])
-def test_wrong_bijections_fail(bijection, failing):
-    z = np.random.default_rng(0).normal(size=(5, 4))
-    assert {one.name for one in check_bijection(bijection, z) if one.passed is False} == failing
-
-
-def test_flows_are_checked_as_densities_and_as_bijections():
-    found = report(Flow(3, stretch=3.0))
-    assert all_passed(found.values()) and len(found) == 6, found
-    lying = report(Flow(3, lie=0.1))
-    assert {name for name, one in lying.items() if one.passed is False} == {
-        "normalisation", "log-determinant of forward", "log-determinant of inverse"}
-
-
-def test_a_flow_without_samples_is_checked_where_it_is_asked_to_be():
-    class Map(Model):
-        def forward(self, z, condition=None):
-            return Affine(3).forward(z)
-
-        def inverse(self, x, condition=None):
-            return Affine(3).inverse(x)
-
-    flow = Map(DataSpec((3,), "continuous"))
-    assert report(flow)["inverse"].passed is None
-    assert report(flow, points=np.zeros((2, 3)))["inverse"].passed
-
-
 def test_reports_are_reproducible():
     assert list(identities(Table(), rng=5, samples=500)) == list(identities(Table(), rng=5, samples=500))
-
-
-class Forward:
-    """Half a bijection."""
-
-    def __init__(self, function):
-        self.forward = self.inverse = function
 
 
 @pytest.mark.parametrize("call, words", [
@@ -401,10 +348,6 @@ class Forward:
     (lambda: identities(Gaussian(2), condition=np.zeros(2)), "condition: .* takes none"),
     (lambda: identities(Conditional(2), condition=np.zeros(3)), "condition: expected one example"),
     (lambda: identities(Gaussian(2), rng=None), "rng"),
-    (lambda: check_bijection(Affine(2), np.zeros(3)), "z: expected floating"),
-    (lambda: check_bijection(Affine(2), np.zeros((3, 2), int)), "z: expected floating"),
-    (lambda: check_bijection(Forward(lambda z: z), np.zeros((3, 2))), "forward: expected"),
-    (lambda: check_bijection(Forward(lambda z: (z, 0.0)), np.zeros((3, 2))), "forward: expected"),
 ])
 def test_bad_input(call, words):
     with pytest.raises((ValueError, TypeError), match=words):

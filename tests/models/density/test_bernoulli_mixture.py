@@ -75,7 +75,7 @@ def test_the_objective_never_falls_and_is_what_is_reported(seed, k, d, missing, 
     model = mixture(k, d, smoothing=smoothing, max_iterations=15, precision="float64")
     totals = []
     for row in model.fit_steps(Batch(x, observed=observed), Generator(seed)):
-        assert row["log_likelihood"] == pytest.approx(model.mean_log_prob(x, observed), abs=1e-9)
+        assert row["log_likelihood"] == pytest.approx(model.score(x, observed), abs=1e-9)
         prior = stats.beta(1 + smoothing, 1 + smoothing).logpdf(model.means).sum() / 40
         assert row["log_prior"] == pytest.approx(prior, rel=1e-5, abs=1e-8)
         totals.append(row["log_likelihood"] + row["log_prior"])
@@ -155,7 +155,7 @@ def test_samples_have_the_density_and_conditional_draws_too():
 def test_single_precision_ends_where_double_does():
     x = clustered(9, 2000, 4, 30)
     single, double = (mixture(4, 30, precision=dtype, tolerance=1e-6).fit(x, 2) for dtype in ("float32", "float64"))
-    assert single.mean_log_prob(x) == pytest.approx(double.mean_log_prob(x), abs=1e-4)
+    assert single.score(x) == pytest.approx(double.score(x), abs=1e-4)
     assert single.means.dtype == np.float64 and single.weights.sum() == pytest.approx(1)
 
 
@@ -164,16 +164,16 @@ def test_components_without_examples_and_few_examples():
     with pytest.raises(ValueError, match="at least as many examples as n_components=3, got 2"):
         mixture(3, 4).fit(x)
     model = mixture(2, 4, smoothing=0.01).fit(x, 0)
-    assert np.isfinite(model.mean_log_prob(x)) and ((model.means > 0) & (model.means < 1)).all()
+    assert np.isfinite(model.score(x)) and ((model.means > 0) & (model.means < 1)).all()
     model, *_ = assigned(0, 3, 4)
     model.assign([0.5, 0.0, 0.5], model.means)
     statistics, value, _ = model.e_step(model.prepare(np.tile(x, (4, 1))))
     model.m_step(statistics)
     assert math.isfinite(value) and model.weights[1] == 0
     np.testing.assert_allclose(model.means[1], 0.5)
-    assert (model.predict(x) != 1).all() and np.isfinite(model.mean_log_prob(x))
+    assert (model.predict(x) != 1).all() and np.isfinite(model.score(x))
     constant = mixture(2, 3).fit(np.ones((5, 3), np.uint8))
-    assert constant.mean_log_prob(np.ones((1, 3))) > -0.2 and np.isfinite(constant.mean_log_prob(np.zeros((1, 3))))
+    assert constant.score(np.ones((1, 3))) > -0.2 and np.isfinite(constant.score(np.zeros((1, 3))))
 
 
 def test_rows_and_columns_without_anything():

@@ -66,7 +66,7 @@ def test_iris_and_red_wine(data_folder):
     for number in range(10):
         train, test = x[fold != number], x[fold == number]
         loc, scale = train.mean(axis=0), train.std(axis=0)
-        scores.append(gaussian((11,)).fit((train - loc) / scale).mean_log_prob((test - loc) / scale))
+        scores.append(gaussian((11,)).fit((train - loc) / scale).score((test - loc) / scale))
     assert np.mean(scores) == pytest.approx(-13.18, abs=0.005)
 
 
@@ -74,16 +74,16 @@ def test_iris_and_red_wine(data_folder):
 def test_no_other_parameters_are_more_likely(covariance):
     values, observed = holes(X)
     model = gaussian(covariance=covariance).fit(values, observed=observed)
-    best, rng = model.mean_log_prob(values, observed), np.random.default_rng(5)
+    best, rng = model.score(values, observed), np.random.default_rng(5)
     loc, spread = model.loc.data, model.covariance.data
     for _ in range(30):
         model.loc.assign(loc + 0.03 * rng.standard_normal(3))
-        assert model.mean_log_prob(values, observed) < best
+        assert model.score(values, observed) < best
         model.loc.assign(loc)
         a = np.eye(3) + 0.03 * rng.standard_normal((3, 3))
         factor = {"full": a, "diagonal": np.diag(a), "spherical": a[0, 0]}[covariance]
         model.covariance.assign(factor @ spread @ factor.T if covariance == "full" else spread * factor**2)
-        assert model.mean_log_prob(values, observed) < best
+        assert model.score(values, observed) < best
         model.covariance.assign(spread)
 
 
@@ -197,19 +197,19 @@ def test_the_floor_raises_what_is_singular_and_nothing_else():
     assert np.linalg.eigvalsh(few.covariance.data / np.outer(units, units))[:2] == pytest.approx(1e-3)
     assert np.isfinite(gaussian().fit(np.zeros((1, 3))).log_prob(np.ones((4, 3)))).all()
     huge = gaussian().fit(x[:, :3] @ np.diag([1e9, 1.0, 1.0]) + np.outer(x[:, 0], [0, 1e9, 0]))
-    assert np.isfinite(huge.mean_log_prob(x[:, :3]))
+    assert np.isfinite(huge.score(x[:, :3]))
     for covariance in ("full", "diagonal"):
         with pytest.raises(ValueError, match=r"singular \(column 4 \(from 0\) is constant.*a floor above 0"):
             gaussian((5,), floor=0, covariance=covariance).fit(x)
     with pytest.raises(ValueError, match="depend linearly"):
         gaussian((4,), floor=0).fit(x[:, :4])
     # the constrained maximum: no admissible covariance is more likely
-    best, rng, fitted = model.mean_log_prob(x), np.random.default_rng(0), model.covariance.data
+    best, rng, fitted = model.score(x), np.random.default_rng(0), model.covariance.data
     for _ in range(20):
         a = np.eye(5) + 0.05 * rng.standard_normal((5, 5))
         values, vectors = np.linalg.eigh(a @ fitted @ a.T)
         model.covariance.assign((vectors * np.maximum(values, 1e-4)) @ vectors.T)
-        assert model.mean_log_prob(x) < best
+        assert model.score(x) < best
 
 
 def test_rows_and_columns_without_anything():
@@ -292,7 +292,7 @@ def test_data_that_do_not_fit(x, words):
 
 def test_a_gaussian_of_several_kinds_of_columns_that_are_all_continuous():
     spec = DataSpec((3,), ("continuous",) * 3)
-    assert Gaussian(spec).fit(X).mean_log_prob(X) == gaussian().fit(X).mean_log_prob(X)
+    assert Gaussian(spec).fit(X).score(X) == gaussian().fit(X).score(X)
 
 
 @pytest.mark.parametrize("seed", [2, 10, 27])
@@ -308,4 +308,4 @@ def test_likelihood_never_falls_where_columns_have_very_different_units(seed):
     # the fit is that of the same data in their own units
     np.testing.assert_allclose((scaled.loc.data - offset) / units, plain.loc.data, rtol=0, atol=1e-4)
     shift = (observed @ np.log(units)).mean()
-    assert abs(scaled.mean_log_prob(x * units + offset, observed) + shift - plain.mean_log_prob(x, observed)) < 1e-6
+    assert abs(scaled.score(x * units + offset, observed) + shift - plain.score(x, observed)) < 1e-6

@@ -95,7 +95,7 @@ def test_the_likelihood_never_falls_and_is_what_is_reported(seed, k, d, form, mi
     model, values = mixture(k, d, form, restarts=1, max_iterations=25, floor=1e-4), []
     for row in model.fit_steps(Batch(x, observed=observed), Generator(seed)):
         values.append(row["log_likelihood"])
-        assert model.mean_log_prob(x, observed) == pytest.approx(values[-1], rel=1e-9, abs=1e-9)
+        assert model.score(x, observed) == pytest.approx(values[-1], rel=1e-9, abs=1e-9)
     assert np.diff(values).min(initial=0) > -1e-9
     assert np.linalg.eigvalsh(model.matrices).min() > 0.999e-4 and np.isfinite(model.loc.data).all()
 
@@ -109,7 +109,7 @@ def test_the_gradient_vanishes_where_em_ends(form, missing):
     model = mixture(2, 3, form, method="gradient")
     model.assign(fitted.weights, fitted.loc.data, fitted.covariance)
     value = model.log_prob(x, observed=observed).mean() if missing else model.log_prob(x).mean()
-    assert float(value.data) == pytest.approx(fitted.mean_log_prob(x, observed))
+    assert float(value.data) == pytest.approx(fitted.score(x, observed))
     for part in grad(value, [model.logits, model.loc, model.factor]):
         assert np.abs(part).max() < 1e-6
     model.loc.assign(model.loc.data + 0.1)  # elsewhere it does not
@@ -199,7 +199,7 @@ def test_differentiable_in_x_and_by_parameters(form):
         ends = []
         for sign in (1, -1):
             getattr(trained, name).assign(start + sign * 1e-5 * direction)
-            ends.append(trained.mean_log_prob(X))
+            ends.append(trained.score(X))
         getattr(trained, name).assign(start)
         assert (ends[0] - ends[1]) / 2e-5 == pytest.approx((gradient * direction).sum(), rel=1e-4, abs=1e-6)
 
@@ -209,14 +209,14 @@ def test_gradients_reach_the_likelihood_of_em(form):
     fitted = mixture(3, 3, form, restarts=1).fit(X, 0)
     model = mixture(3, 3, form, method="gradient")
     model.initialise(X, Generator(0).fold_in(0))  # where EM began
-    assert model.mean_log_prob(X) == pytest.approx(fitted.history[0]["log_likelihood"])
+    assert model.score(X) == pytest.approx(fitted.history[0]["log_likelihood"])
     assert model.learns_by_gradient and len(model.parameters()) == 3
     assert not fitted.learns_by_gradient and not fitted.parameters()
     step = make_step(model, learning_rate=0.03)
     for i in range(400):
         step(X, Generator(i))
-    assert model.mean_log_prob(X) > fitted.history[0]["log_likelihood"] + 0.001
-    assert model.mean_log_prob(X) == pytest.approx(fitted.mean_log_prob(X), abs=2e-3)
+    assert model.score(X) > fitted.history[0]["log_likelihood"] + 0.001
+    assert model.score(X) == pytest.approx(fitted.score(X), abs=2e-3)
     with pytest.raises(ValueError, match="method='gradient' a training loop"):
         model.fit(X)
 
@@ -226,7 +226,7 @@ def test_a_training_loop_starts_from_the_data(tmp_path, monkeypatch):
     x = np.concatenate([X, X + 0.1, X - 0.1]) + 100  # far from where a model is created
     model = mixture(3, 3, method="gradient")
     fitted = training.fit(model, x, tmp_path / "run", epochs=30, batch_size=64, learning_rate=0.02, seed=1)
-    assert len(fitted.metrics) == 30 and model.mean_log_prob(x) > mixture(3, 3).fit(x).mean_log_prob(x) - 0.6
+    assert len(fitted.metrics) == 30 and model.score(x) > mixture(3, 3).fit(x).score(x) - 0.6
     assert {"em.gif", "components.png", "curves.png"} <= {path.name for path in (tmp_path / "run").iterdir()}
     again = load(tmp_path / "run")
     np.testing.assert_array_equal(again.score_samples(x), model.score_samples(x))
@@ -241,7 +241,7 @@ def test_em_finds_what_generated_the_data():
     x = truth.sample(5000, 3)
     model = mixture(3, 2).fit(x, 0)
     # the mean excess of the maximum over the truth is half the number of parameters over n, with fluctuations like it
-    assert 0 < (model.mean_log_prob(x) - truth.mean_log_prob(x)) * 5000 < 40
+    assert 0 < (model.score(x) - truth.score(x)) * 5000 < 40
     order = np.argmin(((model.loc.data[:, None] - loc) ** 2).sum(axis=2), axis=0)
     np.testing.assert_allclose(model.weights[order], weights, atol=0.06)
     np.testing.assert_allclose(model.loc.data[order], loc, atol=0.4)
@@ -263,7 +263,7 @@ def test_a_fit_is_a_function_of_data_and_seed_and_survives_its_state():
 def test_far_from_the_origin_and_small():
     x, shift = X[:, :2], np.array([1e8, -1e7])
     near, far = mixture(2, 2, restarts=1).fit(x, 0), mixture(2, 2, restarts=1).fit(x + shift, 0)
-    assert far.mean_log_prob(x + shift) == pytest.approx(near.mean_log_prob(x), abs=1e-5)
+    assert far.score(x + shift) == pytest.approx(near.score(x), abs=1e-5)
     rng = np.random.default_rng(0)  # two clusters of a millionth of their distance
     x = np.concatenate([1e-4 * rng.standard_normal((40, 2)), 100 + 1e-4 * rng.standard_normal((40, 2))])
     model = mixture(2, 2, floor=1e-12).fit(x, 0)
@@ -276,7 +276,7 @@ def test_the_floor_holds_and_shrunken_components_are_not_preferred():
     x = np.column_stack([X, np.full(len(X), 7.0)])
     for form in TYPES:
         model = mixture(2, 4, form, floor=1e-3).fit(x, 0)
-        assert np.linalg.eigvalsh(model.matrices).min() > 0.999e-3 and np.isfinite(model.mean_log_prob(x))
+        assert np.linalg.eigvalsh(model.matrices).min() > 0.999e-3 and np.isfinite(model.score(x))
     rng = np.random.default_rng(2)  # ten equal examples tempt a component to shrink onto them
     x = np.concatenate([rng.standard_normal((100, 2)) + [3, 0], rng.standard_normal((100, 2)), np.full((10, 2), 1.5)])
     model = mixture(2, 2, restarts=20, tolerance=1e-5).fit(x, 0)
@@ -293,13 +293,13 @@ def test_singular_covariances_without_a_floor_are_refused(form):
             mixture(2, 4, form, floor=0).fit(constant)
     with pytest.raises(ValueError, match="became singular.*a floor above 0"):
         mixture(4, 3, form, floor=0).fit(X[:4])
-    assert np.isfinite(mixture(4, 3, form).fit(X[:4]).mean_log_prob(X[:4]))
+    assert np.isfinite(mixture(4, 3, form).fit(X[:4]).score(X[:4]))
     if form in ("full", "tied"):
         with pytest.raises(ValueError, match="became singular"):
             mixture(1, 4, form, floor=0).fit(np.column_stack([X, X.sum(axis=1)]))
     fitted = mixture(2, 3, form, floor=0, restarts=1).fit(X)
     floored = mixture(2, 3, form, restarts=1).fit(X)
-    np.testing.assert_allclose(fitted.mean_log_prob(X), floored.mean_log_prob(X), atol=1e-4)
+    np.testing.assert_allclose(fitted.score(X), floored.score(X), atol=1e-4)
 
 
 @pytest.mark.parametrize("form", ["full", "diagonal", "spherical"])
@@ -337,11 +337,11 @@ def test_few_equal_and_large_examples():
     with pytest.raises(ValueError, match="at least as many examples as n_components=4, got 3"):
         mixture(4, 3).fit(X[:3])
     equal = mixture(3, 2).fit(np.ones((10, 2)))
-    assert np.isfinite(equal.mean_log_prob(np.ones((4, 2)))) and equal.history[-1]["converged"]
+    assert np.isfinite(equal.score(np.ones((4, 2)))) and equal.history[-1]["converged"]
     with pytest.raises(ValueError, match="too large"), np.errstate(over="ignore"):
         mixture(1, 1).fit(np.array([[1e200], [-1e200]]))
     wide = mixture(2, 2).fit(X[:, :2] * [1e9, 1.0], 0)
-    assert np.isfinite(wide.mean_log_prob(X[:, :2] * [1e9, 1.0]))
+    assert np.isfinite(wide.score(X[:, :2] * [1e9, 1.0]))
 
 
 @FORMS

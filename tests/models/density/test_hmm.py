@@ -216,7 +216,7 @@ def test_binary_images_row_by_row():
     assert model.log_prob(x).shape == (40,) and model.impute(x, np.zeros(x.shape, bool)).dtype == np.uint8
     # S - 1 + S (S - 1), and a probability for each of 4 channels in each state
     assert model.parameter_count == 1 + 2 + 8
-    assert model.bic(x) == pytest.approx(11 * np.log(40) - 80 * model.mean_log_prob(x))
+    assert model.bic(x) == pytest.approx(11 * np.log(40) - 80 * model.score(x))
     assert model_of("full").parameter_count == 8 + 3 * 5 and model_of("diagonal").parameter_count == 8 + 3 * 4
     assert model_of("channels").parameter_count == 8 + 3 * 2 * 2
     x = np.random.default_rng(1).random((20, 5))
@@ -372,7 +372,7 @@ def test_fitting_again_gives_the_same_and_states_travel(kind):
     best = max(m["log_likelihood"] + m["log_prior"] for m in ends)
     last = one.history[-1]
     assert last["log_likelihood"] + last["log_prior"] == best
-    assert last["log_likelihood"] == pytest.approx(one.mean_log_prob(x, observed), rel=1e-12)
+    assert last["log_likelihood"] == pytest.approx(one.score(x, observed), rel=1e-12)
     assert len({m["restart"] for m in one.history}) == 3
 
 
@@ -404,8 +404,8 @@ def test_other_units(covariance):
     np.testing.assert_allclose((other.emission.loc.data - shift) / units, model.emission.loc.data, rtol=1e-4, atol=1e-4)
     np.testing.assert_allclose(other.transition.data, model.transition.data, rtol=1e-3, atol=1e-6)
     volume = (observed.sum(axis=(0, 1)) * np.log(units)).sum() / 40  # the density is one per unit
-    expected = model.mean_log_prob(x, observed) - volume
-    assert other.mean_log_prob(x * units + shift, observed) == pytest.approx(expected, abs=1e-4)
+    expected = model.score(x, observed) - volume
+    assert other.score(x * units + shift, observed) == pytest.approx(expected, abs=1e-4)
 
 
 @EACH_KIND

@@ -202,14 +202,14 @@ def test_cross_validation_finds_the_scale_of_clusters():
     test = rng.integers(0, 5, (500, 2)) * 10.0 + 0.1 * rng.standard_normal((500, 2))
     model = kde(2, bandwidth="cross_validation").fit(x)
     assert len(model.history) == len(MULTIPLES) + 1
-    assert model.mean_log_prob(test) > kde(2).fit(x).mean_log_prob(test) + 1
+    assert model.score(test) > kde(2).fit(x).score(test) + 1
     # no other multiple of the rule's bandwidths does much better on examples that it has not seen
     others = []
     for multiple in MULTIPLES:
         other = kde(2).fit(x)
         other.bandwidth.assign(multiple * other.bandwidth.data)
-        others.append(other.mean_log_prob(test))
-    assert max(others) < model.mean_log_prob(test) + 0.1
+        others.append(other.score(test))
+    assert max(others) < model.score(test) + 0.1
 
 
 def test_degrades_with_dimension():

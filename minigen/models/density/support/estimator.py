@@ -31,7 +31,7 @@ class Estimator(Model):
         self.takes.check_beside(self.name, "x", batch.observed, batch.labels)
         return as_rows(batch.x, self.spec, batch.observed)
 
-    def mean_log_prob(self, x, observed=None) -> float:
+    def score(self, x, observed=None) -> float:
         """The mean of `score_samples`, in nats per example."""
         return float(self.score_samples(x, observed=observed).mean())
 

@@ -34,7 +34,7 @@ def report_pictures(model, dataset, folder):
         return
     some = x[:: math.ceil(len(x) / EXAMPLES)]
     states = _em_states(model, some, plane)
-    reference = (model.mean_log_prob(some), "the fitted mixture")
+    reference = (model.score(some), "the fitted mixture")
     points = states[0].pop("x")
     plotting.em_film(points, states, folder / "em.gif", f"EM, {len(model.weights)} components", plane.names, reference)
 
