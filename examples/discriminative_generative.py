@@ -77,7 +77,7 @@ def measure(joint, sizes, repeats, seed):
     rates = {name: np.empty((len(sizes), repeats)) for name in MODELS}
     outcomes = Categorical(np.log(joint).reshape(-1))  # of a vector and its class
     for repeat in range(repeats):
-        drawn = outcomes.sample(as_generator(1000 * seed + repeat), sizes[-1])
+        drawn = outcomes.sample(sizes[-1], as_generator(1000 * seed + repeat))
         x, labels = VECTORS[drawn // 2], drawn % 2
         for row, n in enumerate(sizes):
             for name, (key, config, _, _) in MODELS.items():

@@ -36,7 +36,7 @@ def main(out, quick=False):
     axes = figure.subplots(2, 2, width_ratios=(1.15, 1))
     found = {}
     for row, n in zip(axes, SIZES, strict=True):
-        x = TRUTH.sample(7, n)
+        x = TRUTH.sample(n, 7)
         model = models.create("gaussian", DataSpec((1,), "continuous")).fit(x[:, None])
         loc, scale = float(x.mean()), float(x.std())
         score = max(abs(float(g)) for g in slopes(x, loc, scale))

@@ -35,7 +35,7 @@ def main(out, quick=False):
     """Repeat, compare with the law, save monte_carlo_error.png into the folder `out`; returns what is printed."""
     truth = float(kl_divergence(P, Q))
     rng, runs, most = as_generator(5), 100 if quick else 1000, 2**10 if quick else 2**13
-    x = P.sample(rng, (runs, most))
+    x = P.sample((runs, most), rng)
     ratios = P.log_prob(x) - Q.log_prob(x)
     sizes = 2 ** np.arange(2, int(math.log2(most)) + 1)
     sums = np.cumsum(ratios, axis=1)

@@ -30,8 +30,8 @@ BLUE, ORANGE = "#2563a8", "#c2410c"
 def main(out, quick=False):
     """Sample, integrate, compare, save scale_mixture.png into the folder `out`; returns what is printed."""
     rng, n = as_generator(11), 20_000 if quick else 400_000
-    z = PRIOR.sample(rng, n)
-    x = Normal(0.0, z).sample(rng)
+    z = PRIOR.sample(n, rng)
+    x = Normal(0.0, z).sample((), rng)
     grid = np.concatenate([np.geomspace(1e-4, 0.05, 30), np.linspace(0.06, 4, 40 if quick else 120)])
     by_quadrature = np.array([marginal(value) for value in grid])
     gap = np.abs(by_quadrature / formula(grid) - 1).max()

@@ -8,7 +8,7 @@ from .. import ops
 from ..arrays import array_module, as_generator
 from ..autograd.tensor import raw
 from .distribution import Distribution
-from .shapes import as_float, outside, parameter, sum_last
+from .shapes import as_float, outside, parameter
 
 
 class Bernoulli(Distribution):
@@ -54,7 +54,7 @@ class Bernoulli(Distribution):
         each = ops.log_sigmoid((2 * ops.where(inside, x, 0) - 1) * self.logits)
         return self._sum_event(ops.where(inside, each, outside(x, self.dtype)))
 
-    def _sample(self, rng, shape):
+    def _sample(self, shape, rng):
         return as_generator(rng).bernoulli(ops.sigmoid(raw(self.logits)), shape, self.dtype)
 
     def cdf(self, x):

@@ -38,10 +38,10 @@ class Beta(Continuous):
             each = (a - 1) * ops.log(ops.where(flat0, 1, safe)) + (b - 1) * ops.log1p(-ops.where(flat1, 0, safe))
         return self._sum_event(narrow(ops.where(inside, each - ops.lbeta(a, b), outside(x, dtype)), dtype))
 
-    def _sample(self, rng, shape):
+    def _sample(self, shape, rng):
         return raw(self._draw(rng, shape, lambda a, b, logit: logit))
 
-    def rsample(self, rng, n=()):
+    def rsample(self, n, rng):
         """Draws whose derivatives are those of quantiles: dx/da = -(∂F/∂a)/p(x) (Figurnov et al., 2018, equation 4)."""
         return self._draw(rng, sample_shape(n) + self.batch_shape + self.event_shape, implicit_beta)
 

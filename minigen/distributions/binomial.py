@@ -83,7 +83,7 @@ class Binomial(Distribution):
         probability = to_numpy(raw(ops.sigmoid(raw(self.logits).astype("float64"))))
         return inverse(lambda x: bdtr(np.minimum(x, n), n.astype(np.int64), probability), p, 0, n)
 
-    def _sample(self, rng, shape):
+    def _sample(self, shape, rng):
         # Inversion in float64, of u above 0 so that the smallest value is not certain where it is impossible.
         u = as_generator(rng).random(shape) + 2.0**-54
         return array_module(raw(self.logits)).asarray(self._quantile(u)).astype("int64")

@@ -52,7 +52,7 @@ class Categorical(Distribution):
             each = ops.where(inside, each, outside(values, self.dtype))
         return self._sum_event(each)
 
-    def _sample(self, rng, shape):
+    def _sample(self, shape, rng):
         # Inversion in float64: the index is the number of cumulative probabilities that are ≤ u·total, u < 1.
         logits = raw(self.logits)
         cumulative = ops.softmax(logits.astype("float64"), -1).cumsum(axis=-1)

@@ -58,10 +58,10 @@ class Dirichlet(Distribution):
     def _log_normaliser(self, a):
         return ops.lgamma(a.sum(axis=-1)) - ops.lgamma(a).sum(axis=-1)
 
-    def _sample(self, rng, shape):
+    def _sample(self, shape, rng):
         return raw(self._draw(rng, shape, lambda a, log_z: log_z))
 
-    def rsample(self, rng, n=()):
+    def rsample(self, n, rng):
         """Gamma draws over their sum, with the implicit derivatives of those (Figurnov et al., 2018, section 4)."""
         return self._draw(rng, sample_shape(n) + self.batch_shape + self.event_shape, implicit_gamma)
 

@@ -114,9 +114,9 @@ class DiscretizedLogisticMixture(Distribution):
         each = self._each(levels.reshape((self.levels, *(1,) * len(shape))))
         return Categorical(ops.transpose(each, (*range(1, len(shape) + 1), 0)), event_ndim=self.event_ndim)
 
-    def _sample(self, rng, shape):
+    def _sample(self, shape, rng):
         rng = as_generator(rng)
-        chosen = Categorical(raw(self.logits))._sample(rng, shape)
+        chosen = Categorical(raw(self.logits))._sample(shape, rng)
         xp = array_module(chosen)
         k = self.logits.shape[-1]
         loc, log_scale = (

@@ -31,13 +31,17 @@ class Distribution:
         """
         return self._log_prob(self._value(x))
 
-    def sample(self, rng, n=()) -> np.ndarray:
-        """Draws as an array of shape `(*n, *batch_shape, *event_shape)`, n an integer or a shape; no gradient."""
-        drawn = self._sample(rng, sample_shape(n) + self.batch_shape + self.event_shape)
+    def sample(self, n, rng) -> np.ndarray:
+        """Independent samples as an array of shape `(*n, *batch_shape, *event_shape)`, without a gradient.
+
+        `n` is an integer or a shape; `()` is one sample. `rng` is a generator or an integer seed. Raises TypeError or
+        ValueError for others, so also where the two are swapped and one is a generator.
+        """
+        drawn = self._sample(sample_shape(n) + self.batch_shape + self.event_shape, rng)
         return np.asarray(drawn) if isinstance(drawn, np.generic) else drawn
 
-    def rsample(self, rng, n=()):
-        """Draws as `sample`, differentiable with respect to the parameters (the reparameterisation trick)."""
+    def rsample(self, n, rng):
+        """Samples as `sample`, differentiable with respect to the parameters (the reparameterisation trick)."""
         raise NotImplementedError(f"{type(self).__name__} has no reparameterised sample: its values do not depend "
                                   "smoothly on its parameters")
 
@@ -119,7 +123,7 @@ class Distribution:
     def _log_prob(self, x):
         raise NotImplementedError(f"{type(self).__name__} has no log_prob")
 
-    def _sample(self, rng, shape):
+    def _sample(self, shape, rng):
         raise NotImplementedError(f"{type(self).__name__} has no sample")
 
 

@@ -62,7 +62,7 @@ class Empirical(Distribution):
         nothing = outside(np.where(missing, math.nan, 0.0), self.dtype)
         return ops.where(never, nothing, ops.log(ops.where(never, 1, each)))
 
-    def _sample(self, rng, shape):
+    def _sample(self, shape, rng):
         cumulative = np.cumsum(raw(self.weights), dtype=np.float64)
         count = math.prod(shape[: len(shape) - self.event_ndim])
         u = as_generator(rng).random((count,)) * cumulative[-1]

@@ -40,10 +40,10 @@ class Gamma(Continuous):
             each = a * ops.log(b) + (a - 1) * ops.log(ops.where(flat, 1, safe)) - b * safe - ops.lgamma(a)
         return self._sum_event(narrow(ops.where(inside, each, outside(x, dtype)), dtype))
 
-    def _sample(self, rng, shape):
+    def _sample(self, shape, rng):
         return raw(self._draw(rng, shape, lambda a, log_z: log_z))
 
-    def rsample(self, rng, n=()):
+    def rsample(self, n, rng):
         """Draws whose derivatives are those of quantiles: dx/da = -(∂F/∂a)/p(x) (Figurnov et al., 2018, equation 4)."""
         return self._draw(rng, sample_shape(n) + self.batch_shape + self.event_shape, implicit_gamma)
 

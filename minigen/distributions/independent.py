@@ -27,12 +27,12 @@ class Independent(Distribution):
     def _log_prob(self, x):
         return sum_last(self.base.log_prob(x), self.reinterpreted)
 
-    def _sample(self, rng, shape):
-        return self.base._sample(rng, shape)
+    def _sample(self, shape, rng):
+        return self.base._sample(shape, rng)
 
-    def rsample(self, rng, n=()):
+    def rsample(self, n, rng):
         """Draws of base, differentiable where base's are."""
-        return self.base.rsample(rng, n)
+        return self.base.rsample(n, rng)
 
     def entropy(self):
         """Σ of base's entropies over the axes."""

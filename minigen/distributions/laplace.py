@@ -24,10 +24,10 @@ class Laplace(Continuous):
         x, loc, scale = self._arrays(x)
         return self._sum_event(-ops.abs(x - loc) / scale - ops.log(2 * scale))
 
-    def _sample(self, rng, shape):
+    def _sample(self, shape, rng):
         return raw(self._stretched(rng, shape))
 
-    def rsample(self, rng, n=()):
+    def rsample(self, n, rng):
         """loc + scale·e with e exponential, of either sign."""
         return self._stretched(rng, sample_shape(n) + self.batch_shape + self.event_shape)
 

@@ -33,12 +33,12 @@ class LogNormal(Continuous):
         each = -0.5 * ops.square((y - loc) / scale) - (ops.log(scale) + 0.5 * LOG_2PI + y)
         return self._sum_event(ops.where(inside, each, outside(x, x.dtype)))
 
-    def _sample(self, rng, shape):
-        return ops.exp(self.base._sample(rng, shape))
+    def _sample(self, shape, rng):
+        return ops.exp(self.base._sample(shape, rng))
 
-    def rsample(self, rng, n=()):
+    def rsample(self, n, rng):
         """exp(loc + scale·e) with e standard normal."""
-        return ops.exp(self.base.rsample(rng, n))
+        return ops.exp(self.base.rsample(n, rng))
 
     def cdf(self, x):
         """Φ((log x - loc)/scale) of each element, Φ the standard normal distribution function; 0 for x ≤ 0."""

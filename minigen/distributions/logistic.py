@@ -25,10 +25,10 @@ class Logistic(Continuous):
         z = (x - loc) / scale
         return self._sum_event(-(ops.softplus(z) + ops.softplus(-z) + ops.log(scale)))
 
-    def _sample(self, rng, shape):
+    def _sample(self, shape, rng):
         return raw(self._stretched(rng, shape))
 
-    def rsample(self, rng, n=()):
+    def rsample(self, n, rng):
         """loc + scale·e with e standard logistic."""
         return self._stretched(rng, sample_shape(n) + self.batch_shape + self.event_shape)
 

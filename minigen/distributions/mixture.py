@@ -93,10 +93,10 @@ class Mixture(Distribution):
     def _full(self, value):
         return ops.broadcast_to(value, self.batch_shape + self.event_shape)
 
-    def _sample(self, rng, shape):
+    def _sample(self, shape, rng):
         # Each draw takes its own one of the chosen component's draws: as many of each as the commonest one needs.
         rng, k, batch = as_generator(rng), self.n_components, self.components.batch_shape
-        chosen = to_numpy(Categorical(raw(self.logits))._sample(rng, shape[: len(shape) - self.event_ndim]))
+        chosen = to_numpy(Categorical(raw(self.logits))._sample(shape[: len(shape) - self.event_ndim], rng))
         group = np.arange(math.prod(batch[:-1])).reshape(batch[:-1]) * k + chosen  # batch element and component
         group = group.reshape(-1)
         counts = np.bincount(group, minlength=math.prod(batch))
@@ -107,7 +107,7 @@ class Mixture(Distribution):
         step = max(1, BLOCK // max(1, math.prod(batch + self.event_shape)))
         result = None
         for start in range(0, max(needed, 1), step):
-            drawn = self.components.sample(rng, min(step, max(needed, 1) - start))
+            drawn = self.components.sample(min(step, max(needed, 1) - start), rng)
             drawn = drawn.reshape((len(drawn), math.prod(batch), *self.event_shape))
             xp = array_module(drawn)
             result = xp.empty((len(group), *self.event_shape), drawn.dtype) if result is None else result

@@ -103,7 +103,7 @@ def _moments(source, batch, rng, n, function):
     mean, square, infinite, done = np.zeros(batch), np.zeros(batch), np.zeros(batch, bool), 0
     while done < n:
         count = min(block, n - done)
-        x = raw(source.sample(rng, count))
+        x = raw(source.sample(count, rng))
         x = x.reshape((count, *(1,) * (len(batch) - len(source.batch_shape)), *x.shape[1:]))
         values = np.broadcast_to(function(x), (count, *batch))
         infinite |= (values == math.inf).any(axis=0)

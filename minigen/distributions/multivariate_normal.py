@@ -84,10 +84,10 @@ class MultivariateNormal(Distribution):
         xp = array_module(raw(self.loc), raw(self.scale_tril))
         return as_generator(rng).standard_normal(shape, self.dtype, xp)
 
-    def _sample(self, rng, shape):
+    def _sample(self, shape, rng):
         return _to_vectors(ops.matmul, raw(self.scale_tril), self._noise(rng, shape)) + raw(self.loc)
 
-    def rsample(self, rng, n=()):
+    def rsample(self, n, rng):
         """loc + L e with e standard normal."""
         noise = self._noise(rng, sample_shape(n) + self.batch_shape + self.event_shape)
         return _to_vectors(ops.matmul, self.scale_tril, noise) + self.loc

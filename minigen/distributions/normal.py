@@ -59,10 +59,10 @@ class Normal(Distribution):
         z = self.standardize(x)
         return -0.5 * self._sum_event(ops.square(z) + (2 * self.log_scale + LOG_2PI))
 
-    def _sample(self, rng, shape):
+    def _sample(self, shape, rng):
         return self._noise(rng, shape) * raw(self.scale) + raw(self.loc)
 
-    def rsample(self, rng, n=()):
+    def rsample(self, n, rng):
         """loc + scale·e with e standard normal (Kingma and Welling, 2014, section 2.4)."""
         noise = self._noise(rng, sample_shape(n) + self.batch_shape + self.event_shape)
         if hasattr(self._log_scale, "dtype"):

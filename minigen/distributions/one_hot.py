@@ -35,8 +35,8 @@ class OneHot(Distribution):
         each = self.index.log_prob(hot.argmax(axis=-1))
         return ops.where(array_module(values).asarray(valid), each, outside(values.sum(axis=-1), self.dtype))
 
-    def _sample(self, rng, shape):
-        drawn = self.index._sample(rng, shape[:-1])
+    def _sample(self, shape, rng):
+        drawn = self.index._sample(shape[:-1], rng)
         return (array_module(drawn).arange(shape[-1]) == drawn[..., None]).astype(self.dtype)
 
     def entropy(self):

@@ -78,7 +78,7 @@ class Poisson(Distribution):
         rate = to_numpy(raw(self.rate)).astype(np.float64)
         return inverse(lambda x: pdtr(x, rate), p, 0, np.ceil(rate + reach(rate)))
 
-    def _sample(self, rng, shape):
+    def _sample(self, shape, rng):
         # Inversion in float64, of u above 0 so that the smallest value is not certain where it is impossible.
         u = as_generator(rng).random(shape) + 2.0**-54
         return array_module(raw(self.rate)).asarray(self._quantile(u)).astype("int64")

@@ -89,7 +89,7 @@ def _panels(p, q, batch):
     """The ends of panels, ascending on the first axis, and the last three of each series towards a support's end."""
     draws, rng = [], as_generator(0)
     for d in (p, q):
-        x = np.asarray(to_numpy(raw(d.sample(rng, DRAWS))), np.float64).reshape((DRAWS, *d.batch_shape))
+        x = np.asarray(to_numpy(raw(d.sample(DRAWS, rng))), np.float64).reshape((DRAWS, *d.batch_shape))
         x = x.reshape((DRAWS, *(1,) * (len(batch) - len(d.batch_shape)), *d.batch_shape))
         draws.append(np.sort(np.broadcast_to(x, (DRAWS, *batch)), axis=0))
     lowest, highest = (pick(np.stack(draws), axis=(0, 1)) for pick in (np.min, np.max))

@@ -37,10 +37,10 @@ class LogitRelaxedBernoulli(Distribution):
     def _log_prob(self, y):
         return self._sum_event(self._each(_array(y, self.dtype)))
 
-    def _sample(self, rng, shape):
+    def _sample(self, shape, rng):
         return self._path(raw(self.temperature), raw(self.logits), rng, shape)
 
-    def rsample(self, rng, n=()):
+    def rsample(self, n, rng):
         """(logits + log u - log(1 - u))/λ with u uniform."""
         return self._path(self.temperature, self.logits, rng, sample_shape(n) + self.batch_shape + self.event_shape)
 
@@ -98,12 +98,12 @@ class RelaxedBernoulli(Distribution):
         each = self.logit._each(log_x - log_rest) - log_x - log_rest
         return self._sum_event(ops.where(inside, each, outside(x, self.dtype)))
 
-    def _sample(self, rng, shape):
-        return ops.sigmoid(self.logit._sample(rng, shape))
+    def _sample(self, shape, rng):
+        return ops.sigmoid(self.logit._sample(shape, rng))
 
-    def rsample(self, rng, n=()):
+    def rsample(self, n, rng):
         """σ of the logit's draws."""
-        return ops.sigmoid(self.logit.rsample(rng, n))
+        return ops.sigmoid(self.logit.rsample(n, rng))
 
     def cdf(self, x):
         """σ(λ (log x - log(1 - x)) - logits) of each element."""
@@ -164,10 +164,10 @@ class ExpRelaxedOneHot(Distribution):
         density = self._density(ops.where(finite, y, 0))
         return ops.where(inside, density, outside(xp.where(xp.isnan(values).any(axis=-1), math.nan, 0.0), self.dtype))
 
-    def _sample(self, rng, shape):
+    def _sample(self, shape, rng):
         return self._path(raw(self.temperature), raw(self.logits), rng, shape)
 
-    def rsample(self, rng, n=()):
+    def rsample(self, n, rng):
         """log softmax((logits + g)/λ) with Gumbel noise g (Jang et al., equation 2)."""
         return self._path(self.temperature, self.logits, rng, sample_shape(n) + self.batch_shape + self.event_shape)
 
@@ -209,12 +209,12 @@ class RelaxedOneHot(Distribution):
         log_p = self.log._log_prob(ops.where(positive, y, outside(x, self.dtype)))
         return log_p - y.sum(axis=-1)
 
-    def _sample(self, rng, shape):
-        return ops.exp(self.log._sample(rng, shape))
+    def _sample(self, shape, rng):
+        return ops.exp(self.log._sample(shape, rng))
 
-    def rsample(self, rng, n=()):
+    def rsample(self, n, rng):
         """softmax((logits + g)/λ) with Gumbel noise g."""
-        return ops.exp(self.log.rsample(rng, n))
+        return ops.exp(self.log.rsample(n, rng))
 
 
 def _temperature(value):

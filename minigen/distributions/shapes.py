@@ -6,6 +6,7 @@ import numpy as np
 
 from .. import ops
 from ..arrays import array_module
+from ..arrays.checks import integer
 from ..autograd.tensor import raw
 
 
@@ -41,14 +42,12 @@ def common_dtype(*parameters) -> np.dtype:
 
 
 def sample_shape(n) -> tuple[int, ...]:
-    """`n`, an integer or a shape, as a shape; TypeError or ValueError for anything else."""
-    shape = tuple(n) if isinstance(n, tuple | list) else (n,)
-    for extent in shape:
-        if isinstance(extent, bool) or not isinstance(extent, int | np.integer):
-            raise TypeError(f"n: expected an integer or a shape, got {n!r}")
-        if extent < 0:
-            raise ValueError(f"n: expected no negative extent, got {n!r}")
-    return tuple(int(extent) for extent in shape)
+    """`n`, an integer or a shape, as a shape. Raises TypeError or ValueError for anything else."""
+    if isinstance(n, tuple | list):
+        return tuple(integer("n", extent, 0) for extent in n)
+    if not isinstance(n, int | np.integer):
+        raise TypeError(f"n: expected an integer or a shape, got {n!r}")
+    return (integer("n", n, 0),)
 
 
 def full(value, shape, dtype):

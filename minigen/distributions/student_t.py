@@ -33,10 +33,10 @@ class StudentT(Continuous):
         constant = ops.lbeta(0.5 * df, raw(0 * df) + 0.5) + 0.5 * ops.log(df) + ops.log(scale)
         return self._sum_event(narrow(-0.5 * (df + 1) * log_term - constant, dtype))
 
-    def _sample(self, rng, shape):
+    def _sample(self, shape, rng):
         return raw(self._draw(rng, shape, lambda a, log_z: log_z))
 
-    def rsample(self, rng, n=()):
+    def rsample(self, n, rng):
         """loc + scale·e/√(2g/ν), e standard normal and g of distribution Gamma(½ ν, 1), implicitly differentiable."""
         return self._draw(rng, sample_shape(n) + self.batch_shape + self.event_shape, implicit_gamma)
 

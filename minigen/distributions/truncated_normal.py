@@ -52,10 +52,10 @@ class TruncatedNormal(Continuous):
         each = -w * (place[0] + 0.5 * w) - ops.log(scale) - ops.log(self._moment(*place))
         return self._sum_event(narrow(ops.where(inside, each, outside(x, dtype)), dtype))
 
-    def _sample(self, rng, shape):
+    def _sample(self, shape, rng):
         return self._detached()._draw(rng, shape)
 
-    def rsample(self, rng, n=()):
+    def rsample(self, n, rng):
         """Quantiles at uniform probabilities, differentiable by all parameters."""
         return self._draw(rng, sample_shape(n) + self.batch_shape + self.event_shape)
 

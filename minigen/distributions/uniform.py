@@ -32,10 +32,10 @@ class Uniform(Continuous):
         each = 0 * ops.where(inside, x, 0) - ops.log(high - low)  # 0·x: a function of x, if a flat one
         return self._sum_event(ops.where(inside, each, outside(x, x.dtype)))
 
-    def _sample(self, rng, shape):
+    def _sample(self, shape, rng):
         return raw(self._stretched(rng, shape))
 
-    def rsample(self, rng, n=()):
+    def rsample(self, n, rng):
         """low + (high - low)·u with u uniform in [0, 1)."""
         return self._stretched(rng, sample_shape(n) + self.batch_shape + self.event_shape)
 

@@ -53,10 +53,10 @@ class VonMises(Continuous):
         zero = 0 * raw(k)
         return cosine_tail(k, zero, 1) / cosine_tail(k, zero)
 
-    def _sample(self, rng, shape):
+    def _sample(self, shape, rng):
         return raw(self._draw(rng, shape, lambda k, x: x))
 
-    def rsample(self, rng, n=()):
+    def rsample(self, n, rng):
         """Draws whose derivatives by κ are those of quantiles of x - loc (Figurnov et al., 2018, equation 4)."""
         return self._draw(rng, sample_shape(n) + self.batch_shape + self.event_shape, implicit_von_mises)
 

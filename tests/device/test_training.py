@@ -95,7 +95,7 @@ def test_distributions(device):
         c, d = distributions.Bernoulli(loc, event_ndim=1), distributions.Bernoulli(x, event_ndim=1)
         rng = Generator(1)
         return [a.log_prob(x), a.entropy(), distributions.kl_divergence(a, b), c.log_prob(bits), c.entropy(),
-                distributions.kl_divergence(c, d), a.rsample(rng, 2), a.sample(rng), c.sample(rng, 5)]
+                distributions.kl_divergence(c, d), a.rsample(2, rng), a.sample((), rng), c.sample(5, rng)]
 
     host = (loc, log_scale, x, bits)
     expected = all_of(*host)
@@ -107,8 +107,8 @@ def test_distributions(device):
     for a, b in zip(found, expected, strict=True):
         assert isinstance(a, device.ndarray) and a.dtype == b.dtype
         np.testing.assert_allclose(a.get(), b, rtol=1e-5, atol=1e-5)
-    categorical = distributions.Categorical(there[0]).sample(Generator(1), 4)
-    np.testing.assert_array_equal(categorical.get(), distributions.Categorical(loc).sample(Generator(1), 4))
+    categorical = distributions.Categorical(there[0]).sample(4, Generator(1))
+    np.testing.assert_array_equal(categorical.get(), distributions.Categorical(loc).sample(4, Generator(1)))
 
 
 def vae(place):

@@ -48,14 +48,14 @@ def test_mixture_of_normals_against_the_sum():
 def test_mixture_shapes(loc, logits, batch):
     loc, logits = np.resize(LOC, loc), np.resize(LOGITS, logits)
     d = Mixture(logits, Normal(loc, 0.5))
-    assert d.batch_shape == batch and d.sample(0, (5, 2)).shape == (5, 2, *batch) and d.sample(0).shape == batch
+    assert d.batch_shape == batch and d.sample((5, 2), 0).shape == (5, 2, *batch) and d.sample((), 0).shape == batch
     assert d.mean.shape == d.variance.shape == batch and d.sample(0, 0).shape == (0, *batch)
     weights, x = special.softmax(logits, -1), RANDOM.standard_normal((6, *batch))
     np.testing.assert_allclose(np.exp(d.log_prob(x)), (weights * stats.norm(loc, 0.5).pdf(x[..., None])).sum(-1))
     np.testing.assert_allclose(np.exp(d.log_prob(0.3)), (weights * stats.norm(loc, 0.5).pdf(0.3)).sum(-1)
                                * np.ones(batch))
     n = 20_000
-    drawn = d.sample(4, n)
+    drawn = d.sample(n, 4)
     assert (np.abs(drawn.mean(0) - d.mean) < 4.5 * np.sqrt(d.variance / n)).all()
     assert np.abs(np.atleast_2d(np.corrcoef(drawn.reshape(n, -1).T)) - np.eye(max(1, int(np.prod(batch))))).max() \
         < 5 / np.sqrt(n)
@@ -65,7 +65,7 @@ def test_mixture_shapes(loc, logits, batch):
 def test_mixture_samples_follow_the_density(block, monkeypatch):
     monkeypatch.setattr(mixture, "BLOCK", block)  # a small one makes the draws in many rounds
     d, n = Mixture(LOGITS, Normal(LOC, log_scale=LOG_SCALE)), 20_000 if block > 40 else 2_000
-    drawn = d.sample(5, n)
+    drawn = d.sample(n, 5)
     for k in range(3):
         def cdf(x, k=k):
             return (WEIGHTS[k] * stats.norm(LOC[k], np.exp(LOG_SCALE[k])).cdf(x[:, None])).sum(-1)
@@ -89,7 +89,7 @@ def test_mixture_over_events():
     np.testing.assert_allclose(d.variance, masses @ (x - masses @ x) ** 2)
     assert d.discrete and d.event_shape == (3,) and d.batch_shape == ()
     n = 40_000
-    drawn = d.sample(3, n)
+    drawn = d.sample(n, 3)
     assert stats.chisquare(np.bincount(drawn.astype(int) @ [4, 2, 1], minlength=8), n * masses).pvalue > 1e-4
 
 
@@ -98,7 +98,7 @@ def test_mixture_of_multivariate_normals():
     d = Mixture(LOGITS[0, :3], MultivariateNormal(LOC[:, :2], root @ root.swapaxes(-1, -2) + 0.2 * np.eye(2)))
     assert d.batch_shape == () and d.event_shape == (2,) and not d.discrete
     n = 40_000
-    drawn, w = d.sample(2, n), special.softmax(LOGITS[0, :3])
+    drawn, w = d.sample(n, 2), special.softmax(LOGITS[0, :3])
     np.testing.assert_allclose(d.mean, w @ LOC[:, :2])
     assert (np.abs(drawn.mean(0) - d.mean) < 4.5 * np.sqrt(d.variance / n)).all()
     spread = (drawn - d.mean) ** 2
@@ -113,20 +113,20 @@ def test_mixture_of_counts_and_its_distribution_function():
     masses = special.softmax(LOGITS[0]) @ special.softmax(d.components.logits, -1)
     np.testing.assert_allclose(np.exp(d.log_prob(np.arange(5))), masses)
     np.testing.assert_allclose(d.cdf(np.arange(5)), np.cumsum(masses))
-    drawn = d.sample(2, 20_000)
+    drawn = d.sample(20_000, 2)
     assert drawn.dtype == np.int64 and stats.chisquare(np.bincount(drawn), 20_000 * masses).pvalue > 1e-4
     nested = Mixture(LOGITS[0, :2], Mixture(LOGITS[:2], Normal(LOC[:2], 1.0)))
     x = RANDOM.standard_normal(9)
     flat = special.softmax(LOGITS[0, :2])[:, None] * WEIGHTS[:2]
     oracle = stats.norm(LOC[:2], 1)
     np.testing.assert_allclose(np.exp(nested.log_prob(x)), (flat * oracle.pdf(x[:, None, None])).sum((1, 2)))
-    drawn = nested.sample(3, 20_000)
+    drawn = nested.sample(20_000, 3)
     assert stats.kstest(drawn, lambda x: (flat * oracle.cdf(x[:, None, None])).sum((1, 2))).pvalue > 1e-4
 
 
 def test_excluded_components_and_far_values():
     d = Mixture(np.array([0, -np.inf, 1.0]), Normal(np.array([0.0, 5, 9]), 1.0))
-    assert np.abs(d.sample(0, 5000) - 5).min() > 0 and set(d.responsibilities(np.array([5.0]))[:, 1]) == {0}
+    assert np.abs(d.sample(5000, 0) - 5).min() > 0 and set(d.responsibilities(np.array([5.0]))[:, 1]) == {0}
     assert np.isfinite(d.log_prob(np.array([1e3, -1e5]))).all() and np.isnan(d.log_prob(np.nan))
     counts = Mixture(np.zeros(2), Poisson(np.array([1.0, 5.0])))
     np.testing.assert_array_equal(counts.log_prob(np.array([-1.0, 0.5])), -np.inf)
@@ -145,12 +145,12 @@ def test_independent_sums_over_batch_axes():
         np.testing.assert_allclose(d.entropy(), same.entropy())
         np.testing.assert_array_equal(d.mean, LOC)
         np.testing.assert_allclose(d.variance, np.exp(2 * LOG_SCALE))
-        np.testing.assert_array_equal(d.sample(3, 2), base.sample(3, 2))
-        np.testing.assert_array_equal(d.rsample(3, 2), base.rsample(3, 2))
+        np.testing.assert_array_equal(d.sample(2, 3), base.sample(2, 3))
+        np.testing.assert_array_equal(d.rsample(2, 3), base.rsample(2, 3))
         other = Independent(Normal(LOC[::-1], 1.0), n)
         np.testing.assert_allclose(kl_divergence(d, other), kl_divergence(base, Normal(LOC[::-1], 1.0)).sum(axis=axes))
     pixels = Independent(Mixture(LOGITS, Normal(LOC, 1.0)), 1)  # of each element a mixture of its own
-    assert pixels.event_shape == (3,) and pixels.sample(0, 2).shape == (2, 3)
+    assert pixels.event_shape == (3,) and pixels.sample(2, 0).shape == (2, 3)
     np.testing.assert_allclose(pixels.log_prob(x[..., 0]), pixels.base.log_prob(x[..., 0]).sum(-1))
     nested = Independent(Independent(base, 1), 1)
     assert nested.event_shape == (3, 4)
@@ -173,10 +173,10 @@ def test_empirical_atoms():
     np.testing.assert_array_equal(d.icdf(np.array([0, 0.1, 0.2, 0.21, 0.6, 0.61, 1, np.nan, -1, 1.1])),
                                   [-1, -1, -1, 0, 0, 2, 2, np.nan, np.nan, np.nan])
     n = 40_000
-    drawn = d.sample(3, n)
+    drawn = d.sample(n, 3)
     counts = [(drawn == v).sum() for v in (-1, 0, 2)]
     assert sum(counts) == n and stats.chisquare(counts, n * np.array([0.2, 0.4, 0.4])).pvalue > 1e-4
-    assert d.discrete and d.batch_shape == () and d.sample(0, (2, 3)).shape == (2, 3) and d.log_prob(2.0).shape == ()
+    assert d.discrete and d.batch_shape == () and d.sample((2, 3), 0).shape == (2, 3) and d.log_prob(2.0).shape == ()
 
 
 def test_empirical_of_rows_and_images():
@@ -189,7 +189,7 @@ def test_empirical_of_rows_and_images():
     np.testing.assert_allclose(d.entropy(), special.entr(counts / 50).sum())
     np.testing.assert_allclose(d.mean, values.mean(0))
     np.testing.assert_allclose(d.variance, values.var(0))
-    drawn = d.sample(0, 7)
+    drawn = d.sample(7, 0)
     assert drawn.dtype == np.uint8 and drawn.shape == (7, 2, 2) and np.isfinite(d.log_prob(drawn)).all()
     assert np.isnan(d.log_prob(np.full((2, 2), np.nan))) and d.log_prob(np.full((2, 2), 0.5)) == -np.inf
     zeros = Empirical(np.array([[0.0, 1], [-0.0, 1], [2, 3]]))
@@ -231,7 +231,7 @@ def test_gradients_to_second_order():
         d = Independent(Normal(loc, log_scale=log_scale), 1)
         e = Empirical(np.array([0, 2, 2, 5]), ops.exp(weights))
         other = Independent(Normal(LOC, 1.0), 1)
-        return (d.log_prob(np.ones((3, 4))), d.rsample(0, 2), d.entropy(), kl_divergence(d, other),
+        return (d.log_prob(np.ones((3, 4))), d.rsample(2, 0), d.entropy(), kl_divergence(d, other),
                 e.log_prob(np.array([0, 2, 5])), e.entropy(), e.mean, e.variance, e.cdf(np.array([1, 2])),
                 kl_divergence(e, Poisson(ops.exp(loc))), e.cross_entropy(Normal(loc, 1.0)))
 
@@ -243,12 +243,12 @@ def test_float32_stays_float32():
     f = np.float32
     d = Mixture(LOGITS.astype(f), Normal(LOC.astype(f), 1.0))
     x = np.ones(3, f)
-    results = [d.log_prob(x), d.responsibilities(x), d.mean, d.variance, d.stddev, d.sample(0), d.sample(0, 5)]
+    results = [d.log_prob(x), d.responsibilities(x), d.mean, d.variance, d.stddev, d.sample((), 0), d.sample(5, 0)]
     e = Independent(Normal(LOC.astype(f), 1.0), 1)
-    results += [e.log_prob(np.ones((3, 4), f)), e.entropy(), e.mean, e.variance, e.sample(0), e.rsample(0),
+    results += [e.log_prob(np.ones((3, 4), f)), e.entropy(), e.mean, e.variance, e.sample((), 0), e.rsample((), 0),
                 kl_divergence(e, e)]
     for a in (Empirical(LOC[0].astype(f)), Empirical(LOC.astype(f), Tensor(np.ones(3, f)))):
-        results += [a.log_prob(a.values), a.entropy(), a.mean, a.variance, a.sample(0), kl_divergence(a, a)]
+        results += [a.log_prob(a.values), a.entropy(), a.mean, a.variance, a.sample((), 0), kl_divergence(a, a)]
     a = Empirical(LOC[0].astype(f))
     results += [a.cdf(x), a.icdf(x)]
     assert {r.dtype for r in results} == {np.dtype(f)}
@@ -265,7 +265,7 @@ def test_float32_stays_float32():
         (lambda: Mixture(LOGITS, Normal(LOC, 1.0)).log_prob(np.zeros(4)), ValueError, "shape"),
         (lambda: Mixture(LOGITS, Normal(LOC, 1.0)).responsibilities(np.zeros(4)), ValueError, "shape"),
         (lambda: Mixture(LOGITS, Normal(LOC, 1.0)).entropy(), NotImplementedError, "entropy"),
-        (lambda: Mixture(LOGITS, Normal(LOC, 1.0)).rsample(0), NotImplementedError, "reparameterised"),
+        (lambda: Mixture(LOGITS, Normal(LOC, 1.0)).rsample((), 0), NotImplementedError, "reparameterised"),
         (lambda: Independent(LOC, 1), TypeError, "base: expected a Distribution"),
         (lambda: Independent(Normal(LOC, 1.0), 3), ValueError, "event_ndim: expected 0 … 2"),
         (lambda: Independent(Normal(LOC, 1.0), True), TypeError, "event_ndim"),

@@ -13,7 +13,7 @@ INF = np.inf
 
 def inside(d, u=0.4):
     """Values within the support, of the distribution's shape."""
-    x = d.sample(0) * 0 + u if isinstance(d, D.VonMises) else d.icdf(np.full(d.batch_shape + d.event_shape, u))
+    x = d.sample((), 0) * 0 + u if isinstance(d, D.VonMises) else d.icdf(np.full(d.batch_shape + d.event_shape, u))
     return np.asarray(x, d.dtype)
 
 
@@ -28,8 +28,8 @@ def test_events_are_summed(name, event_ndim):
     np.testing.assert_allclose(d.entropy(), one.entropy().sum(axis=axes))
     assert d.log_prob(x).shape == (2, *d.batch_shape) and d.entropy().shape == d.batch_shape
     assert d.mean.shape == d.variance.shape == d.cdf(x[0]).shape == d.cdf(0.5).shape == (3, 4)
-    assert d.sample(0, (5, 2)).shape == d.rsample(0, (5, 2)).shape == (5, 2, 3, 4)
-    assert d.sample(0, 0).shape == (0, 3, 4) and d.rsample(0).shape == (3, 4)
+    assert d.sample((5, 2), 0).shape == d.rsample((5, 2), 0).shape == (5, 2, 3, 4)
+    assert d.sample(0, 0).shape == (0, 3, 4) and d.rsample((), 0).shape == (3, 4)
 
 
 @EVERY
@@ -43,11 +43,11 @@ def test_parameters_broadcast(name):
         x = inside(expected)
         np.testing.assert_allclose(d.log_prob(x), expected.log_prob(x))
         for found, wanted in ((d.entropy(), expected.entropy()), (d.mean, expected.mean),
-                              (d.variance, expected.variance), (d.sample(1), expected.sample(1))):
+                              (d.variance, expected.variance), (d.sample((), 1), expected.sample((), 1))):
             assert found.shape == wanted.shape
             np.testing.assert_allclose(found, wanted)
     one = family.make(*[p[0, 0] for p in full])
-    assert one.batch_shape == () and np.shape(one.sample(0)) == np.shape(one.mean) == np.shape(one.entropy()) == ()
+    assert one.batch_shape == () and np.shape(one.sample((), 0)) == np.shape(one.mean) == np.shape(one.entropy()) == ()
     assert family.make(*[p[:0] for p in full]).log_prob(np.zeros((0, 4))).shape == (0, 4)
 
 
@@ -60,14 +60,14 @@ def test_float32_stays_float32(name):
              [Tensor(p.astype(f)) for p in values]]
     for parameters in kinds:
         d = family.make(*parameters)
-        results = [d.log_prob(0.5), d.log_prob(np.ones(3, f)), d.log_prob(np.ones(3, int)), d.sample(0), d.rsample(0),
-                   d.entropy(), d.mean, d.variance, d.cdf(0.5), d.cdf(np.ones(3, f)), d.cdf(1)]
+        results = [d.log_prob(0.5), d.log_prob(np.ones(3, f)), d.log_prob(np.ones(3, int)), d.sample((), 0),
+                   d.rsample((), 0), d.entropy(), d.mean, d.variance, d.cdf(0.5), d.cdf(np.ones(3, f)), d.cdf(1)]
         if name != "VonMises":
             results += [d.icdf(0.5), d.icdf(np.full(3, 0.5, f))]
         assert [r.dtype for r in results] == [np.dtype(f)] * len(results)
     d = family.make(*numbers)
     assert d.log_prob(np.ones(2, f)).dtype == d.cdf(np.ones(2, f)).dtype == f
-    assert d.log_prob(np.ones(2)).dtype == np.asarray(d.log_prob(0.5)).dtype == d.sample(0).dtype == np.float64
+    assert d.log_prob(np.ones(2)).dtype == np.asarray(d.log_prob(0.5)).dtype == d.sample((), 0).dtype == np.float64
 
 
 @EVERY
@@ -92,17 +92,17 @@ def test_plain_arrays_give_plain_arrays_and_tensors_tensors(name):
     for method in methods:
         assert isinstance(getattr(d, method)(np.full(3, 0.5)), np.ndarray)
         assert isinstance(getattr(d, method)(Tensor(np.full(3, 0.5))), Tensor)
-    assert isinstance(d.rsample(0), np.ndarray)
+    assert isinstance(d.rsample((), 0), np.ndarray)
     d = FAMILIES[name].make(*[Tensor(p) for p in values])
-    assert isinstance(d.sample(0), np.ndarray)
-    for result in (d.log_prob(0.5), d.rsample(0), d.entropy(), d.mean, d.variance, d.cdf(0.5)):
+    assert isinstance(d.sample((), 0), np.ndarray)
+    for result in (d.log_prob(0.5), d.rsample((), 0), d.entropy(), d.mean, d.variance, d.cdf(0.5)):
         assert isinstance(result, Tensor)
 
 
 @EVERY
 def test_nan_parameters_are_let_through(name):
     d = FAMILIES[name].make(*[p * np.nan for p in FAMILIES[name].parameters((2,))])
-    assert np.isnan(d.entropy()).all() and np.isnan(d.sample(0)).all() and np.isnan(d.rsample(0)).all()
+    assert np.isnan(d.entropy()).all() and np.isnan(d.sample((), 0)).all() and np.isnan(d.rsample((), 0)).all()
     assert np.isnan(d.log_prob(0.5)).all() and np.isnan(d.cdf(0.5)).all()
 
 
@@ -139,8 +139,8 @@ MISTAKES = [
     (lambda: D.Laplace(np.zeros(3), 1.0).cdf(np.zeros(2)), ValueError, r"cdf x.*\(3,\).*\(2,\)"),
     (lambda: D.Laplace(np.zeros(3), 1.0).icdf("a"), TypeError, "icdf p.*real"),
     (lambda: D.Normal(np.zeros(3), 1.0).cdf(np.zeros(2)), ValueError, "cdf x"),
-    (lambda: D.Gamma(1.0, 1.0).sample(None), TypeError, "rng"),
-    (lambda: D.Gamma(1.0, 1.0).rsample(0, -1), ValueError, "n:"),
+    (lambda: D.Gamma(1.0, 1.0).sample((), None), TypeError, "rng"),
+    (lambda: D.Gamma(1.0, 1.0).rsample(-1, 0), ValueError, "n:"),
 ]
 
 
@@ -155,15 +155,16 @@ def test_dirichlet_shapes():
     d, whole = D.Dirichlet(a), D.Dirichlet(a, event_ndim=2)
     assert (d.batch_shape, d.event_shape, d.levels) == ((4, 5), (3,), 3)
     assert (whole.batch_shape, whole.event_shape) == ((4,), (5, 3))
-    x = d.sample(0, 2)
+    x = d.sample(2, 0)
     assert x.shape == (2, 4, 5, 3) and d.log_prob(x).shape == (2, 4, 5) and d.entropy().shape == (4, 5)
     np.testing.assert_allclose(whole.log_prob(x), d.log_prob(x).sum(axis=-1))
     np.testing.assert_allclose(whole.entropy(), d.entropy().sum(axis=-1))
     np.testing.assert_allclose(D.kl_divergence(whole, D.Dirichlet(a + 1, event_ndim=2)),
                                D.kl_divergence(d, D.Dirichlet(a + 1)).sum(axis=-1))
-    np.testing.assert_array_equal(d.sample(3), d.rsample(3))
+    np.testing.assert_array_equal(d.sample((), 3), d.rsample((), 3))
     single = D.Dirichlet(Tensor(a.astype("f")))
-    for result in (single.log_prob(x.astype("f")), single.rsample(0), single.entropy(), single.mean, single.variance):
+    for result in (single.log_prob(x.astype("f")), single.rsample((), 0), single.entropy(), single.mean,
+                   single.variance):
         assert isinstance(result, Tensor) and result.dtype == np.float32
     assert d.mean.shape == d.variance.shape == (4, 5, 3)
 

@@ -43,7 +43,7 @@ def test_binomial_against_scipy(event_ndim):
     np.testing.assert_allclose(d.variance, oracle.var())
     np.testing.assert_allclose(d.cdf(x), oracle.cdf(x), rtol=1e-10)
     np.testing.assert_allclose(d.probs, special.expit(LOGITS))
-    assert d.sample(0, 2).shape == (2, 3, 4) and d.batch_shape + d.event_shape == (3, 4)
+    assert d.sample(2, 0).shape == (2, 3, 4) and d.batch_shape + d.event_shape == (3, 4)
 
 
 @pytest.mark.parametrize("event_ndim", [0, 1])
@@ -86,7 +86,7 @@ def test_certainties():
     np.testing.assert_array_equal(Binomial(0, LOGITS).log_prob(0), np.zeros((3, 4)))
     np.testing.assert_array_equal(Poisson(0.0).log_prob(np.array([0, 1, 2.5])), [0, -np.inf, -np.inf])
     for d in (Binomial(3, np.inf), Binomial(0, 0.3), Poisson(0.0)):
-        assert d.entropy() == 0 and len(np.unique(d.sample(0, 100))) == 1 and d.variance == 0
+        assert d.entropy() == 0 and len(np.unique(d.sample(100, 0))) == 1 and d.variance == 0
     assert kl_divergence(Poisson(0.0), Poisson(2.0)) == 2 and kl_divergence(Poisson(2.0), Poisson(0.0)) == np.inf
     rate, logits = Tensor(np.array([0.0, 2.0])), Tensor(np.array([np.inf, 1.0]))
     assert np.isfinite(grad(ops.sum(Poisson(rate).log_prob(0)), rate)).all()
@@ -147,7 +147,7 @@ def test_categorical_distribution_function(event_ndim):
 ], ids=["binomial", "poisson"])
 def test_samples_follow_the_masses(d, oracle):
     n = 40_000
-    drawn = d.sample(3, n)
+    drawn = d.sample(n, 3)
     assert drawn.dtype == np.int64 and drawn.shape == (n, *d.batch_shape)
     mean, var = oracle.stats("mv")
     assert np.abs((drawn.mean(0) - mean) / np.sqrt(var / n)).max() < 4.5
@@ -176,7 +176,7 @@ def test_one_hot():
     assert np.isnan(d.log_prob(np.array([1, np.nan, 0, 0]))).all()
     assert (OneHot(np.array([0, -np.inf])).log_prob(vectors[:2, :2]) == [0, -np.inf]).all()
     n = 40_000
-    drawn = d.sample(3, n)
+    drawn = d.sample(n, 3)
     assert drawn.shape == (n, 3, 4) and (drawn.sum(-1) == 1).all() and set(np.unique(drawn)) == {0, 1}
     for k in range(3):
         assert stats.chisquare(drawn[:, k].sum(0), n * p[k]).pvalue > 1e-4
@@ -262,7 +262,7 @@ def test_float32_stays_float32():
                    kl_divergence(d, d)]
         assert {r.dtype for r in results} == {np.dtype(f)}
     d = OneHot(LOGITS.astype(f))
-    assert {r.dtype for r in (d.log_prob(np.eye(4)[:3]), d.entropy(), d.mean, d.variance, d.sample(0),
+    assert {r.dtype for r in (d.log_prob(np.eye(4)[:3]), d.entropy(), d.mean, d.variance, d.sample((), 0),
                               kl_divergence(d, d))} == {np.dtype(f)}
     for d in (Bernoulli(LOGITS.astype(f)), Categorical(np.zeros((3, 4, 5), f))):
         assert d.cdf(x).dtype == d.icdf(np.full((3, 4), 0.5)).dtype == f
@@ -282,7 +282,7 @@ def test_float32_stays_float32():
         (lambda: Binomial(np.arange(3), LOGITS), ValueError, r"total_count \(3,\), logits \(3, 4\)"),
         (lambda: OneHot(0.5), ValueError, "logits"),
         (lambda: OneHot(LOGITS).log_prob(np.zeros((3, 3))), ValueError, "shape"),
-        (lambda: Poisson(RATE).rsample(0), NotImplementedError, "no reparameterised sample"),
+        (lambda: Poisson(RATE).rsample((), 0), NotImplementedError, "no reparameterised sample"),
         (lambda: kl_divergence(Poisson(RATE), Normal(0.0, 1.0)), NotImplementedError, "Poisson, Normal"),
         (lambda: kl_divergence(OneHot(LOGITS), OneHot(LOGITS[:, :3])), ValueError, r"\(4,\) and \(3,\)"),
     ],

@@ -26,7 +26,7 @@ def test_bernoulli_against_scipy(event_ndim):
     np.testing.assert_allclose(d.entropy(), oracle.entropy().sum(axis=axes))
     np.testing.assert_allclose(d.mean, oracle.mean())
     np.testing.assert_allclose(d.variance, oracle.var())
-    assert d.sample(0, 2).shape == (2, 3, 4)
+    assert d.sample(2, 0).shape == (2, 3, 4)
 
 
 def test_bernoulli_sums_to_one_over_all_events():
@@ -46,7 +46,7 @@ def test_categorical_against_enumeration(event_ndim):
     np.testing.assert_allclose(d.mean, p @ k)
     np.testing.assert_allclose(d.variance, p @ k**2 - (p @ k) ** 2)
     np.testing.assert_allclose(d.probs, p)
-    assert d.sample(0, (2, 1)).shape == (2, 1, 3, 4) and d.levels == 5
+    assert d.sample((2, 1), 0).shape == (2, 1, 3, 4) and d.levels == 5
 
 
 @pytest.mark.parametrize("event_ndim", [0, 1])
@@ -129,12 +129,12 @@ def test_categorical_tails_and_excluded_values():
     for function in (lambda q: q.entropy(), lambda q: q.log_prob(0)[1:2], lambda q: kl_divergence(q, uniform)):
         x = Tensor(logits)
         assert np.isfinite(grad(ops.sum(function(Categorical(x))), x)).all()
-    assert set(np.unique(d.sample(0, 1000)[:, 1])) == {0, 2}
+    assert set(np.unique(d.sample(1000, 0)[:, 1])) == {0, 2}
 
 
 def test_bernoulli_samples():
     d, n = Bernoulli(np.concatenate([L.ravel(), [1e4, -1e4, np.inf, -np.inf]]).astype(np.float32)), 40_000
-    drawn = d.sample(3, n)
+    drawn = d.sample(n, 3)
     assert drawn.dtype == np.float32 and set(np.unique(drawn)) == {0, 1}
     p = special.expit(d.logits.astype(float))
     z = (drawn.mean(0, dtype=float) - p) / np.maximum(np.sqrt(p * (1 - p) / n), 1e-12)
@@ -146,7 +146,7 @@ def test_bernoulli_samples():
 @pytest.mark.parametrize("logits", [K[0], K[0, 0], np.array([0.0]), np.log([1e-3, 0.5, 0.499])])
 def test_categorical_samples(logits):
     d, n = Categorical(logits), 40_000
-    drawn = d.sample(4, n)
+    drawn = d.sample(n, 4)
     assert drawn.dtype == np.int64 and drawn.shape == (n, *logits.shape[:-1])
     for i in np.ndindex(logits.shape[:-1]):
         counts = np.bincount(drawn[(slice(None), *i)], minlength=logits.shape[-1])
@@ -159,7 +159,7 @@ def test_categorical_samples(logits):
                                                  (1 - 2.0**-53, [0, 0, -np.inf], 1)])
 def test_categorical_samples_at_the_ends_of_the_uniform(batch, u, logits, expected, monkeypatch):
     monkeypatch.setattr(random.Generator, "random", lambda self, size: np.full(size, u))
-    drawn = Categorical(np.broadcast_to(np.array(logits, float), (*batch, len(logits)))).sample(0, 3)
+    drawn = Categorical(np.broadcast_to(np.array(logits, float), (*batch, len(logits)))).sample(3, 0)
     np.testing.assert_array_equal(drawn, np.full((3, *batch), expected))
 
 
@@ -182,7 +182,7 @@ def test_float32_stays_float32():
 def test_discrete_values_are_not_reparameterised():
     for d in (Bernoulli(L), Categorical(K)):
         with pytest.raises(NotImplementedError, match="no reparameterised sample"):
-            d.rsample(0)
+            d.rsample((), 0)
 
 
 @pytest.mark.parametrize(

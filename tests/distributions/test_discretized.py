@@ -106,7 +106,7 @@ def test_quantiles_invert_the_distribution_function():
 
 def test_samples_follow_the_masses():
     d, n = DiscretizedLogisticMixture(LOGITS, LOC, LOG_SCALE, 12), 40_000
-    drawn, masses = d.sample(3, n), exact(LOGITS, LOC, LOG_SCALE, 12)
+    drawn, masses = d.sample(n, 3), exact(LOGITS, LOC, LOG_SCALE, 12)
     assert drawn.dtype == np.int64 and drawn.shape == (n, 3, 2)
     for i in np.ndindex(3, 2):
         counts, expected = np.bincount(drawn[(slice(None), *i)], minlength=12), n * masses[(slice(None), *i)]
@@ -121,7 +121,7 @@ def test_samples_follow_the_masses():
 @pytest.mark.parametrize("log_scale", [-400.0, 400.0, 1000.0])
 def test_samples_of_extreme_scales(log_scale):
     d = DiscretizedLogisticMixture(np.zeros(1), np.full(1, 0.2), np.full(1, log_scale), 256)
-    drawn = d.sample(0, 4000)
+    drawn = d.sample(4000, 0)
     if log_scale < 0:
         assert set(drawn) == {153}
     else:
@@ -133,7 +133,7 @@ def test_parameters_broadcast():
     same = DiscretizedLogisticMixture(np.zeros((3, 2, 4)), LOC, np.full((3, 2, 4), -1.0), 8)
     x = RANDOM.integers(0, 8, (5, 3, 2))
     np.testing.assert_allclose(d.log_prob(x), same.log_prob(x))
-    np.testing.assert_array_equal(d.sample(0, 5), same.sample(0, 5))
+    np.testing.assert_array_equal(d.sample(5, 0), same.sample(5, 0))
     assert d.batch_shape == (3, 2) and d.entropy().shape == (3, 2)
 
 
@@ -184,7 +184,8 @@ def test_float32_stays_float32():
         (lambda: DiscretizedLogisticMixture(LOGITS, LOC, None, 8), TypeError, "log_scale"),
         (lambda: DiscretizedLogisticMixture(LOGITS, LOC, 0.0, 8, event_ndim=3), ValueError, "event_ndim"),
         (lambda: DiscretizedLogisticMixture(LOGITS, LOC, 0.0, 8).log_prob(np.zeros(5)), ValueError, "shape"),
-        (lambda: DiscretizedLogisticMixture(LOGITS, LOC, 0.0, 8).rsample(0), NotImplementedError, "reparameterised"),
+        (lambda: DiscretizedLogisticMixture(LOGITS, LOC, 0.0, 8).rsample((), 0), NotImplementedError,
+         "reparameterised"),
     ],
 )
 def test_wrong_arguments_are_named(make, error, words):

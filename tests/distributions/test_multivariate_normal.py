@@ -50,7 +50,7 @@ def test_loc_and_covariance_broadcast(loc, matrix):
     p = MultivariateNormal(loc, covariance)
     batch = np.broadcast_shapes(loc.shape[:-1], matrix[:-2])
     full_loc, full_cov = np.broadcast_to(loc, (*batch, 4)), np.broadcast_to(covariance, (*batch, 4, 4))
-    assert p.batch_shape == batch and p.sample(0, (5, 2)).shape == (5, 2, *batch, 4)
+    assert p.batch_shape == batch and p.sample((5, 2), 0).shape == (5, 2, *batch, 4)
     assert p.mean.shape == p.variance.shape == (*batch, 4) and p.entropy().shape == batch
     for x in (RANDOM.standard_normal((6, 5, *batch, 4)), RANDOM.standard_normal((6, *(1 for _ in batch), 4)), LOC[0]):
         full_x = np.broadcast_to(x, (*np.broadcast_shapes(x.shape[:-1], batch), 4))
@@ -73,7 +73,7 @@ def test_density_integrates_to_one():
 @pytest.mark.parametrize("name", MAKERS)
 def test_samples_have_the_moments_and_the_shape(name):
     d, n = MAKERS[name](), 40_000
-    for drawn in (d.sample(5, n), d.rsample(6, n)):
+    for drawn in (d.sample(n, 5), d.rsample(n, 6)):
         z = np.einsum("kij,nkj->nki", np.linalg.inv(LOWER), drawn - LOC)  # standard normal, if the samples are right
         assert np.abs(z.mean(0)).max() * np.sqrt(n) < 4.5
         for k in range(3):
@@ -149,13 +149,13 @@ def test_gradients_to_second_order():
     def by_covariance(loc, a, x):
         p, q = MultivariateNormal(loc, symmetric(a)), MultivariateNormal(loc[0], scale_tril=np.eye(4) + 0.1 * LOWER[0])
         diagonal = Normal(y, ops.exp(loc), event_ndim=1)
-        return (p.log_prob(x), p.entropy(), p.rsample(3, 2), p.variance, p.precision, kl_divergence(p, q),
+        return (p.log_prob(x), p.entropy(), p.rsample(2, 3), p.variance, p.precision, kl_divergence(p, q),
                 kl_divergence(q, p), kl_divergence(p, diagonal), kl_divergence(diagonal, p),
                 p.conditional([2, 0], x[..., :2]).log_prob(x[..., 2:]), p.marginal([3, 1]).log_prob(x[..., :2]))
 
     def by_precision(loc, a):
         p = MultivariateNormal(loc, precision=symmetric(a))
-        return p.log_prob(x), p.rsample(2), p.covariance
+        return p.log_prob(x), p.rsample((), 2), p.covariance
 
     def by_factor(loc, a):
         p = MultivariateNormal(loc, scale_tril=a * np.tril(np.ones((4, 4)), -1) + ops.exp(a) * np.eye(4))
@@ -170,7 +170,7 @@ def test_reparameterised_gradient_of_an_expectation():
     # E xᵀ A x = locᵀ A loc + tr(A L Lᵀ): gradients (A + Aᵀ) loc and the lower triangle of (A + Aᵀ) L
     a, n = RANDOM.standard_normal((4, 4)), 100_000
     loc, lower = Tensor(LOC[0]), Tensor(LOWER[0])
-    x = MultivariateNormal(loc, scale_tril=lower).rsample(7, n)
+    x = MultivariateNormal(loc, scale_tril=lower).rsample(n, 7)
     each = ((x @ a) * x).sum(axis=-1)
     by_loc, by_lower = grad(ops.mean(each), (loc, lower))
     noise = np.linalg.solve(LOWER[0], (x.data - LOC[0]).T).T
@@ -188,8 +188,8 @@ def test_float32_stays_float32():
               MultivariateNormal(LOC.astype(f), precision=COVARIANCE.astype(f)),
               MultivariateNormal(Tensor(LOC.astype(f)), scale_tril=LOWER.astype(f))):
         x = np.ones((3, 4), f)
-        results = [p.log_prob(x), p.log_prob(x.astype(int)), p.entropy(), p.mean, p.variance, p.stddev, p.sample(0),
-                   p.rsample(0), p.covariance, p.precision, kl_divergence(p, p), p.marginal([0]).log_prob(x[:, :1]),
+        results = [p.log_prob(x), p.log_prob(x.astype(int)), p.entropy(), p.mean, p.variance, p.stddev, p.sample((), 0),
+                   p.rsample((), 0), p.covariance, p.precision, kl_divergence(p, p), p.marginal([0]).log_prob(x[:, :1]),
                    p.conditional([0], x[:, :1]).mean,
                    kl_divergence(p, Normal(np.zeros(4, f), np.ones(4, f), event_ndim=1))]
         assert {r.dtype for r in results} == {np.dtype(f)}

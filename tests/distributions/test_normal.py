@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import integrate, stats
 
-from minigen import Tensor, check_grads, grad, ops, random
+from minigen import Generator, Tensor, check_grads, grad, ops, random
 from minigen.distributions import Normal, kl_divergence
 
 RANDOM = np.random.default_rng(1)
@@ -36,7 +36,7 @@ def test_events_are_summed(make, event_ndim):
     assert d.batch_shape + d.event_shape == (3, 4) and d.event_ndim == event_ndim
     np.testing.assert_allclose(d.log_prob(x), oracle.logpdf(x).sum(axis=axes))
     np.testing.assert_allclose(d.entropy(), oracle.entropy().sum(axis=axes))
-    assert d.sample(0, (5,)).shape == (5, 3, 4)
+    assert d.sample((5,), 0).shape == (5, 3, 4)
 
 
 @BOTH
@@ -46,7 +46,7 @@ def test_gradients_to_second_order(make, event_ndim):
 
     def f(loc, log_scale, x):
         d = make(loc, log_scale, event_ndim=event_ndim)
-        return (d.log_prob(x), d.rsample(3, 2), d.entropy(), d.mean, d.variance, kl_divergence(d, other),
+        return (d.log_prob(x), d.rsample(2, 3), d.entropy(), d.mean, d.variance, kl_divergence(d, other),
                 kl_divergence(other, d))
 
     check_grads(f, (LOC, LOG_SCALE, x))
@@ -63,7 +63,7 @@ def test_parameters_broadcast():
 @BOTH
 def test_samples_follow_the_density(make):
     d, n = make(LOC, LOG_SCALE), 20_000
-    for drawn in (d.sample(5, n), d.rsample(6, n)):
+    for drawn in (d.sample(n, 5), d.rsample(n, 6)):
         for i in np.ndindex(3, 4):
             oracle = stats.norm(LOC[i], np.exp(LOG_SCALE[i]))
             assert stats.kstest(drawn[(slice(None), *i)], oracle.cdf).pvalue > 1e-4
@@ -74,10 +74,10 @@ def test_samples_follow_the_density(make):
 
 def test_the_same_seed_draws_the_same():
     d = Normal(LOC, log_scale=LOG_SCALE)
-    np.testing.assert_array_equal(d.sample(3), d.rsample(3))
+    np.testing.assert_array_equal(d.sample((), 3), d.rsample((), 3))
     rng = random.Generator(3)
-    np.testing.assert_array_equal(d.sample(rng), d.sample(3))
-    assert not np.array_equal(d.sample(rng), d.sample(3))
+    np.testing.assert_array_equal(d.sample((), rng), d.sample((), 3))
+    assert not np.array_equal(d.sample((), rng), d.sample((), 3))
 
 
 def test_float32_stays_float32():
@@ -87,8 +87,8 @@ def test_float32_stays_float32():
              Normal(Tensor(LOC.astype(f)), log_scale=-0.5)]
     for d in kinds:
         x = np.ones((3, 4))
-        results = [d.log_prob(x.astype(f)), d.log_prob(x.astype(int)), d.sample(0), d.rsample(0), d.entropy(), d.mean,
-                   d.variance, d.stddev, kl_divergence(d, d)]
+        results = [d.log_prob(x.astype(f)), d.log_prob(x.astype(int)), d.sample((), 0), d.rsample((), 0),
+                   d.entropy(), d.mean, d.variance, d.stddev, kl_divergence(d, d)]
         assert {r.dtype for r in results} == {np.dtype(f)}
         assert kl_divergence(d, Normal(np.zeros(d.event_shape or 1, f), 1.0, event_ndim=d.event_ndim)).dtype == f
     assert Normal(0.0, 1.0).log_prob(np.ones(2, f)).dtype == f
@@ -108,12 +108,12 @@ def test_tails_are_finite_and_right():
 
 def test_plain_arrays_give_plain_arrays_and_tensors_tensors():
     plain = Normal(LOC, 1.0)
-    assert isinstance(plain.log_prob(LOC), np.ndarray) and isinstance(plain.rsample(0), np.ndarray)
+    assert isinstance(plain.log_prob(LOC), np.ndarray) and isinstance(plain.rsample((), 0), np.ndarray)
     assert isinstance(plain.log_prob(Tensor(LOC)), Tensor)
     loc = Tensor(LOC)
     d = Normal(loc, 1.0)
-    assert isinstance(d.sample(0), np.ndarray)
-    np.testing.assert_array_equal(grad(ops.sum(d.rsample(0)), loc), 1)
+    assert isinstance(d.sample((), 0), np.ndarray)
+    np.testing.assert_array_equal(grad(ops.sum(d.rsample((), 0)), loc), 1)
 
 
 @given(st.floats(-3, 3), st.floats(0.2, 3), st.floats(-3, 3), st.floats(0.2, 3))
@@ -130,6 +130,18 @@ def test_divergence_of_close_distributions_does_not_cancel():
     e = np.float32(1e-3)
     found = kl_divergence(Normal(np.float32(0), log_scale=e), Normal(np.float32(0), log_scale=np.float32(0)))
     assert found == pytest.approx(np.expm1(2e-3) / 2 - 1e-3, rel=2e-2)
+
+
+def test_samples_are_asked_for_by_number_and_then_by_generator():
+    d = Normal(0.0, 1.0)
+    seven = d.sample(7, 3)
+    assert seven.shape == (7,) and d.sample((), 3).shape == () and d.sample((2, 0), 3).shape == (2, 0)
+    for rng in (Generator(3), np.int64(3)):
+        np.testing.assert_array_equal(d.sample(7, rng), seven)
+    np.testing.assert_array_equal(d.rsample(n=7, rng=3), seven)
+    by_numpy = d.sample(7, np.random.default_rng(3))
+    np.testing.assert_array_equal(by_numpy, d.sample(np.int64(7), np.random.default_rng(3)))
+    assert by_numpy.shape == (7,) and not np.array_equal(by_numpy, d.sample(7, np.random.default_rng(4)))
 
 
 @pytest.mark.parametrize(
@@ -149,9 +161,14 @@ def test_divergence_of_close_distributions_does_not_cancel():
         (lambda: Normal(np.zeros(3), 1.0, event_ndim=1).log_prob(np.zeros(1)), ValueError, r"\(3,\).*\(1,\)"),
         (lambda: Normal(np.zeros(3), 1.0).log_prob(np.zeros(2)), ValueError, "shape"),
         (lambda: Normal(0.0, 1.0).log_prob("a"), TypeError, "real"),
-        (lambda: Normal(0.0, 1.0).sample(None), TypeError, "rng"),
-        (lambda: Normal(0.0, 1.0).sample(0, -1), ValueError, "n:"),
-        (lambda: Normal(0.0, 1.0).sample(0, 1.5), TypeError, "n:"),
+        (lambda: Normal(0.0, 1.0).sample((), None), TypeError, "rng"),
+        (lambda: Normal(0.0, 1.0).sample(-1, 0), ValueError, "n:"),
+        (lambda: Normal(0.0, 1.0).sample(1.5, 0), TypeError, "n:"),
+        (lambda: Normal(0.0, 1.0).sample(True, 0), TypeError, "n: expected an integer"),
+        (lambda: Normal(0.0, 1.0).sample(Generator(3), 7), TypeError, "n: expected an integer or a shape, got Gen"),
+        (lambda: Normal(0.0, 1.0).rsample(np.random.default_rng(3), 7), TypeError, "n: expected an integer or a shape"),
+        (lambda: Normal(0.0, 1.0).sample(3, (7, 2)), TypeError, "rng: expected .*(7, 2)"),
+        (lambda: Normal(0.0, 1.0).sample(3), TypeError, "rng"),
     ],
 )
 def test_wrong_arguments_are_named(make, error, words):

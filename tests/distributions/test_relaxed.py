@@ -56,7 +56,7 @@ def test_bernoulli_samples(temperature):
     n = 20_000
     kinds = [LogitRelaxedBernoulli] if temperature < 0.5 else [LogitRelaxedBernoulli, RelaxedBernoulli]
     for d in (kind(temperature, LOGITS[0]) for kind in kinds):  # at low temperatures values round to 1
-        for drawn in (d.sample(3, n), d.rsample(4, n)):
+        for drawn in (d.sample(n, 3), d.rsample(n, 4)):
             u = d.cdf(drawn)  # uniform, if the samples are right
             assert all(stats.kstest(u[:, i], "uniform").pvalue > 1e-4 for i in range(4))
             assert np.abs(np.corrcoef(u.T) - np.eye(4)).max() < 5 / np.sqrt(n)
@@ -103,29 +103,29 @@ def test_two_values_are_the_relaxed_bernoulli():
 def test_one_hot_samples(temperature):
     n, d = 20_000, RelaxedOneHot(temperature, LOGITS)
     p = special.softmax(LOGITS, -1)
-    for drawn in (d.sample(3, n), d.rsample(4, n), np.exp(d.log.sample(5, n)), np.exp(d.log.rsample(6, n))):
+    for drawn in (d.sample(n, 3), d.rsample(n, 4), np.exp(d.log.sample(n, 5)), np.exp(d.log.rsample(n, 6))):
         assert drawn.shape == (n, 3, 4)
         np.testing.assert_allclose(drawn.sum(-1), 1)
         for k in range(3):  # the largest is a draw of the categorical, and each pair's log-ratio is logistic
             assert stats.chisquare(np.bincount(drawn[:, k].argmax(-1), minlength=4), n * p[k]).pvalue > 1e-4
-    y = d.log.sample(7, n)
+    y = d.log.sample(n, 7)
     ratio = temperature * (y[..., 0] - y[..., 1]) - (LOGITS[:, 0] - LOGITS[:, 1])
     assert all(stats.kstest(ratio[:, k], stats.logistic.cdf).pvalue > 1e-4 for k in range(3))
-    cost = -d.log.log_prob(d.log.sample(8, n))
+    cost = -d.log.log_prob(d.log.sample(n, 8))
     assert (np.abs(cost.mean(0) - d.log.entropy()) < 4.5 * cost.std(0) / np.sqrt(n)).all()
 
 
 def test_low_temperatures_stay_finite_in_the_log_domain():
     for dtype in (np.float32, np.float64):
         d = ExpRelaxedOneHot(0.01, LOGITS.astype(dtype))
-        y = d.sample(3, 1000)
+        y = d.sample(1000, 3)
         assert y.dtype == dtype and (np.exp(y) == 0).any() and np.isfinite(d.log_prob(y)).all()
 
 
 def test_temperatures_of_the_batch():
     temperature = np.array([[0.5], [2.0]])
     d, x = RelaxedOneHot(temperature, LOGITS), RANDOM.dirichlet(np.full(4, 2.0), (5, 2, 3))
-    assert d.batch_shape == (2, 3) and d.log.entropy().shape == (2, 3) and d.sample(0, 2).shape == (2, 2, 3, 4)
+    assert d.batch_shape == (2, 3) and d.log.entropy().shape == (2, 3) and d.sample(2, 0).shape == (2, 2, 3, 4)
     for i in range(2):
         one = RelaxedOneHot(temperature[i, 0], LOGITS)
         np.testing.assert_allclose(d.log_prob(x)[:, i], one.log_prob(x[:, i]))
@@ -154,8 +154,8 @@ def test_gradients_to_second_order():
         temperature = ops.exp(temperature)
         d, b = RelaxedOneHot(temperature, logits), RelaxedBernoulli(temperature, ops.transpose(logits), event_ndim=1)
         x = ops.sigmoid(ops.transpose(y))
-        return (d.log_prob(ops.softmax(y, -1)), d.log.log_prob(ops.log_softmax(y, -1)), d.rsample(3, 2),
-                d.log.rsample(3), d.log.entropy(), b.log_prob(x), b.rsample(3, 2), b.cdf(x), b.icdf(x),
+        return (d.log_prob(ops.softmax(y, -1)), d.log.log_prob(ops.log_softmax(y, -1)), d.rsample(2, 3),
+                d.log.rsample((), 3), d.log.entropy(), b.log_prob(x), b.rsample(2, 3), b.cdf(x), b.icdf(x),
                 b.logit.log_prob(ops.transpose(y)), b.logit.mean, b.logit.variance, b.logit.entropy())
 
     check_grads(f, (RANDOM.uniform(-1, 0.5, 3), LOGITS, RANDOM.standard_normal((3, 4))))
@@ -169,9 +169,9 @@ def test_reparameterised_gradient_of_an_expectation():
     n, temperature, logit, h = 200_000, Tensor(np.array(0.6)), Tensor(np.array(0.4)), 1e-4
     # one leaf for each draw gives the derivative of each, and so the standard error
     leaves = [Tensor(np.full(n, 0.6)), Tensor(np.full(n, 0.4))]
-    each = grad(ops.sum(RelaxedBernoulli(*leaves).rsample(5)), leaves)
+    each = grad(ops.sum(RelaxedBernoulli(*leaves).rsample((), 5)), leaves)
     exact = [(mean(0.6 + h, 0.4) - mean(0.6 - h, 0.4)) / (2 * h), (mean(0.6, 0.4 + h) - mean(0.6, 0.4 - h)) / (2 * h)]
-    together = grad(ops.mean(RelaxedBernoulli(temperature, logit).rsample(5, n)), [temperature, logit])
+    together = grad(ops.mean(RelaxedBernoulli(temperature, logit).rsample(n, 5)), [temperature, logit])
     for found, values, expected in zip(together, each, exact, strict=True):
         np.testing.assert_allclose(found, values.mean())
         assert abs(found - expected) < 4.5 * values.std() / np.sqrt(n)
@@ -184,8 +184,8 @@ def test_float32_stays_float32():
               RelaxedBernoulli(Tensor(np.ones(4, f)), 0.5, event_ndim=1)):
         other = d.log if isinstance(d, RelaxedOneHot) else d.logit
         value = x[0] if d.event_ndim and not isinstance(d, RelaxedOneHot) else x
-        results = [d.log_prob(value), d.sample(0), d.rsample(0), other.sample(0), other.rsample(0), other.entropy(),
-                   other.log_prob(np.log(value))]
+        results = [d.log_prob(value), d.sample((), 0), d.rsample((), 0), other.sample((), 0), other.rsample((), 0),
+                   other.entropy(), other.log_prob(np.log(value))]
         if isinstance(d, RelaxedBernoulli):
             results += [d.cdf(value), d.icdf(value), other.mean, other.variance]
         assert {r.dtype for r in results} == {np.dtype(f)}

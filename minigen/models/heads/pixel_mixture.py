@@ -50,7 +50,7 @@ class PixelMixture(Distribution):
             row += 2 + c
         return ops.logsumexp(ops.log_softmax(logits, -1) + log_mass, -1)
 
-    def _sample(self, rng, shape):
+    def _sample(self, shape, rng):
         rows = raw(self.rows)
         flat = to_numpy(rows).reshape(*rows.shape[:-2], -1)
         flat = np.broadcast_to(flat, (*shape[:-1], flat.shape[-1])).reshape(-1, flat.shape[-1])
