@@ -240,7 +240,7 @@ class WeightedJensenShannon(FDivergence):
         total, p, q, r = halves(log_p, log_q)
         r = r + math.log(w / (1 - w))
         to_p, to_q = -np.logaddexp(0, -r) - math.log(w), -np.logaddexp(0, r) - math.log1p(-w)  # log p/m, log q/m
-        return total * (w * p * to_p + (1 - w) * q * to_q)
+        return np.maximum(total * (w * p * to_p + (1 - w) * q * to_q), 0)  # near p = q rounding may go below 0
 
 
 class JensenShannon(WeightedJensenShannon):

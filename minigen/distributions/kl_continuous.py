@@ -11,6 +11,7 @@ import numpy as np
 
 from .. import ops
 from ..arrays import array_module
+from ..arrays.constants import LOG_2PI
 from ..autograd.tensor import raw
 from .beta import Beta
 from .continuous import as_arrays, narrow
@@ -19,7 +20,7 @@ from .kl import register_kl
 from .laplace import Laplace
 from .log_normal import LogNormal
 from .logistic import Logistic
-from .normal import LOG_2PI, Normal
+from .normal import Normal
 from .shapes import common_dtype
 from .student_t import StudentT
 from .truncated_normal import TruncatedNormal

@@ -3,10 +3,11 @@
 import math
 
 from .. import ops
+from ..arrays.constants import LOG_2PI
 from ..autograd.tensor import raw
 from .continuous import Continuous, positive, step
 from .kl import kl_normal, register_kl
-from .normal import LOG_2PI, Normal
+from .normal import Normal
 from .shapes import outside, parameter
 
 

@@ -6,10 +6,11 @@ import numpy as np
 
 from .. import ops
 from ..arrays import array_module, as_generator
+from ..arrays.constants import LOG_2PI
 from ..autograd.tensor import raw
 from .distribution import Distribution
 from .kl import register_kl
-from .normal import LOG_2PI, Normal
+from .normal import Normal
 from .shapes import as_float, common_dtype, full, parameter, sample_shape
 
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from .. import ops
 from ..arrays import array_module, as_generator, to_numpy
+from ..arrays.constants import LOG_2PI
 from ..autograd.tensor import raw
 from .counts import inverse, reach, stirling_error, window
 from .distribution import Distribution
@@ -97,7 +98,7 @@ class Poisson(Distribution):
         terms = ops.exp(log_p) * ops.where(raw(log_p) == -math.inf, 0, log_p)
         exact = -ops.where(valid, terms, 0).sum(axis=-1)
         u = 1 / ops.where(large, self.rate, LARGE)
-        series = 0.5 * (math.log(2 * math.pi) + 1) - 0.5 * ops.log(u) - u * (1 / 12 + u * (1 / 24 + u * (19 / 360)))
+        series = 0.5 * (LOG_2PI + 1) - 0.5 * ops.log(u) - u * (1 / 12 + u * (1 / 24 + u * (19 / 360)))
         return self._sum_event(ops.where(large, series, exact))
 
     @property

@@ -11,12 +11,11 @@ import math
 
 import numpy as np
 
+from ..arrays.constants import LOG_2PI
 from ..arrays.stream import check_integer
 from ..protocols import DataSpec
 from .common import check_array, check_number
 from .source import Source
-
-LOG_2PI = math.log(2 * math.pi)
 
 
 class AutoRegression(Source):

@@ -10,6 +10,7 @@ import math
 
 import numpy as np
 
+from ..arrays.constants import LOG_2PI
 from ..protocols import DataSpec
 from .common import check_array
 from .source import Source
@@ -55,7 +56,7 @@ class LinearFactors(Source):
         return -0.5 * (z * z).sum(axis=0) - self._entropy() + 0.5 * len(self.mean)
 
     def _entropy(self):
-        return 0.5 * len(self.mean) * (1 + math.log(2 * math.pi)) + np.log(np.diag(self._cholesky)).sum()
+        return 0.5 * len(self.mean) * (1 + LOG_2PI) + np.log(np.diag(self._cholesky)).sum()
 
     def _sample(self, n, rng):
         z = rng.standard_normal((n, self.weight.shape[1]))

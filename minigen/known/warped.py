@@ -8,13 +8,12 @@ import math
 
 import numpy as np
 
+from ..arrays.constants import LOG_2PI
 from ..arrays.stream import check_integer
 from ..protocols import DataSpec
 from .common import check_number, logsumexp
 from .planar import PlanarMixture, expectation_over_normal
 from .source import Source
-
-LOG_2PI = math.log(2 * math.pi)
 
 
 class Pinwheel(PlanarMixture):

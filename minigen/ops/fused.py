@@ -1,9 +1,9 @@
 """Ops that one kernel computes whole, each beside the same function in elementary ops."""
 
-import math
 
 from .. import kernels
 from ..arrays import array_module
+from ..arrays.constants import LOG_2PI
 from ..autograd.primitive import primitive
 from ..autograd.tensor import raw
 from .activations import softplus
@@ -96,7 +96,7 @@ def _(g, residuals, needed):
 @normal_log_prob.defcomposite
 def _(x, loc, log_scale):
     z = (x - loc) * exp(-log_scale)
-    return -(0.5 * square(z) + (log_scale + 0.5 * math.log(2 * math.pi))).sum(axis=-1)
+    return -(0.5 * square(z) + (log_scale + 0.5 * LOG_2PI)).sum(axis=-1)
 
 
 @primitive(residuals=("loc", "log_scale"))

@@ -23,6 +23,7 @@ import numpy as np
 
 from ... import ops
 from ...arrays import as_generator
+from ...arrays.constants import LOG_2PI
 from ...autograd.tensor import Tensor
 from ...inference import em_steps
 from ...layers import Buffer
@@ -34,7 +35,6 @@ from .support.example_rows import as_rows
 from .support.patterns import patterns
 
 COVARIANCES = ("full", "diagonal", "spherical")
-LOG_2PI = math.log(2 * math.pi)
 
 
 @dataclass(frozen=True)

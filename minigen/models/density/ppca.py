@@ -24,6 +24,7 @@ import numpy as np
 
 from ... import ops
 from ...arrays import as_generator
+from ...arrays.constants import LOG_2PI
 from ...autograd.tensor import Tensor
 from ...distributions import MultivariateNormal, Normal
 from ...inference import em_steps
@@ -33,7 +34,7 @@ from ..takes import Takes
 from .support.columns import column_moments
 from .support.estimator import Estimator
 from .support.example_rows import as_rows
-from .support.linear_gaussian import LOG_2PI, Axes, Observations, infer, masked_moments, maximise
+from .support.linear_gaussian import Axes, Observations, infer, masked_moments, maximise
 
 NOISES = ("isotropic", "diagonal")
 CHUNK = 2**22  # numbers of examples that are worked on at a time

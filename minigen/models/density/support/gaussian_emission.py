@@ -12,16 +12,14 @@ Rabiner, "A Tutorial on Hidden Markov Models", 1989, equations 53 and 54; Little
 Missing Data", 2002, section 11.2.
 """
 
-import math
 
 import numpy as np
 
+from ....arrays.constants import LOG_2PI
 from ....layers import Buffer, Module
 from .columns import column_moments
 from .k_means import k_means
 from .patterns import patterns
-
-LOG_2PI = math.log(2 * math.pi)
 
 
 class GaussianEmission(Module):

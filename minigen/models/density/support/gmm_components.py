@@ -9,14 +9,13 @@ A scale has shape `(K, D, D)` if full, `(1, D, D)` if tied, `(K, D)` if diagonal
 variance of column i given the columns before it. Functions of scales take Tensors and are differentiable.
 """
 
-import math
 
 import numpy as np
 
 from .... import ops
+from ....arrays.constants import LOG_2PI
 
 TYPES = ("full", "tied", "diagonal", "spherical")
-LOG_2PI = math.log(2 * math.pi)
 EPS = np.finfo(np.float64).eps
 
 

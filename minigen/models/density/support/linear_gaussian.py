@@ -19,8 +19,8 @@ import math
 import numpy as np
 
 from .... import ops
+from ....arrays.constants import LOG_2PI
 
-LOG_2PI = math.log(2 * math.pi)
 BLOCK = 2**21  # numbers in the covariances that are held at a time
 
 
