@@ -1,7 +1,9 @@
 """List the models, by family, the data sets, and the sources whose density is known."""
 
 import json
+import shutil
 import sys
+import textwrap
 
 
 def add_arguments(parser):
@@ -26,15 +28,23 @@ def run(args):
     for family, keys in families.items():
         print(f"  {family}")
         for key, words in keys.items():
-            print(f"    {key.ljust(width)}  {words}")
-            print(f"    {' ' * width}  for {takes[key]}")
+            _print_entry(f"    {key.ljust(width)}  ", f"{words}.", f"For {takes[key]}.")
     print("data (or the path of an .npz, .npy, .csv, .txt or IDX file)")
     for name in sets:
         print(f"  {name}")
     print("data whose density is known")
     width = max(map(len, sources))
     for name, words in sources.items():
-        print(f"  known:{name.ljust(width)}  {words}")
+        _print_entry(f"  known:{name.ljust(width)}  ", f"{words}.")
+
+
+def _print_entry(label, *paragraphs):
+    """Print paragraphs beside a label, wrapped to the terminal's width."""
+    width = max(60, shutil.get_terminal_size().columns)
+    for paragraph in paragraphs:
+        for line in textwrap.wrap(paragraph, width - len(label)):
+            print(label + line)
+            label = " " * len(label)
 
 
 def first_sentence(described):

@@ -71,15 +71,17 @@ class Takes:
         if self.rank is None:
             shapes = "data of any shape" + (", tables of several kinds too" if self.mixed and len(self.kinds) > 1 else "")
         else:
-            shapes = _listed((f"{RANKS[rank]} {SHAPES[RANKS[rank]]}" for rank in self.rank), "or")
+            shapes = _listed([RANKS[rank] for rank in self.rank], "or")
+            if len(self.rank) == 1:
+                shapes += f" {SHAPES[shapes]}"
         return f"{kinds} {shapes}"
 
     def __str__(self):
         words = [self.data]
         if self.condition:
-            words.append(f"given {_listed(map(_with_article, self.condition), 'or')} if asked")
+            words.append(f"also given {_listed(map(_with_article, self.condition), 'or')}")
         if self.labels is not None:
-            words.append({"optional": "with labels if there are any", "required": "with labels"}[self.labels])
+            words.append({"optional": "labels if there are any", "required": "labels needed"}[self.labels])
         if self.missing:
             words.append("values may be missing")
         return "; ".join(words)
