@@ -144,7 +144,8 @@ class Model(Module):
     def score_samples(self, x, condition=None, observed=None) -> np.ndarray:
         """`log_prob` as a NumPy array, without gradients."""
         with no_grad():
-            beside = Batch(x, condition, observed=observed).present("condition", "observed")
+            beside = {"condition": condition, "observed": observed}
+            beside = {name: value for name, value in beside.items() if value is not None}
             return to_numpy(raw(self.log_prob(x, **beside)))
 
     @_capability
