@@ -1,8 +1,8 @@
 """Does a bijection invert, and is its log-determinant that of its Jacobian?
 
 For z ↦ x = f(z), `forward(z)` gives (x, log |det ∂x/∂z|) and `inverse(x)` gives (z, log |det ∂z/∂x|). In floating
-point z comes back to within C·eps·(1 + |z| + |J⁻¹|·|x|), J the Jacobian ∂x/∂z: what rounding x alone would do. The
-Jacobian is taken by automatic differentiation, row by row.
+point z comes back to within C·eps·(1 + |z| + |J⁻¹|·|x|), where J is the Jacobian ∂x/∂z: rounding x alone would do that
+much. The Jacobian is taken by automatic differentiation, row by row.
 
 Rezende and Mohamed, "Variational Inference with Normalizing Flows", 2015 (equation 5); Behrmann et al.,
 "Understanding and Mitigating Exploding Inverses in Invertible Neural Networks", 2021.
@@ -15,15 +15,15 @@ from ..autograd import Tensor, grad, no_grad
 from ..autograd.tensor import raw
 from .checks import Check
 
-ROUNDING = 200.0  # C above: roundings that add up along the way
-LARGEST = 1024  # numbers in an example of which a Jacobian is formed
+ROUNDING = 200.0  # C above: so many roundings add up
+LARGEST = 1024  # numbers of an example: no Jacobian is formed of larger ones
 
 
 def check_bijection(bijection, z):
     """Yield Checks of a bijection at points z `(n, ...)`: inverse, and the log-determinants of both directions.
 
-    `bijection` has `forward(z)` and `inverse(x)`, each giving `(value, log_det)` with `log_det` of shape `(n,)`. Raises
-    ValueError if they give something else.
+    `bijection` has `forward(z)` and `inverse(x)`, and both give `(value, log_det)` with `log_det` of shape `(n,)`.
+    Raises ValueError if they give something else.
     """
     z = np.asarray(to_numpy(raw(z)))
     if z.ndim < 2 or z.dtype.kind != "f" or len(z) == 0:
@@ -50,8 +50,8 @@ def check_bijection(bijection, z):
                 "from eps, |z| and the condition of the map")
     exact = np.linalg.slogdet(jacobian)[1]
     bound = ROUNDING * epsilon * (size + np.abs(exact) + largest / smallest)
-    for direction, found, sign in (("forward", log_det, 1), ("inverse", back_log_det, -1)):
-        error = np.abs(found - sign * exact)
+    for direction, stated, sign in (("forward", log_det, 1), ("inverse", back_log_det, -1)):
+        error = np.abs(stated - sign * exact)
         worst = int(np.argmax(np.where(np.isnan(error), np.inf, error / bound)))
         yield Check(f"log-determinant of {direction}", bool((error <= bound).all()),
                     f"at {n} points, largest difference from the Jacobian's {error[worst]:.1e}, tolerance "
@@ -62,7 +62,7 @@ def _apply(bijection, direction, values):
     result = getattr(bijection, direction)(values)
     if not isinstance(result, tuple) or len(result) != 2:
         raise ValueError(f"{direction}: expected (value, log_det), got {type(result).__name__}")
-    value, log_det = (np.asarray(to_numpy(raw(part))) for part in result)
+    value, log_det = (np.asarray(to_numpy(raw(array))) for array in result)
     if value.shape[:1] != values.shape[:1] or log_det.shape != values.shape[:1]:
         raise ValueError(f"{direction}: expected a value and log_det of {len(values)} rows, "
                          f"got shapes {value.shape} and {log_det.shape}")
@@ -70,7 +70,7 @@ def _apply(bijection, direction, values):
 
 
 def _jacobians(bijection, z):
-    """∂x/∂z at each point, float64 `(n, size, size)`: rows are independent, so one sweep serves all of them."""
+    """∂x/∂z at all points, float64 `(n, size, size)`. Rows are independent, so that one sweep serves all points."""
     z = Tensor(z)
     x = bijection.forward(z)[0]
     n, size = len(z.data), z.data[0].size

@@ -1,12 +1,12 @@
 """Is a density calibrated? Regions that should hold a share of the data, and values that should be uniform.
 
-Highest-density regions. For a share a let t(a) be the (1 - a)-quantile of log p(X) under the model, so that
-{x: log p(x) ≥ t(a)}, the smallest region with probability a, has that probability *by the model's own account*. Of
-fresh data the share c(a) should lie in it. c(a) < a: data come where the model deems them unlikely (it is too sure);
-c(a) > a: the model spreads over places where no data come. This works in any number of dimensions.
+Highest-density regions. For a share a let t(a) be the (1 - a)-quantile of log p(X) under the model. Then
+{x: log p(x) ≥ t(a)} is the smallest region that has probability a under the model. Let c(a) be the share of fresh data
+that lies in it. If c(a) < a, the model is too sure: data come where it holds them to be unlikely. If c(a) > a, the
+model spreads over regions where no data come. This works in any number of dimensions.
 
-Probability integral transform. If X has the distribution function F, F(X) is uniform on (0, 1). Where F jumps (discrete
-values), F(x-) + v·(F(x) - F(x-)) with v uniform is.
+Probability integral transform. If X has the distribution function F, F(X) is uniform on (0, 1). If F jumps (discrete
+values), F(x-) + v·(F(x) - F(x-)) is uniform, where v is.
 
 Rosenblatt, "Remarks on a multivariate transformation", 1952; Hyndman, "Computing and graphing highest density
 regions", 1996; Dawid, "Present position and potential developments", 1984; Czado, Gneiting and Held, "Predictive
@@ -28,13 +28,13 @@ LEVELS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 
 
 class Calibration(NamedTuple):
-    """The data's share in each highest-density region of a model beside the model's own.
+    """The share of the data in the highest-density regions of a model, beside the model's mass there.
 
-    Arrays `(levels,)`: `levels` as asked for, `expected` the model's mass (above `levels` where ties of discrete data
-    make it so), `observed` the data's, `standard_error` of observed - expected from the numbers of data and of model
-    samples. `worst` is the largest |observed - expected| / standard_error. `p_value` is that of the two-sample
-    Kolmogorov-Smirnov test of log p between data and model samples (conservative with ties): small where the density is
-    not calibrated.
+    Arrays `(levels,)`: `levels` as asked for; `expected`, the model's mass (ties of discrete data can put it above the
+    level); `observed`, the share of the data; `standard_error` of observed - expected, from the numbers of data and of
+    model samples. `worst` is the largest |observed - expected| / standard_error. `p_value` is that of the two-sample
+    Kolmogorov-Smirnov test of log p between data and model samples (conservative with ties). It is small if the density
+    is not calibrated.
     """
 
     levels: np.ndarray
@@ -56,8 +56,8 @@ class Uniformity(NamedTuple):
 def calibration(model, x, rng, n_samples=10_000, levels=LEVELS):
     """Whether the highest-density regions of a model hold the share of `x` `(n, *spec.shape)` that they should.
 
-    The regions are found from `n_samples` draws of the model by `rng`. Returns a Calibration; give it data that the
-    model was not fitted to. Raises ValueError for a model without log_prob, or levels outside (0, 1).
+    The regions follow from `n_samples` samples of the model, drawn by `rng`. Gives a Calibration. Use data that the
+    model was not fitted to. Raises ValueError for a model without log_prob, and for levels outside (0, 1).
     """
     if not model.offers("log_prob"):
         raise ValueError(f"model: {model.name} has no log_prob; a bound has no regions to calibrate")
@@ -70,17 +70,17 @@ def calibration(model, x, rng, n_samples=10_000, levels=LEVELS):
 
 
 def region_coverage(log_prob_data, log_prob_samples, levels=LEVELS):
-    """The same from log-densities alone: of data `(n,)` and of the model's own samples `(m,)`, in nats.
+    """A Calibration from log-densities alone: of data `(n,)` and of samples of the model `(m,)`, in nats.
 
-    -inf (data that the model deems impossible) lies in no region. Raises ValueError for NaN, fewer than 2 values, or
-    levels outside (0, 1).
+    -inf (data that are impossible under the model) lies in no region. Raises ValueError for NaN, for fewer than 2
+    values, and for levels outside (0, 1).
     """
     data, samples = _log_densities("log_prob_data", log_prob_data), _log_densities("log_prob_samples", log_prob_samples)
     levels = np.atleast_1d(np.asarray(levels, np.float64))
     if levels.ndim != 1 or levels.size == 0 or not ((levels > 0) & (levels < 1)).all():
         raise ValueError(f"levels: expected numbers between 0 and 1, got {levels}")
     n, m = len(data), len(samples)
-    # the threshold that ⌈a·m⌉ of the samples reach: with ties, more of them do
+    # the threshold that ⌈a·m⌉ of the samples reach, or more of them if there are ties
     thresholds = samples[m - np.ceil(levels * m - 1e-9).astype(int)]
     expected = 1 - np.searchsorted(samples, thresholds, side="left") / m
     observed = 1 - np.searchsorted(data, thresholds, side="left") / n
@@ -94,10 +94,10 @@ def region_coverage(log_prob_data, log_prob_samples, levels=LEVELS):
 
 
 def integral_transform(distribution, x, rng=None):
-    """F(x) of a distribution with `cdf` at x: what should be uniform if x was drawn from it, float64 of the shape of x.
+    """F(x) of a distribution with `cdf`, float64 of the shape of x: uniform if x was drawn from the distribution.
 
     For distributions over integers give `rng`: then F(x - 1) + v·(F(x) - F(x - 1)) with v uniform in (0, 1). Raises
-    NotImplementedError where the distribution has no `cdf` in closed form.
+    NotImplementedError if the distribution has no `cdf` in closed form.
     """
     x = np.asarray(to_numpy(raw(x)))
     with no_grad():
@@ -111,7 +111,7 @@ def integral_transform(distribution, x, rng=None):
 def uniformity(values):
     """Test values in [0, 1] for uniformity by Kolmogorov and Smirnov: a Uniformity.
 
-    Raises ValueError for values outside [0, 1] or NaN, or fewer than 2.
+    Raises ValueError for values outside [0, 1], for NaN, and for fewer than 2 values.
     """
     values = np.sort(np.asarray(values, np.float64).ravel())
     if len(values) < 2 or not (values[0] >= 0 and values[-1] <= 1):

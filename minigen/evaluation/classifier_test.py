@@ -1,9 +1,9 @@
 """Can a classifier tell two sets of samples apart? Its held-out accuracy is a two-sample test.
 
-A classifier is fitted to half of the pooled samples, labelled by where they come from, and judged on the other half. If
-both sets have one distribution, no classifier is right more often than a coin, so the number of its hits is
-binomial(n, ½), and the upper tail of that is a p-value that is valid however well or badly the classifier was
-fitted. A better classifier only makes the test more powerful.
+A classifier is fitted to half of the pooled samples, labelled by the set that they come from, and judged on the other
+half. If both sets have one distribution, no classifier is right more often than a coin. Then the number of its hits is
+binomial(n, ½), and the upper tail is a p-value. It is valid however well or badly the classifier was fitted: a better
+classifier only makes the test more powerful.
 
 Friedman, "On Multivariate Goodness-of-Fit and Two-Sample Testing", 2003; Lopez-Paz and Oquab, "Revisiting Classifier
 Two-Sample Tests", 2017 (section 3).
@@ -26,7 +26,7 @@ BATCH = 128
 
 
 class ClassifierTest(NamedTuple):
-    """The held-out accuracy of a classifier between two sets of samples, and what it says.
+    """The held-out accuracy of a classifier that tells two sets of samples apart, and its p-value.
 
     `accuracy` is the share of right answers among `n` held-out rows, half of them from each set; `standard_error` is
     that of a coin, ½/√n; `p_value` is P(hits or more) under binomial(n, ½). `n_train` rows fitted the classifier.
@@ -42,9 +42,9 @@ class ClassifierTest(NamedTuple):
 def classifier_test(x, y, rng, hidden=64, steps=500):
     """Test whether samples x `(n, ...)` and y `(m, ...)` have one distribution, by a classifier: a ClassifierTest.
 
-    The classifier is a perceptron with two hidden layers of `hidden` units, fitted in `steps` updates; the larger set
-    is cut to the size of the smaller, so that chance is ½. Raises ValueError for fewer than 20 examples in either, or
-    for shapes that do not fit.
+    The classifier is a perceptron with two hidden layers of `hidden` units, fitted in `steps` updates. The larger
+    set is cut to the size of the smaller one, so that chance is ½. Raises ValueError for fewer than 20 examples in
+    either set, and for shapes that do not fit.
     """
     x = as_rows("x", x, least=20)
     y = as_rows("y", y, like=("x", x), least=20)
@@ -60,7 +60,7 @@ def classifier_test(x, y, rng, hidden=64, steps=500):
     signs = np.repeat(np.float32([1, -1]), n - half)
     classifier = _fit(train, signs, rng, hidden, steps)
     with no_grad():
-        logits = np.concatenate([raw(classifier(test[part]))[:, 0] for part in pieces(len(test))])
+        logits = np.concatenate([raw(classifier(test[rows]))[:, 0] for rows in pieces(len(test))])
     # of an undecided classifier half the answers are right: a logit of exactly 0 must not favour either set
     guesses = np.where(logits == 0, rng.bernoulli(np.full(len(logits), 0.5)), logits > 0)
     hits = int((guesses == (np.arange(2 * half) < half)).sum())

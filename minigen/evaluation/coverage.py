@@ -1,14 +1,15 @@
 """Are samples like the data, and do they show all of it? Manifolds by nearest neighbours, and modes that are known.
 
-Around each point lies a ball that reaches to its k-th nearest neighbour in its own set. With B the union of balls,
+The ball of a point reaches to its k-th nearest neighbour in the same set, real or generated. With B(set) the union of a
+set's balls,
 
     precision = share of generated points in B(real)        recall   = share of real points in B(generated)
     density   = mean number of real balls that a generated point is in, over k
     coverage  = share of real balls with a generated point in them.
 
-Precision and density say whether samples are realistic (density counts, so that one outlier's large ball does not
-decide, and may exceed 1); recall and coverage, whether they are various. Density and coverage look at balls
-around real points only. For m samples from the distribution of the n data themselves, if no two points are equal, the
+Precision and density say whether samples are realistic. Density counts balls, so that the large ball of one outlier
+does not decide, and it may exceed 1. Recall and coverage say whether samples are various. Density and coverage use the
+balls of real points only. For m samples from the distribution of the n data themselves, if no two points are equal, the
 expected density is 1 and the expected coverage 1 - Π_{j=1…k} (n - j)/(n + m - j), about 1 - 2⁻ᵏ for m = n.
 
 Kynkäänniemi, Karras, Laine, Lehtinen and Aila, "Improved Precision and Recall Metric for Assessing Generative Models",
@@ -38,9 +39,9 @@ class Coverage(NamedTuple):
 class ModeCoverage(NamedTuple):
     """How samples fall on known modes.
 
-    `covered` of `modes` have at least one sample close by; `close` is the share of samples that are close to a mode;
-    `counts` `(modes,)` are these samples by mode; `kl` is KL(their shares ‖ the true shares) in nats, 0 when modes are
-    drawn as often as they should be (of n samples it is about (modes - 1) / 2n by chance alone).
+    `covered` of `modes` have at least one sample close by. `close` is the share of samples that are close to a mode,
+    and `counts` `(modes,)` are the numbers of these by mode. `kl` is KL(shares of the modes among them ‖ true shares)
+    in nats: 0 if modes are drawn as often as they should be, about (modes - 1) / 2n by chance alone for n samples.
     """
 
     covered: int
@@ -53,8 +54,8 @@ class ModeCoverage(NamedTuple):
 def sample_coverage(real, generated, k=5):
     """Precision, recall, density and coverage of `generated` `(m, ...)` beside `real` `(n, ...)`: a Coverage.
 
-    Distances are Euclidean in the space given, so images are better embedded first. Memory is bounded, time is (n+m)².
-    Raises ValueError unless both have more than `k` examples of one shape.
+    Distances are Euclidean, so that images are better embedded first. Memory is bounded, time grows as (n + m)².
+    Raises ValueError if either has at most `k` examples, or if their shapes differ.
     """
     check_count("k", k)
     real = as_rows("real", real, least=k + 1)
@@ -79,9 +80,9 @@ def sample_coverage(real, generated, k=5):
 def mode_coverage(x, modes, radius, weights=None):
     """How samples x `(n, ...)` fall on known `modes` `(M, ...)`: a ModeCoverage.
 
-    A sample belongs to the nearest mode and is close to it within `radius` (three standard deviations of a component is
-    the custom). `weights` `(M,)` are the modes' true shares, by default equal. Raises ValueError for shapes that do not
-    fit, a radius that is not positive, or weights that are not.
+    A sample belongs to the nearest mode, and is close to it within `radius` (three standard deviations of a component,
+    by custom). `weights` `(M,)` are the modes' true shares, by default equal. Raises ValueError for shapes that do not
+    fit, and for a radius or weights that are not positive.
     """
     modes = as_rows("modes", modes)
     x = as_rows("x", x, like=("modes", modes))
@@ -92,8 +93,8 @@ def mode_coverage(x, modes, radius, weights=None):
         raise ValueError(f"weights: expected {len(modes)} positive numbers, one for each mode")
     modes, x = centred(modes, x)
     counts = np.zeros(len(modes), np.int64)
-    for part in pieces(len(x)):
-        squares = squared_distances(x[part], modes)
+    for rows in pieces(len(x)):
+        squares = squared_distances(x[rows], modes)
         nearest = squares.argmin(axis=1)
         close = squares[np.arange(len(nearest)), nearest] <= radius**2 * TIE
         counts += np.bincount(nearest[close], minlength=len(modes))
@@ -106,13 +107,13 @@ def mode_coverage(x, modes, radius, weights=None):
 def _reach(rows, k):
     """The squared distance from each row to its k-th nearest other row, widened by rounding."""
     reach = np.empty(len(rows))
-    for part in pieces(len(rows)):
-        best = np.full((part.stop - part.start, k), np.inf)
+    for block in pieces(len(rows)):
+        nearest = np.full((block.stop - block.start, k), np.inf)
         for columns in pieces(len(rows)):
-            squares = squared_distances(rows[part], rows[columns])
-            if part == columns:
+            squares = squared_distances(rows[block], rows[columns])
+            if block == columns:
                 np.fill_diagonal(squares, np.inf)  # a row is no neighbour of itself
-            candidates = np.concatenate([best, squares], axis=1)
-            best = np.partition(candidates, k - 1, axis=1)[:, :k]
-        reach[part] = best.max(axis=1)
+            candidates = np.concatenate([nearest, squares], axis=1)
+            nearest = np.partition(candidates, k - 1, axis=1)[:, :k]
+        reach[block] = nearest.max(axis=1)
     return reach * TIE

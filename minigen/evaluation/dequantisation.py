@@ -1,6 +1,6 @@
 """Bits per dimension of discrete data under a continuous density, by uniform dequantisation.
 
-Integers 0 … levels-1 in each of D numbers are made continuous by noise: y = (x + u)/levels with u uniform in [0, 1)^D,
+Examples x of D integers 0 … levels-1 are made continuous by noise: y = (x + u)/levels with u uniform in [0, 1)^D lies
 between 0 and 1. A density p of y states a probability of x,
 
     P(x) = ∫ p((x + u)/levels) levels^-D du,    log P(x) ≥ E_u log p(y) - D·log levels    (Jensen),
@@ -8,8 +8,8 @@ between 0 and 1. A density p of y states a probability of x,
 so that    bits per dimension = -(log p(y) - D·log levels) / (D·ln 2) = log2 levels - log p(y) / (D·ln 2)
 
 bounds the bits of x from above and can be compared with those of a discrete model. Without the noise there is no such
-relation: a density can be made as high as one likes at integers. With k draws of u for each x, log of the mean of p(y)
-is a tighter bound, which rises to log P(x).
+relation, since a density can be made as high as one likes at integers. With k draws of u for x, the log of the mean of
+p(y) is a tighter bound, which rises to log P(x).
 
 Uria, Murray and Larochelle, "RNADE", 2013; Theis, van den Oord and Bethge, "A note on the evaluation of generative
 models", 2016 (section 3.1); Ho et al., "Flow++", 2019 (equation 12, with a learned noise).
@@ -29,7 +29,7 @@ from .rows import check_count
 def dequantise(x, levels, rng, dtype=np.float32):
     """(x + u)/levels, u uniform in [0, 1): an array of `dtype` shaped like the integers x, from 0 to below 1.
 
-    Raises ValueError for values that are no integers from 0 to levels - 1, or `levels` below 2.
+    Raises ValueError if a value is not an integer from 0 to levels - 1, and for `levels` below 2.
     """
     x, levels = _check(x, levels), check_count("levels", levels, 2)
     noise = as_generator(rng).random(x.shape, dtype=np.float64)
@@ -42,7 +42,7 @@ def dequantised_figures(model, x, levels, rng=0, k=1):
 
     A dict as `evaluate` gives: `value`, the mean lower bound on log P(x) in nats per example with `k` draws of the
     noise, `standard_error`, `bits_per_dimension` with `bits_standard_error`, `n`, `samples` and `dequantisation`.
-    Raises ValueError for a model without log_prob or of other data, and as `dequantise`.
+    Raises ValueError for a model without log_prob, for a model of data that are not continuous, and as `dequantise`.
     """
     if not model.offers("log_prob") or model.spec.kind != "continuous":
         raise ValueError(f"model: expected a density of continuous data, got {model.name} of "

@@ -4,10 +4,10 @@ For a set O of observed columns and another column j,
 
     Σ_v p(x_O, x_j = v) = p(x_O)    or    ∫ p(x_O, x_j = v) dv = p(x_O),    and    p(x_∅) = 1.
 
-Together these make the joint density add up to 1 whatever its dimension: column by column the sum over all examples
-is that of ever fewer columns. They are checked at random x, O and j. And where x has density p and its columns outside
-O are drawn anew from p(x_rest | x_O), the result has density p again: a step of Gibbs sampling, by which `impute`'s
-draws are judged as samples are.
+Together these make the joint density add up to 1 in any dimension, since the sum over all examples is taken column by
+column. They are checked at random x, O and j. If x has density p and its columns outside O are drawn anew from
+p(x_rest | x_O), the result has density p again (a step of Gibbs sampling). So what `impute` draws is checked as samples
+are.
 
 Geman and Geman, "Stochastic Relaxation, Gibbs Distributions, and the Bayesian Restoration of Images", 1984.
 """
@@ -17,7 +17,7 @@ import numpy as np
 from .checks import Check, Stream, random_masks
 from .quadrature import Chart, equal_cells, integrate
 
-EXAMPLES = {"sum": 32, "integral": 6}  # at which a discrete or a continuous column is added up
+EXAMPLES = {"sum": 32, "integral": 6}  # so many examples are checked with a discrete, or a continuous, column
 MOST_LEVELS = 4096
 
 
@@ -28,19 +28,19 @@ def check_marginals(subject, x):
     full = np.ones((8, columns), bool)
     whole = np.abs(subject.log_marginal(rows[:8], full) - subject.log_prob(rows[:8])).max()
     try:
-        nothing = np.abs(subject.log_marginal(rows[:8], ~full)).max()
-    except ValueError:  # a model may refuse examples that say nothing
-        nothing = 0.0
-    worst, slack, counts = max(whole, nothing), subject.rounding(subject.log_prob(rows[:8])), {"sum": 0, "integral": 0}
-    for number, seen in enumerate(random_masks(4 * max(EXAMPLES.values()), columns, rng)):
+        empty = np.abs(subject.log_marginal(rows[:8], ~full)).max()
+    except ValueError:  # a model may refuse examples without an observed value
+        empty = 0.0
+    worst, slack, counts = max(whole, empty), subject.rounding(subject.log_prob(rows[:8])), {"sum": 0, "integral": 0}
+    for number, observed in enumerate(random_masks(4 * max(EXAMPLES.values()), columns, rng)):
         row = rows[number % len(rows)]
-        column = int(rng.permutation(np.flatnonzero(~seen))[0])
+        column = int(rng.permutation(np.flatnonzero(~observed))[0])
         kind = "integral" if subject.columns[column] is None else "sum"
         if counts[kind] == EXAMPLES[kind] or (subject.columns[column] or 0) > MOST_LEVELS:
             continue
         counts[kind] += 1
-        found, tolerance = _added_up(subject, row, seen, column, rows[:, column])
-        difference = abs(found - 1) if np.isfinite(found) else np.inf
+        ratio, tolerance = _added_up(subject, row, observed, column, rows[:, column])
+        difference = abs(ratio - 1) if np.isfinite(ratio) else np.inf
         if not difference / tolerance <= worst / slack:
             worst, slack = difference, tolerance
     return Check("marginals", bool(worst <= slack),
@@ -51,14 +51,14 @@ def check_marginals(subject, x):
 def redrawn(subject, x):
     """Samples x with some of the columns of each, but not all, drawn anew by the model's `impute`."""
     rng = subject.stream(Stream.IMPUTED_COLUMNS)
-    mask = random_masks(len(x), x[0].size, rng, 1).reshape(x.shape)
-    return np.asarray(subject.model.impute(x, mask, subject.stream(Stream.IMPUTED_VALUES)))
+    observed = random_masks(len(x), x[0].size, rng, 1).reshape(x.shape)
+    return np.asarray(subject.model.impute(x, observed, subject.stream(Stream.IMPUTED_VALUES)))
 
 
-def _added_up(subject, row, seen, column, values):
+def _added_up(subject, row, observed, column, values):
     """`(Σ_v p(x_O, v) / p(x_O), tolerance)` for one row, its observed columns and one column more."""
-    base = subject.log_marginal(row[None], seen[None]) if seen.any() else np.zeros(1)
-    more = seen.copy()
+    base = subject.log_marginal(row[None], observed[None]) if observed.any() else np.zeros(1)
+    more = observed.copy()
     more[column] = True
 
     def log_ratio(v):
@@ -70,7 +70,7 @@ def _added_up(subject, row, seen, column, values):
     if level is not None:
         log_p = log_ratio(np.arange(level))
         return float(np.exp(log_p).sum()), subject.rounding(log_p + base)
-    # p(v | x_O) may be much narrower than p(v): points at all scales around a value that it has drawn
+    # p(v | x_O) may be much narrower than p(v): take points at all scales around the sampled value too
     points = values.astype(np.float64)
     scales = points.std() * 10.0 ** -np.arange(7)
     points = np.concatenate([points, row[column] + np.outer(scales, np.linspace(-1, 1, 9)).ravel()])[:, None]

@@ -2,9 +2,10 @@
 
     Σ_x p(x)  over every example there is, if there are at most 2^16;
     ∫ p(x) dx by adaptive quadrature, for one or two continuous numbers;
-    E_q[p(x) / q(x)] otherwise, by draws from a proposal q fitted to the model's own samples (importance.py).
+    E_q[p(x) / q(x)] otherwise, with a proposal q that is fitted to samples of the model (importance.py).
 
-Both quadrature and proposal look where the samples are: where samples lack a mode of the density, its mass is missing.
+Both the quadrature and the proposal cover the region of the samples. If no sample shows a mode of the density, the mass
+of that mode is missing in the sum, and the check fails.
 
 Davis and Rabinowitz, "Methods of Numerical Integration", 1984; Robert and Casella, "Monte Carlo Statistical Methods",
 2004 (section 3.3).
@@ -19,26 +20,26 @@ from .importance import check_integral
 from .quadrature import Chart, equal_cells, integrate
 
 NAME = "normalisation"
-SLACK = 1e-3  # of a quadrature, for mass that hides between its points
-ROUGH = 0.003  # relative error of a quadrature that has run out of points on too rough a density
+SLACK = 1e-3  # tolerance of a quadrature, for mass that lies between its points
+ROUGH = 0.003  # a quadrature with a larger relative error has run out of points: the density is too rough for it
 
 
 def check_normalisation(subject, pilot, x):
-    """Whether p sums or integrates to 1; regions and proposals are found from samples `pilot`, x are other samples."""
+    """Whether p sums or integrates to 1: a Check. Regions and proposals follow samples `pilot`; x are other samples."""
     if not subject.has_density:
         return Check(NAME, None, subject.why_no_density)
     if subject.states <= STATES:
         return _by_enumeration(subject)
     if subject.spec.dimensions <= 2 and not any(subject.columns):
-        found = _by_quadrature(subject, pilot)
-        if found is not None:
-            return found
+        check = _by_quadrature(subject, pilot)
+        if check is not None:
+            return check
     passed, detail = check_integral(subject, pilot, x)
     return Check(NAME, passed, detail)
 
 
 def quadrature_cells(subject, x):
-    """`(chart, boxes, masses)` of a model of one or two continuous numbers: cells that hold about as many of x each."""
+    """`(chart, boxes, masses)` for a model of one or two continuous numbers. Cells hold about equally many of x."""
     if subject.cells is None:
         rows = x.reshape(len(x), -1).astype(np.float64)
         chart, two = Chart(rows), rows.shape[1] == 2

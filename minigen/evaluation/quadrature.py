@@ -1,9 +1,9 @@
-"""Integrals over the whole line or plane, by rules on panels that are split where they err most.
+"""Integrals over the whole line or plane, by rules on boxes that are halved where the error is largest.
 
-The line is mapped to -1 < t < 1 by x = middle + spread·t / (1 - t²), along each axis. Two rules that share their
-points give each panel's integral; where they disagree most, panels are halved, across the axis on which the
-function bends most, until the disagreements add up to less than the tolerance. Jumps of the integrand are thus
-closed in by ever smaller panels. The first panels follow points of a sample, so that no mode is overlooked.
+Each axis is mapped to -1 < t < 1 by x = middle + spread·t / (1 - t²). Two rules that share their points give the
+integral over a box. The boxes on which the two disagree most are halved, across the axis on which the function bends
+most, until the disagreements add up to less than the tolerance. So ever smaller boxes close in on jumps of the
+integrand. The first boxes follow the points of a sample, so that no mode is overlooked.
 
 On the line: Gauss and Kronrod's rules of 7 and 15 points. In d dimensions: Genz and Malik, "An adaptive algorithm for
 numerical integration over an N-dimensional rectangular region", 1980 (degrees 5 and 7).
@@ -14,11 +14,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-MARGIN = 0.05  # by which the panels that follow the sample reach beyond it, in parts of its range
+MARGIN = 0.05  # the boxes that follow the sample reach beyond it by this share of its range
 
 
 class Masses(NamedTuple):
-    """Integrals over cells `(cells,)`, the estimated error of their sum, and how often the function was evaluated."""
+    """Integrals over cells `(cells,)`, the estimated error of their sum, and the number of evaluations."""
 
     values: np.ndarray
     error: float
@@ -45,12 +45,13 @@ class Chart:
 
 
 def equal_cells(points, depth, finer=0):
-    """Boxes `(lower, upper, owner)` that fill (-1, 1)^d, those around the points `(n, d)` with about as many each.
+    """Boxes `(lower, upper, owner)` that fill (-1, 1)^d, and cells with about equally many of the points `(n, d)`.
 
-    The box around the points is halved at their median along the axis on which they spread most, `depth` times; its
-    parts are cells with a number from 0, on the line in its order. What lies before and after it along each axis is a
-    cell too, cut into slabs that grow outwards, so that what is just beyond the points is seen. Other cells are halved
-    `finer` times more, into boxes of which the cell is the owner. A box whose points are all the same stays whole.
+    The box around the points is halved `depth` times, at their median along the axis on which they spread most. The
+    results are cells, numbered from 0, on the line from left to right. A box whose points are all the same is not
+    halved. Each cell is halved `finer` times more, into boxes of which it is the owner. Before and after the points,
+    along each axis, comes one more cell. It is cut into slabs that grow outwards, so that there are thin boxes just
+    beyond the points.
     """
     d = points.shape[1]
     reach = MARGIN * (points.max(axis=0) - points.min(axis=0)) + 1e-9
@@ -58,10 +59,10 @@ def equal_cells(points, depth, finer=0):
     high = np.minimum(points.max(axis=0) + reach, 1 - 1e-9)
     boxes = [(low, high, points)]
     for _ in range(depth):
-        boxes = [part for box in boxes for part in _halves(*box)]
+        boxes = [half for box in boxes for half in _halves(*box)]
     cells, boxes = len(boxes), [(number, *box) for number, box in enumerate(boxes)]
     for _ in range(finer):
-        boxes = [(number, *part) for number, *box in boxes for part in _halves(*box)]
+        boxes = [(number, *half) for number, *box in boxes for half in _halves(*box)]
     for axis in range(d):  # slabs before and after along each axis, as wide as the cube along later ones
         for side, edge in ((-1, low[axis]), (1, high[axis])):
             ends = np.unique(np.clip(edge + side * reach[axis] * np.append(3.0 ** np.arange(20) - 1, 1e12), -1, 1))
@@ -74,18 +75,18 @@ def equal_cells(points, depth, finer=0):
 
 
 def cell_of(points, boxes):
-    """The number of the cell that each of the points `(n, d)` lies in."""
-    found = np.zeros(len(points), np.int64)
+    """The numbers `(n,)` of the cells in which the points `(n, d)` lie."""
+    numbers = np.zeros(len(points), np.int64)
     for low, high, number in zip(*boxes, strict=True):
-        found[((points >= low) & (points < high)).all(axis=1)] = number
-    return found
+        numbers[((points >= low) & (points < high)).all(axis=1)] = number
+    return numbers
 
 
 def integrate(log_density, chart, boxes, tolerance=1e-6, budget=200_000):
     """∫ exp(log_density(x)) dx over each of the cells of `equal_cells`: Masses.
 
-    `log_density` takes points `(n, d)` and gives `(n,)`. Every box is halved at least once; halving ends when the error
-    is below `tolerance` or after about `budget` evaluations; the error says which.
+    `log_density` takes points `(n, d)` and gives `(n,)`. All boxes are halved at least once. Halving ends when the
+    error is below `tolerance`, or after about `budget` evaluations: the error tells which.
     """
     lower, upper, owner = boxes
     rule = (_Line if lower.shape[1] == 1 else _GenzMalik)(log_density, chart, lower.shape[1])
@@ -96,7 +97,7 @@ def integrate(log_density, chart, boxes, tolerance=1e-6, budget=200_000):
         new = _halved(lower[split], upper[split], axes[split])
         new_values, new_errors, new_axes = rule(*new)
         used += rule.size * len(new_values)
-        # two rules can agree on a jump by accident, so part of the disagreement before the cut stays
+        # two rules can agree on a jump by accident, so a sixteenth of the disagreement before the cut stays
         new_errors = np.maximum(new_errors, np.tile(errors[split] / 16, 2))
         lower, upper = np.concatenate([lower[keep], new[0]]), np.concatenate([upper[keep], new[1]])
         values, errors = np.concatenate([values[keep], new_values]), np.concatenate([errors[keep], new_errors])
@@ -111,7 +112,7 @@ def integrate(log_density, chart, boxes, tolerance=1e-6, budget=200_000):
 
 
 def _halved(lower, upper, axes):
-    """Both halves of boxes cut across an axis each, first all lower ones."""
+    """The halves of boxes that are cut across `axes`: all lower halves, then all upper ones."""
     rows = np.arange(len(axes))
     middle = (lower[rows, axes] + upper[rows, axes]) / 2
     ends, starts = upper.copy(), lower.copy()
@@ -120,7 +121,7 @@ def _halved(lower, upper, axes):
 
 
 class _Rule:
-    """Two rules on the points `offsets` `(size, d)` of the cube [-1, 1]^d, with `weights` that add up to 1."""
+    """Two rules on the points `offsets` `(size, d)` of the cube [-1, 1]^d; their weights add up to 1."""
 
     def __init__(self, log_density, chart, offsets, weights, lesser):
         self.log_density, self.chart = log_density, chart
@@ -128,7 +129,7 @@ class _Rule:
         self.size = len(offsets)
 
     def __call__(self, low, high):
-        """Integrals over boxes `(n, d)`, errors, and axes to cut across: three arrays `(n,)`."""
+        """Integrals over the boxes, their errors, and the axes to cut across: three arrays `(n,)`."""
         half = (high - low) / 2
         t = (low + half)[:, None, :] + half[:, None, :] * self.offsets
         x, volume = self.chart.to_space(t.reshape(-1, low.shape[1]))
@@ -138,7 +139,7 @@ class _Rule:
         return density @ self.weights * size, np.abs(density @ (self.weights - self.lesser)) * size, self.axes(density)
 
     def axes(self, density):
-        """The axis to cut each box across."""
+        """The axes to cut the boxes across, `(n,)`."""
         return np.zeros(len(density), np.int64)
 
 
@@ -175,7 +176,7 @@ class _GenzMalik(_Rule):
         self.dimensions, self.ratio = d, (near / far) ** 2
 
     def axes(self, density):
-        """The axis with the largest fourth difference."""
+        """The axes with the largest fourth differences, `(n,)`."""
         d, centre = self.dimensions, density[:, :1]
         near = density[:, 1 : 1 + d] + density[:, 1 + d : 1 + 2 * d] - 2 * centre
         far = density[:, 1 + 2 * d : 1 + 3 * d] + density[:, 1 + 3 * d : 1 + 4 * d] - 2 * centre

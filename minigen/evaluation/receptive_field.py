@@ -1,4 +1,4 @@
-"""Which pixels an image model's conditional depends on, by gradients."""
+"""The pixels that a conditional of an image model depends on, by gradients."""
 
 import numpy as np
 
@@ -8,11 +8,11 @@ from .checks import random_example
 
 
 def receptive_field(model, row: int, column: int, rng=0, examples: int = 8) -> np.ndarray:
-    """How strongly the conditional of a pixel depends on each input, `(height, width, colours)`.
+    """How strongly the conditional of a pixel depends on the inputs, `(height, width, colours)`.
 
-    The mean over random images of |∂(cᵀ y)/∂x|, y what an autoregressive image model says of the pixel (all its
-    colours), x the image and c a random cotangent; 0 exactly where there is no dependence. Raises ValueError for a
-    model that does not offer `conditionals_of_inputs` on images, or a pixel outside the image.
+    This is the mean over random images x of |∂(cᵀ y)/∂x|. y are the parameters of the pixel's conditional (of all its
+    colours), and c is a random cotangent. The result is exactly 0 for inputs that y does not depend on. Raises
+    ValueError for a model that does not offer `conditionals_of_inputs` on images, and for a pixel outside the image.
     """
     if not model.offers("conditionals_of_inputs") or len(model.spec.shape) != 3:
         raise ValueError(f"{model.name}: expected a model whose conditionals come from one network on "

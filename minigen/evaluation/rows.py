@@ -9,11 +9,11 @@ TILE = 1024  # rows of a tile's side: a tile of float64 distances has 8 MB
 
 
 def as_rows(name, x, like=None, least=1):
-    """`x` as finite float64 rows `(n, columns)`, an example of any shape read as one row.
+    """`x` as finite float64 rows `(n, columns)`: an example of any shape becomes one row.
 
-    Raises TypeError or ValueError, naming the argument, for anything but an array of finite real numbers with at
-    least `least` rows and one number in each, and for another number of columns than `like` (a pair of a name and rows)
-    has.
+    Raises TypeError if x is not an array of real numbers. Raises ValueError if a number is not finite, if there are
+    fewer than `least` examples or none in an example, and if `like`, a pair of a name and rows, has another number of
+    columns. Errors name the argument.
     """
     x = np.asarray(to_numpy(raw(x)))
     if x.dtype.kind not in "biuf":
@@ -36,7 +36,7 @@ def as_rows(name, x, like=None, least=1):
 
 
 def check_count(name, value, least=1, most=None):
-    """`value` as an integer from `least` to `most`, or ValueError."""
+    """The value as an int. Raises ValueError if it is not an integer from `least` to `most`."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
         raise ValueError(f"{name}: expected an integer of at least {least}, got {value!r}")
     if most is not None and value > most:
@@ -45,16 +45,16 @@ def check_count(name, value, least=1, most=None):
 
 
 def pieces(n, size=TILE):
-    """Slices that cut `range(n)` into runs of `size`."""
+    """Slices that cut `range(n)` into blocks of `size`."""
     return [slice(start, min(start + size, n)) for start in range(0, n, size)]
 
 
 def squared_distances(a, b):
     """|aᵢ - bⱼ|² for rows a and b, `(len(a), len(b))`: |a|² + |b|² - 2·a·b, and exactly 0 where rounding is all.
 
-    Both should be rows about the same origin (centre data that lie far from 0 first), for terms cancel.
+    Centre rows that lie far from 0 first, both about the same origin, since the terms cancel.
     """
-    if a.shape[1] <= 4:  # few columns: differences are as quick, and nothing cancels
+    if a.shape[1] <= 4:  # for few columns differences are as quick, and no terms cancel
         return sum((a[:, None, d] - b[None, :, d]) ** 2 for d in range(a.shape[1]))
     sizes = np.einsum("nd,nd->n", a, a)[:, None] + np.einsum("nd,nd->n", b, b)[None, :]
     distances = sizes - 2 * (a @ b.T)
@@ -63,6 +63,6 @@ def squared_distances(a, b):
 
 
 def centred(*groups):
-    """The rows of each group less the mean of the first, which makes distances between them lose fewer digits."""
+    """The groups of rows less the mean of the first group, so that distances between them lose fewer digits."""
     middle = groups[0].mean(axis=0)
     return tuple(rows - middle for rows in groups)

@@ -1,17 +1,18 @@
 """Do a model's samples have the density that it states?
 
-Few enough examples: counts of each against n·p(x), by Pearson's chi-square. One or two continuous numbers: counts in
-cells against the mass that quadrature finds in them, on the line also the distance of Kolmogorov and Smirnov between
-the distribution functions at the cells' ends. Otherwise by a Markov chain that leaves the stated density as
-it is: if x has density p and x' ~ q(x' | x) is a Metropolis move from it, accepted with probability a(x, x') =
-min(1, p(x')·q(x | x') / (p(x)·q(x' | x))), then for every function f
+There are three ways. If there are few enough different examples, they are counted, and the counts compared with n·p(x)
+by Pearson's chi-square. Of one or two continuous numbers the counts in cells are compared with the masses of the cells
+by quadrature, and on the line also the distribution functions at the cells' ends, by the distance of Kolmogorov and
+Smirnov. Otherwise a Markov chain is used that leaves the stated density as it is. If x has density p, and
+x' ~ q(x' | x) is a Metropolis move from it that is accepted with probability
+a(x, x') = min(1, p(x')·q(x | x') / (p(x)·q(x' | x))), then for every function f
 
     E[a(x, x')·(f(x') - f(x))] = 0.
 
-Among the functions are log p itself and, of each column, a bounded first and second power; among the moves, small
-ones, larger ones, and independent draws from a proposal fitted to other samples (so that a wrong weight of a far mode
-shows too). Only ratios of p enter: a density that is right but for its normalisation passes here. A mode that no sample
-shows is not looked for; the check of the normalisation misses its mass.
+The functions are log p itself and, of each column, a bounded first and second power. The moves are small ones, larger
+ones, and independent samples of a proposal that is fitted to other samples (these show a wrong weight of a far mode
+too). Only ratios of p enter, so that a density with a wrong normalisation passes here. A mode that no sample shows is
+not looked for here: the check of the normalisation misses its mass.
 
 Metropolis et al., 1953; Hastings, 1970; Gandy and Scott, "Unit Testing for MCMC and other Monte Carlo Methods", 2020;
 Gorham and Mackey, "Measuring Sample Quality with Stein's Method", 2015 (the same idea for Langevin dynamics).
@@ -29,17 +30,17 @@ from .quadrature import cell_of
 
 NAME = "sampler against density"
 MOVES = ("small", "large", "one column", "independent")
-COLUMNS = 256  # of a large example, the statistics of so many are followed
+COLUMNS = 256  # columns of a large example whose powers are followed
 
 
 def check_sampler(subject, pilot, x, name=NAME):
-    """Whether samples x have the density of the model; `pilot`, other samples, serves to choose cells and moves."""
+    """Whether samples x have the density of the model: a Check. Cells and moves follow other samples, `pilot`."""
     passed, detail = _compare(subject, pilot, x)
     return Check(name, passed, detail)
 
 
 def _compare(subject, pilot, x):
-    """`(passed, detail)`, passed None where nothing can be said."""
+    """`(passed, detail)`. passed is None if the samples do not suffice for an answer."""
     if not subject.has_density:
         return None, subject.why_no_density
     log_p = subject.log_prob(x)
@@ -52,8 +53,8 @@ def _compare(subject, pilot, x):
         chart, boxes, masses = quadrature_cells(subject, pilot)
         total = masses.values.sum()
         if math.isfinite(total) and masses.error < ROUGH * total:
-            places = chart.from_space(x.reshape(len(x), -1).astype(np.float64))
-            counts = np.bincount(cell_of(places, boxes), minlength=len(masses.values))
+            points = chart.from_space(x.reshape(len(x), -1).astype(np.float64))
+            counts = np.bincount(cell_of(points, boxes), minlength=len(masses.values))
             words = f"counts in {len(counts)} cells of {len(x)} samples"
             return _verdict(counts, masses.values / total, words, _distance(counts, masses.values / total, x[0].size))
     return _by_moves(subject, pilot, x, log_p)
@@ -92,7 +93,7 @@ def _by_moves(subject, pilot, x, log_p):
         proposal = fitted_proposal(subject, pilot)
     except ValueError:
         proposal = None
-    rows, pilot = (np.asarray(part.reshape(len(part), -1), np.float64) for part in (x, pilot))
+    rows, pilot = (np.asarray(samples.reshape(len(samples), -1), np.float64) for samples in (x, pilot))
     features = _features(subject, pilot)
     here, changes, accepted = features(rows, log_p), 0.0, {}
     for number, move in enumerate(MOVES):
@@ -122,19 +123,20 @@ def _by_moves(subject, pilot, x, log_p):
 
 
 def _moved(subject, move, rows, pilot, proposal, rng, dtype):
-    """Proposed rows, and log q(x | x') - log q(x' | x): 0 for moves that are as likely as their reverse."""
+    """Rows x' after a move from `rows`, and log q(x | x') - log q(x' | x): 0 if a move is as likely as its reverse."""
     n, there = len(rows), rows.copy()
     if move == "independent":
         there = proposal.sample(n, rng).astype(dtype).astype(np.float64)
         return there, proposal.log_prob(rows) - proposal.log_prob(there)
     real = np.array([j for j, level in enumerate(subject.columns) if level is None], int)
     whole = np.array([j for j, level in enumerate(subject.columns) if level is not None], int)
-    each = np.arange(n)
+    numbers = np.arange(n)
     if move == "one column":
         column = rng.integers(len(subject.columns), size=n)
-        spread, own = pilot.std(axis=0), np.isin(column, real)
-        there[each[own], column[own]] += 0.7 * spread[column[own]] * rng.standard_normal(n)[own]
-        whole_picked = np.where(own, -1, column)[:, None]
+        spread, is_real = pilot.std(axis=0), np.isin(column, real)
+        moved, columns = numbers[is_real], column[is_real]
+        there[moved, columns] += 0.7 * spread[columns] * rng.standard_normal(n)[is_real]
+        whole_picked = np.where(is_real, -1, column)[:, None]
     else:
         if len(real):
             # the difference of two other samples has the shape of the distribution (ter Braak, 2006)
@@ -143,7 +145,7 @@ def _moved(subject, move, rows, pilot, proposal, rng, dtype):
             jitter = 0.02 * pilot[:, real].std(axis=0) * rng.standard_normal((n, len(real)))
             there[:, real] += scale * (pilot[first][:, real] - pilot[second][:, real] + jitter)
         count = min(len(whole), 1 if move == "small" else max(2, len(whole) // 8))
-        if len(real):  # in a mixed table half of the moves leave the discrete columns alone
+        if len(real):  # in a mixed table half of the moves do not change the discrete columns
             count = min(count, 1)
         picked = rng.random((n, len(whole))).argsort(axis=1)[:, :count] if count else np.zeros((n, 0), int)
         whole_picked = whole[picked] if count else picked
@@ -151,14 +153,14 @@ def _moved(subject, move, rows, pilot, proposal, rng, dtype):
             whole_picked = np.where(rng.bernoulli(np.full(n, 0.5))[:, None], whole_picked, -1)
     levels = np.array([level or 1 for level in subject.columns])
     for column in whole_picked.T:
-        own = column >= 0
-        drawn = np.floor(rng.random(n) * levels[column])
-        there[each[own], column[own]] = drawn[own]
+        picked = column >= 0
+        values = np.floor(rng.random(n) * levels[column])
+        there[numbers[picked], column[picked]] = values[picked]
     return (there.astype(dtype).astype(np.float64) if dtype.kind == "f" else there), 0.0
 
 
 def _features(subject, pilot):
-    """A function of rows and their log p: log p, then u/√(1+u²) and its square for columns u in their own units."""
+    """The function of rows and log p that gives log p, and u/√(1+u²) and its square for standardised columns u."""
     columns = np.arange(pilot.shape[1])
     if len(columns) > COLUMNS:
         columns = np.sort(subject.stream(Stream.COLUMNS).permutation(len(columns))[:COLUMNS])

@@ -4,12 +4,12 @@ With a kernel k, independent X, X' ~ P and independent Y, Y' ~ Q,
 
     MMD²(P, Q) = E k(X, X') + E k(Y, Y') - 2 E k(X, Y)
 
-is 0 only for P = Q if k is characteristic, as the Gaussian kernel is. Leaving the terms of a point with itself out of
-the averages makes the estimate unbiased (it may fall below 0). The energy distance is the same expression for
+is 0 only for P = Q if k is characteristic, as the Gaussian kernel is. The estimate is unbiased if the terms of a point
+with itself are left out of the averages; it may then fall below 0. The energy distance is the same expression for
 k(x, y) = -|x - y|.
 
-Under P = Q any relabelling of the pooled rows is as likely as the one that was seen, so the rank of the
-statistic among those of random relabellings is an exact p-value, whatever the kernel.
+If P = Q, all relabellings of the pooled rows are as likely as the labels themselves. So the rank of the statistic among
+those of random relabellings gives an exact p-value, for any kernel.
 
 Gretton, Borgwardt, Rasch, Schölkopf and Smola, "A Kernel Two-Sample Test", 2012 (lemma 6 is the estimate);
 Székely and Rizzo, "Energy statistics", 2013; Sejdinovic et al., "Equivalence of distance-based and RKHS-based
@@ -29,9 +29,9 @@ HEURISTIC_ROWS = 1000  # rows whose distances choose a bandwidth
 
 
 class TwoSampleTest(NamedTuple):
-    """A test of "both sets of samples have one distribution": small p-values speak against it.
+    """A test of "both sets of samples have one distribution". A small p-value speaks against it.
 
-    `statistic` is the unbiased estimate (MMD² or energy distance), `method` says where the p-value is from.
+    `statistic` is the unbiased estimate (MMD² or energy distance). `method` says how the p-value was computed.
     """
 
     statistic: float
@@ -42,10 +42,10 @@ class TwoSampleTest(NamedTuple):
 def mmd_squared(x, y, bandwidth=None, unbiased=True):
     """The squared maximum mean discrepancy between samples x `(n, ...)` and y `(m, ...)`, a float.
 
-    The kernel is exp(-|x - y|² / (2·bandwidth²)), or the mean of several for a sequence of bandwidths; by default the
-    bandwidth is the median distance within (at most 1000 of) the pooled rows. `unbiased=False` keeps the terms of
-    points with themselves: the squared distance between the empirical distributions, never negative.
-    Raises ValueError for fewer than two examples, shapes that do not fit or a bandwidth that is not positive.
+    The kernel is exp(-|x - y|² / (2·bandwidth²)), or the mean of several for a sequence of bandwidths. The default
+    bandwidth is the median distance between the pooled rows (of at most 1000 of them). `unbiased=False` keeps the terms
+    of points with themselves: this is the squared distance between the empirical distributions, never negative.
+    Raises ValueError for fewer than two examples, for shapes that do not fit, and for a bandwidth that is not positive.
     """
     x, y = _both(x, y)
     pooled = np.concatenate([x, y])
@@ -65,10 +65,10 @@ def energy_distance(x, y, unbiased=True):
 def mmd_test(x, y, rng, bandwidth=None, permutations=500):
     """Test equality of distribution by the maximum mean discrepancy: a TwoSampleTest.
 
-    The p-value is exact, from `permutations` random relabellings: (1 + those as extreme) / (1 + all). With
-    `permutations=None` it is asymptotic, for samples too large for n² kernel values: rows are cut into ~√n blocks, each
-    gives an unbiased estimate, and the mean of these (the statistic) over its standard error is nearly normal.
-    Raises as `mmd_squared`, and for fewer than 19 permutations.
+    The p-value is exact, from `permutations` random relabellings: (1 + number as extreme) / (1 + permutations). With
+    `permutations=None` it is asymptotic, for samples too large for n² kernel values. Then the rows are cut into about
+    √n blocks, each of which gives an unbiased estimate. The statistic is the mean of these, and over its standard error
+    it is nearly normal. Raises ValueError as `mmd_squared` does, and for fewer than 19 permutations.
     """
     x, y = _both(x, y)
     rng = as_generator(rng)
@@ -82,7 +82,7 @@ def mmd_test(x, y, rng, bandwidth=None, permutations=500):
 
 
 def energy_test(x, y, rng, permutations=500):
-    """Test equality of distribution by the energy distance; as `mmd_test`, without a bandwidth to choose."""
+    """Test equality of distribution by the energy distance: as `mmd_test`, without a bandwidth to choose."""
     x, y = _both(x, y)
     rng = as_generator(rng)
     if permutations is None:
@@ -114,7 +114,7 @@ def _both(x, y):
 
 
 def _median_distance(rows):
-    """The median distance between different rows; 1 if they are all the same, where any kernel will do."""
+    """The median distance between different rows. If they are all the same, any kernel will do, and it is 1."""
     rows = rows[np.linspace(0, len(rows) - 1, min(len(rows), HEURISTIC_ROWS)).astype(int)]
     squares = squared_distances(rows, rows)[np.triu_indices(len(rows), 1)]
     squares = squares[squares > 0]
@@ -122,7 +122,7 @@ def _median_distance(rows):
 
 
 def _statistic(pooled, kernel, n, members=None, unbiased=True):
-    """The discrepancy for each labelling: `members` `(rows, labellings)` is true where a row counts as one of x.
+    """The discrepancies of labellings, `(labellings,)`: `members` `(rows, labellings)` is true for a row of x.
 
     With a = members and K without its diagonal, aᵀKa, aᵀK1 and 1ᵀK1 give the sums within x, within y and between them.
     A triangle of K is visited once, a tile at a time, for all labellings.
@@ -131,10 +131,10 @@ def _statistic(pooled, kernel, n, members=None, unbiased=True):
         members = (np.arange(len(pooled)) < n)[:, None]
     m = len(pooled) - n
     within, from_x, total = 0.0, 0.0, 0.0
-    parts = pieces(len(pooled))
-    for i, rows in enumerate(parts):
+    blocks = pieces(len(pooled))
+    for i, rows in enumerate(blocks):
         a = members[rows].astype(np.float64)
-        for j, columns in enumerate(parts[: i + 1]):
+        for j, columns in enumerate(blocks[: i + 1]):
             b = a if i == j else members[columns].astype(np.float64)
             tile = kernel(squared_distances(pooled[rows], pooled[columns]))
             if i == j:
@@ -157,7 +157,7 @@ def _permutation_test(pooled, kernel, n, rng, permutations):
     for column in range(1, permutations + 1):
         members[rng.permutation(len(pooled))[:n], column] = True
     values = _statistic(pooled, kernel, n, members)
-    # labellings that differ only by which of two equal rows they pick differ by rounding, and count as equal
+    # labellings that differ only in which of two equal rows they take differ by rounding, and count as equal
     slack = 1e-12 * np.abs(values).max()
     extreme = int((values[1:] >= values[0] - slack).sum())
     return TwoSampleTest(float(values[0]), (1 + extreme) / (1 + permutations), f"{permutations} permutations")
