@@ -19,31 +19,47 @@ TRIALS = 60  # steps that one line search tries; halving, they reach the last bi
 ROUNDING = 8 * np.finfo(np.float64).eps  # of the value
 
 
-def l_bfgs(objective, start, max_iterations: int = 1000, tolerance: float = 1e-8, memory: int = 20):
+def l_bfgs(objective, start, max_iterations: int = 1000, tolerance: float = 1e-8, memory: int = 20,
+           state: dict | None = None):
     """Minimise `objective(point) -> (value, gradient)` from `start`, an array `(n,)`.
 
     Yields `(iteration, point, value, gradient's largest element, converged)`, first for the start itself and then after
     each iteration; the last point is the minimum found. It has converged when no element of the gradient exceeds
     `tolerance`. The search also ends after `max_iterations`, and when no step lowers the value any more. `memory` is
     the number of pairs that are kept. Raises FloatingPointError if the objective is not finite at the start.
+
+    `state` is a dict in which all that the search knows is kept. Given one that it has filled, the search goes on after
+    the yield that it was left at; `start` is then ignored.
     """
-    point = np.array(start, np.float64)
-    value, gradient = objective(point)
-    if not math.isfinite(value):
-        raise FloatingPointError(f"L-BFGS: the objective is {value} at the start")
     pairs = deque(maxlen=memory)
-    for iteration in range(max_iterations + 1):
+    if state:
+        first = state["iteration"]
+        point, value, gradient = state["point"], state["value"], state["gradient"]
+        for step, turn in zip(state["steps"], state["turns"], strict=True):
+            pairs.append((step, turn, 1 / (step @ turn)))
+    else:
+        first = 0
+        point = np.array(start, np.float64)
+        value, gradient = objective(point)
+        if not math.isfinite(value):
+            raise FloatingPointError(f"L-BFGS: the objective is {value} at the start")
+    for iteration in range(first, max_iterations + 1):
         largest = float(np.abs(gradient).max(initial=0.0))
-        yield iteration, point, value, largest, largest <= tolerance
+        if not state or state["iteration"] < iteration:  # else it was yielded before
+            if state is not None:
+                steps = np.array([step for step, _, _ in pairs]).reshape(-1, len(point))
+                turns = np.array([turn for _, turn, _ in pairs]).reshape(-1, len(point))
+                state.update(iteration=iteration, point=point, value=value, gradient=gradient, steps=steps, turns=turns)
+            yield iteration, point, value, largest, largest <= tolerance
         if largest <= tolerance or iteration == max_iterations:
             return
-        found = _line_search(objective, point, value, gradient, _direction(pairs, gradient))
-        if found is None:
+        lower = _line_search(objective, point, value, gradient, _direction(pairs, gradient))
+        if lower is None:
             return
-        step, turn = found[0] - point, found[2] - gradient
+        step, turn = lower[0] - point, lower[2] - gradient
         if step @ turn > 0:
             pairs.append((step, turn, 1 / (step @ turn)))
-        point, value, gradient = found
+        point, value, gradient = lower
 
 
 def _direction(pairs, gradient):

@@ -235,7 +235,8 @@ class Gaussian(Estimator):
         if not state:
             self._take(np.zeros(len(units)), self._moments(standard, observed))
         shift = float((observed @ np.log(units)).mean())  # log |d standard / dx| of an example
-        steps = em_steps(self, (standard, observed), self.config.max_iterations, self.config.tolerance)
+        steps = em_steps(self, (standard, observed), self.config.max_iterations, self.config.tolerance,
+                         state=state)
         for metrics in steps:
             metrics["log_likelihood"] -= shift
             yield {**metrics, "at_floor": self._at_floor()}

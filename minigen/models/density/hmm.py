@@ -137,7 +137,7 @@ class HiddenMarkovModel(Estimator):
         column_moments(*(a if a is None else a.reshape(-1, a.shape[2]) for a in (x, mask)))  # refuses what has none
         yield from em_restarts(self, (x, mask), lambda rng: self._start(x, mask, rng), as_generator(rng),
                                self.config.restarts, max_iterations=self.config.max_iterations,
-                               tolerance=self.config.tolerance)
+                               tolerance=self.config.tolerance, state=state)
 
     def e_step(self, data):
         """Expected counts of first states and transitions, the emission's moments; log-likelihood and log-prior."""

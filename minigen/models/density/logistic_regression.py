@@ -136,7 +136,7 @@ class LogisticRegression(Estimator):
             return float(loss.data), np.concatenate([gradient.reshape(-1) for gradient in gradients])
 
         start = np.concatenate([parameter.data.reshape(-1) for parameter in self._parameters])
-        steps = l_bfgs(objective, start, self.config.max_iterations, self.config.tolerance)
+        steps = l_bfgs(objective, start, self.config.max_iterations, self.config.tolerance, state=state)
         for iteration, point, loss, gradient, converged in steps:
             self._assign(point)
             penalty = 0.5 * self.config.penalty / len(labels) * sum(float((w.data**2).sum()) for w in weights)

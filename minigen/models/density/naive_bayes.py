@@ -185,7 +185,7 @@ class NaiveBayes(Estimator):
         every_class_labelled = len(np.unique(labels[labelled])) == k
         restarts = 1 if every_class_labelled else self.config.restarts
         yield from em_restarts(self, (rows, observed, labels), start, rng, restarts,
-                               max_iterations=self.config.max_iterations, tolerance=self.config.tolerance)
+                               max_iterations=self.config.max_iterations, tolerance=self.config.tolerance, state=state)
 
     def e_step(self, data):
         """The statistics under r, the log-likelihood and the log-prior, both in nats per example."""

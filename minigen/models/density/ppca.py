@@ -189,7 +189,7 @@ class ProbabilisticPCA(Estimator):
                 yield {"iteration": 0, "log_likelihood": axes.moments(*self._parameters())[1], "converged": True}
         else:
             data = axes if observed is None else Observations(rows, observed)
-            yield from em_steps(self, data, self.config.max_iterations, self.config.tolerance)
+            yield from em_steps(self, data, self.config.max_iterations, self.config.tolerance, state=state)
         self._turn()
 
     def e_step(self, data):

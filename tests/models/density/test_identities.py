@@ -46,5 +46,5 @@ def test_identities(key, name, settings):
     model.fit(x, 0, labels=SIDES) if model.takes.labels else model.fit(x, 0)
     found = {one.name: one for one in identities(model, rng=1, samples=1000)}
     assert not [one for one in found.values() if one.passed is False]
-    if hasattr(model, "log_prob"):
+    if model.offers("log_prob"):
         assert found["normalisation"].passed and found["sampler against density"].passed, found

@@ -80,7 +80,7 @@ class MixtureModel(Estimator):
         yield from em_restarts(
             self, prepared, lambda rng: self._start(prepared, rng), as_generator(rng), self.config.restarts,
             preference=lambda: self._preference(prepared), max_iterations=self.config.max_iterations,
-            tolerance=self.config.tolerance, rounding=self.rounding)
+            tolerance=self.config.tolerance, rounding=self.rounding, state=state)
 
     def _preference(self, prepared):
         """A number by which runs of EM are compared before their likelihood; higher is better."""
