@@ -60,7 +60,7 @@ def _draw_receptive_field(args):
         row, column = (extent // 2 for extent in (*model.spec.shape, 1, 1)[:2])
     else:
         try:
-            row, column = (int(part) for part in args.receptive_field.split(","))
+            row, column = (int(word) for word in args.receptive_field.split(","))
         except ValueError:
             raise ValueError(f"--receptive-field: expected ROW,COLUMN, got {args.receptive_field!r}") from None
     strength = receptive_field(model, row, column, args.seed).sum(axis=-1)
@@ -94,9 +94,9 @@ def _run_kernels(args):
 
     print(f"{'kernel':24} {'version':10} {'difference':>10} {'speed-up':>9} {'rate':>14}")
     failed = 0
-    for found in check_kernels(args.seed, device=args.device):
-        failed += not found.passed
-        print(f"{found.name:24} {found.version:10} {found.difference:10.1e} {found.speed_up:9.1f} "
-              f"{found.rate / 1e9:6.1f} {found.unit:7}{'' if found.passed else '  FAILED'}", flush=True)
+    for result in check_kernels(args.seed, device=args.device):
+        failed += not result.passed
+        print(f"{result.name:24} {result.version:10} {result.difference:10.1e} {result.speed_up:9.1f} "
+              f"{result.rate / 1e9:6.1f} {result.unit:7}{'' if result.passed else '  FAILED'}", flush=True)
     print("difference: the largest from the reference in float32, over the largest value; float64 is compared too")
     return 1 if failed else 0

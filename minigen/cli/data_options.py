@@ -12,7 +12,7 @@ def add_data_options(parser):
 
 
 def data_source(args, stored=None):
-    """The DataSource that the command line names, what it does not say taken from the run's own."""
+    """The DataSource that the command line names; what it does not say is as in `stored`, the run's (or None)."""
     from ..training import DataSource
 
     if args.data == "":
@@ -21,16 +21,16 @@ def data_source(args, stored=None):
     known = args.data is not None and args.data.startswith("known:")  # has kind and labels of its own
     kind = stored.kind if args.kind is None and not known else args.kind
     labels = stored.labels if args.labels is None and not known else args.labels
-    own = {} if known else stored.prepared
+    prepared = {} if known else stored.prepared
     given = {"shape": _shape(args.shape), "levels": args.levels, "standardize": args.standardize,
              "conditional": args.conditional}
-    own.update((name, value) for name, value in given.items() if value is not None and value is not False)
-    return DataSource(stored.name if args.data is None else args.data, kind, labels, **own).resolved()
+    prepared.update((name, value) for name, value in given.items() if value is not None and value is not False)
+    return DataSource(stored.name if args.data is None else args.data, kind, labels, **prepared).resolved()
 
 
 def _shape(text):
     """"28,28,1" as a tuple of integers."""
     try:
-        return None if text is None else tuple(int(part) for part in text.split(","))
+        return None if text is None else tuple(int(word) for word in text.split(","))
     except ValueError:
         raise ValueError(f"--shape: expected integers such as 28,28,1, got {text!r}") from None

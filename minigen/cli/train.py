@@ -98,12 +98,12 @@ def _old_run(args):
         return _named(args)
     from ..training.run import Run, RunError
 
-    found = [path.parent for path in Path("runs").glob("*/metrics.jsonl")]
+    runs = [path.parent for path in Path("runs").glob("*/metrics.jsonl")]
     if args.model is not None:
-        found = [path for path in found if Run.open(path).config["model"] == args.model]
-    if not found:
+        runs = [path for path in runs if Run.open(path).config["model"] == args.model]
+    if not runs:
         raise RunError("no run to resume in the folder runs; name one with --out or --name")
-    return max(found, key=lambda path: (path / "metrics.jsonl").stat().st_mtime)
+    return max(runs, key=lambda path: (path / "metrics.jsonl").stat().st_mtime)
 
 
 def _named(args):

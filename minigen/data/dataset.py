@@ -91,7 +91,7 @@ class Dataset:
 
 
 def _shape(array):
-    """Words for what came in place of an array of the right dtype and shape."""
+    """The dtype and shape of an array in words, or what came instead of one."""
     return f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else repr(array)
 
 
@@ -177,11 +177,11 @@ def _complete(tables, seed, name):
         fractions = [fraction for fraction in (1 - test - validation, validation, test) if fraction]
         n = len(tables[0]["train"])
         try:
-            parts = split_indices(n, fractions, seed)
+            rows = split_indices(n, fractions, seed)
         except ValueError:
             raise DataError(f"{name}: {n} rows are too few to split into {len(fractions)} parts") from None
         cut = [split for split in SPLITS if split == "train" or split in missing]
         for table in tables:
             if "train" in table:
-                table.update(zip(cut, [table["train"][part] for part in parts], strict=True))
+                table.update(zip(cut, [table["train"][chosen] for chosen in rows], strict=True))
     return tables

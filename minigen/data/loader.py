@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..arrays import Generator, as_generator
-from ..arrays.stream import check_integer
+from ..arrays.checks import integer, positive_integer
 from .batch import Batch, as_batch
 
 # Children of an epoch's generator: one for the order, the rest for the batches' transforms.
@@ -16,7 +16,7 @@ class Loader:
 
     `examples` is an array with rows, or a `Batch` of NumPy arrays, whose entries stay together. `rng` is a generator
     (one child is split from it) or a seed. `transform(x, rng)` is applied to the examples of every batch with a
-    generator of that batch's own. With `drop_last` a last batch of fewer rows is left out.
+    generator that only this batch has. With `drop_last` a last batch of fewer rows is left out.
 
     The order of epoch e and the randomness of its batches depend on the generator and e alone, so a position
     is two integers. A loop that was left goes on where it stopped when it is entered again; so does a new
@@ -32,7 +32,7 @@ class Loader:
             raise TypeError(f"examples: expected an array with rows, got {type(examples.x).__name__}")
         if len(examples) == 0:
             raise ValueError("examples: expected at least one, got 0")
-        batch_size = check_integer("batch_size", batch_size, 1)
+        batch_size = positive_integer("batch_size", batch_size)
         if drop_last and batch_size > len(examples):
             raise ValueError(f"batch_size: expected at most the {len(examples)} rows, got {batch_size}")
         self.examples, self.batch_size = examples, batch_size
@@ -87,7 +87,7 @@ class Loader:
     def state(self, value: dict):
         if not isinstance(value, dict) or set(value) != {"epoch", "position", "generator"}:
             raise ValueError(f"state: expected a dict of epoch, position and generator, got {value!r}")
-        epoch = check_integer("state: epoch", value["epoch"], 0, 2**64 - 1)
-        position = check_integer("state: position", value["position"], 0, len(self) - 1)
+        epoch = integer("state: epoch", value["epoch"], 0, 2**64 - 1)
+        position = integer("state: position", value["position"], 0, len(self) - 1)
         self._rng = Generator.from_state(value["generator"])
         self._epoch, self._position = epoch, position

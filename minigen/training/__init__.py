@@ -2,6 +2,7 @@
 
 from .checkpoint import CheckpointError, read_checkpoint, write_checkpoint
 from .config import TrainConfig, train_config
+from .data_source import DataSource, load_source, load_truth
 from .load import load
 from .loop import Fitted, fit
 from .metrics import RunError
@@ -9,7 +10,6 @@ from .report import write_pictures
 from .run import Run
 from .sample_files import write_samples
 from .signals import Interrupted
-from .data_source import DataSource, load_source, load_truth
 from .state import TrainingDiverged
 from .step import make_step
 

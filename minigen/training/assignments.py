@@ -9,7 +9,7 @@ def assigned(assignments) -> dict[str, str]:
     """`key=value` texts as a dict. Raises ValueError for text without an equals sign and for a key given twice."""
     values = {}
     for text in assignments:
-        key, equals, value = (part.strip() for part in text.partition("="))
+        key, equals, value = (side.strip() for side in text.partition("="))
         if not equals or not key:
             raise ValueError(f"--set: expected key=value, got {text!r}")
         if key in values:
@@ -42,8 +42,8 @@ def field_types(cls):
 def _convert(text, kind):
     if typing.get_origin(kind) is tuple:
         element = typing.get_args(kind)[0]
-        parts = [part for part in text.strip("()[] ").split(",") if part.strip()]
-        return tuple(_convert(part.strip(), element) for part in parts)
+        words = [word.strip() for word in text.strip("()[] ").split(",")]
+        return tuple(_convert(word, element) for word in words if word)
     if kind is bool:
         words = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
         if text.lower() not in words:

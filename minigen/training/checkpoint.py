@@ -1,11 +1,21 @@
 """Checkpoints: a NumPy .npz file whose every byte is accounted for.
 
-A checkpoint is a zip archive of .npy entries, stored and not deflated, so no entry can be larger than the
-file, and each has a CRC. `numpy.load` and any unzip program read it. The layout is canonical: entries lie
-back to back in the order of their names, every record has the 64-bit form, dates are fixed. The same content
-therefore gives the same bytes, and a reader can demand that each record is exactly what the writer would have
-written: it parses a name, a CRC and a size, writes the record again and compares. Nothing else in the file is
-interpreted.
+A checkpoint is a zip archive of .npy entries, stored and not deflated, so no entry can be larger than the file, and
+each has a CRC. `numpy.load` and any unzip program read it. The layout is canonical: entries lie back to back in the
+order of their names, every record has the 64-bit form, dates are fixed. The same content therefore gives the same
+bytes. A reader can demand that each record is exactly what the writer would have written: it parses a name, a CRC and a
+size, writes the record again and compares. It interprets nothing else in the file.
+
+How to read this file. A zip archive has three kinds of records, little-endian, each with a signature of four bytes:
+
+    local record    PK\3\4   before the bytes of each entry: its name, CRC and size
+    central record  PK\1\2   at the end of the file, one for each entry again, with the offset of the local record
+    end records     PK\6\6, PK\6\7, PK\5\6   where the central records begin, and how many there are
+
+The `Struct`s below are these records field by field ("<" little-endian, "4s" four bytes, "H", "I" and "Q" integers of
+two, four and eight bytes). Sizes are 2³² - 1 in the old fields, which sends a reader to the 64-bit ones (`_WIDE`).
+`_local_record` and `_directory_records` write; `_scan` walks through the local records and compares; `_Entry.read`
+reads the bytes of one array.
 """
 
 import json
@@ -157,8 +167,7 @@ def _open_regular(path, flags):
 
 
 def _scan(file, file_size):
-    """Walk the records, insisting on the canonical layout; return the entries without having read their
-    data."""
+    """Walk the records, insisting on the canonical layout; return the entries without having read their data."""
     entries, directory, names, offset = [], [], set(), 0
     while True:
         file.seek(offset)

@@ -109,7 +109,7 @@ TYPES = {name: hint for name, hint in field_types(TrainConfig).items() if name !
 
 
 def checked(name, value, hint):
-    """The value of a setting: an integer as a float where the setting is one. TypeError or ValueError if it is wrong."""
+    """The value of a setting, an integer as a float where it is one. Raises TypeError or ValueError if it is wrong."""
     kinds = members(hint)
     numbers = next((kind for kind in kinds if typing.get_origin(kind) is tuple), None)
     if numbers is not None and isinstance(value, tuple | list):

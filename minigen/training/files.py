@@ -30,8 +30,7 @@ def replacing(path, mode="wb"):
 
 
 def sync_folder(folder):
-    """Make renames and removals inside `folder` survive a power cut, where the file system can promise
-    that."""
+    """Make renames and removals inside `folder` survive a power cut, where the file system can promise that."""
     try:
         handle = os.open(folder, os.O_RDONLY)
     except OSError:

@@ -19,8 +19,7 @@ class Metrics:
         self._file, self._path = file, path
 
     def append(self, row):
-        """Add a dict of numbers as one line; returns the line's length in bytes. RunError if the disk is
-        full."""
+        """Add a dict of numbers as one line; returns the line's length in bytes. RunError if the disk is full."""
         line = json.dumps(row, allow_nan=False).encode() + b"\n"
         try:
             if self._file.write(line) != len(line):

@@ -106,12 +106,12 @@ def _curves(rows):
     left_out = ("loss", "gradient_norm") if scored else ("gradient_norm",)
     trained = [name for name in trained if name not in scored and name.rpartition(".")[2] not in left_out]
     for name in [*scored, *trained]:
-        for part in ("train", "validation"):
-            points = [(row["epoch"], row.get(part, {}).get(name)) for row in rows if name in row.get(part, {})]
+        for split in ("train", "validation"):
+            points = [(row["epoch"], row.get(split, {}).get(name)) for row in rows if name in row.get(split, {})]
             if points:
                 epochs, values = zip(*points, strict=True)
                 values = np.array([math.nan if value is None else value for value in values])
-                curves[f"{part}/{name}"] = (np.array(epochs), values)
+                curves[f"{split}/{name}"] = (np.array(epochs), values)
     return curves
 
 

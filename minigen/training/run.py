@@ -22,9 +22,9 @@ from ..data.batch import NAMES
 from ..protocols import nearest
 from .checkpoint import CheckpointError, read_checkpoint, write_checkpoint
 from .config import TrainConfig
+from .data_source import DataSource
 from .files import reason, remove_leftovers, replacing, sync_folder
 from .metrics import RunError
-from .data_source import DataSource
 
 MAX_CONFIG = 1024 * 1024  # bytes of a config.json that will be read; a real one has about a thousand
 CONFIG = {"minigen": str, "model": str, "spec": dict, "model_config": dict, "data": dict, "train": dict}
@@ -112,17 +112,14 @@ class Run:
 
     def latest_path(self):
         """The checkpoint with the most steps; RunError if there is none."""
-        found = []
-        if self.checkpoints.is_dir():
-            files = self.checkpoints.iterdir()
-            found = [path for path in files if re.fullmatch(r"step-\d{8,}\.npz", path.name)]
-        if not found:
+        files = self.checkpoints.iterdir() if self.checkpoints.is_dir() else []
+        checkpoints = [path for path in files if re.fullmatch(r"step-\d{8,}\.npz", path.name)]
+        if not checkpoints:
             raise RunError(f"{self.path} has no checkpoint")
-        return max(found, key=lambda path: int(path.stem[5:]))
+        return max(checkpoints, key=lambda path: int(path.stem[5:]))
 
     def read(self, path):
-        """`(arrays, header)` of one of this run's checkpoints; CheckpointError if it is another run's or
-        damaged."""
+        """`(arrays, header)` of one of this run's checkpoints; CheckpointError if it is another run's or damaged."""
         arrays, header = read_checkpoint(path)
         config = header.get("config")
         same = isinstance(config, dict) and set(config) == set(self.config) and all(
@@ -213,12 +210,12 @@ def describe(model, data, source, config):
 
 def check_same(stored, given):
     """Raise RunError naming the first setting that differs between a run and the attempt to resume it."""
-    for part in ("model", "spec", "model_config", "train"):
-        old, new = stored[part], given[part]
-        if part in ("model", "spec"):
-            old, new = {part: old}, {part: new}
+    for section in ("model", "spec", "model_config", "train"):
+        old, new = stored[section], given[section]
+        if section in ("model", "spec"):
+            old, new = {section: old}, {section: new}
         for name in {**old, **new}:
-            if old.get(name) != new.get(name) and (part != "train" or name not in CHANGEABLE):
+            if old.get(name) != new.get(name) and (section != "train" or name not in CHANGEABLE):
                 raise RunError(
                     f"cannot resume with a changed setting: {name} is {old.get(name)!r} in the run and "
                     f"{new.get(name)!r} now"

@@ -88,7 +88,7 @@ class State:
                 self.sums[name] = (total + value * len(batch), n + len(batch))
 
     def _fresh(self, steps):
-        """A function that gives fresh batches for the update after so many steps, the same ones whenever it is asked."""
+        """A function that gives fresh batches for the update after so many steps, always the same ones."""
         numbers = itertools.count()
         rng = self.rng.fold_in(FRESH, steps)
         return lambda: on_device(self.loader.random_batch(rng.fold_in(next(numbers))), self.config.device)
@@ -150,8 +150,7 @@ class State:
         return arrays, header
 
     def restore(self, arrays, header, path):
-        """Put back what `save` gave; CheckpointError (naming `path`) if it does not fit this model and
-        data."""
+        """Put back what `save` gave; CheckpointError (naming `path`) if it does not fit this model and data."""
         groups = {"model": {}, "step": {}, "sums": {}, "average": {}}
         try:
             for name, array in arrays.items():
@@ -166,8 +165,8 @@ class State:
             first = counters["epoch"] * self.steps_per_epoch
             if not first <= counters["step"] < first + self.steps_per_epoch:
                 raise ValueError(f"step {counters['step']} is not in epoch {counters['epoch'] + 1}")
-            place = {"epoch": counters["epoch"], "position": counters["step"] - first}
-            if header["loader"] != {**self.loader.state, **place}:
+            position = {"epoch": counters["epoch"], "position": counters["step"] - first}
+            if header["loader"] != {**self.loader.state, **position}:
                 raise ValueError(f"the data are at {header['loader']!r}")
             if any(pair.shape != (2,) or pair.dtype != np.float64 for pair in groups["sums"].values()):
                 raise ValueError("the sums of the metrics are not pairs")
@@ -201,9 +200,9 @@ def _read(tables, xp):
         kinds = {value.dtype: [] for value in values}
         for i, value in enumerate(values):
             kinds[value.dtype].append(i)
-        for places in kinds.values():
-            copied = to_numpy(xp.stack([values[i] for i in places]))
-            for i, value in zip(places, copied, strict=True):
+        for numbers in kinds.values():
+            copied = to_numpy(xp.stack([values[i] for i in numbers]))
+            for i, value in zip(numbers, copied, strict=True):
                 values[i] = value
     values = iter(values)
     return [{name: float(next(values)) for name in metrics} for metrics in tables]

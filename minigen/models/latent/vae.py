@@ -120,7 +120,7 @@ class VAE(Model):
         block = max(1, BLOCK // (len(rows) * self.spec.dimensions))
         log_sums = []
         for first in range(0, k, block):
-            z = q.rsample(n=(min(block, k - first),), rng=rng)  # (samples, batch, latent_dim)
+            z = q.rsample((min(block, k - first),), rng)  # (samples, batch, latent_dim)
             log_weights = self._likelihood(z, c).log_prob(rows) + self.prior.log_prob(z) - q.log_prob(z)
             log_sums.append(ops.logsumexp(log_weights, axis=0))
         log_sum = log_sums[0] if len(log_sums) == 1 else ops.logsumexp(ops.stack(log_sums), axis=0)
@@ -145,14 +145,14 @@ class VAE(Model):
         rng = as_generator(rng)
         with no_grad():
             z = rng.standard_normal((n, self.config.latent_dim), self.dtype, self.xp)
-            x = self._likelihood(z, condition_rows(self, condition, n)).sample(n=(), rng=rng)
+            x = self._likelihood(z, condition_rows(self, condition, n)).sample((), rng)
         return raw(x).astype("uint8").reshape(n, *self.spec.shape)
 
     def _terms(self, rows, c, rng, train=False):
         """The two terms of the bound: log p(x | z, c) and KL(q ‖ p), each `(batch,)`."""
         rng = as_generator(rng)
         q = self._posterior(rows, c, train, rng)
-        z = q.rsample(n=(), rng=rng)
+        z = q.rsample((), rng)
         return self._likelihood(z, c, train, rng).log_prob(rows), ops.normal_kl(q.loc, q.log_scale)
 
     def _rows(self, x, condition):
