@@ -20,10 +20,12 @@ import operator
 
 import numpy as np
 
+from ..kernels.machinery.examples import Examples
 from .anomaly import TracedNode, check_forward
 from .tensor import Node, Tensor, as_result, modes, raw, shape_of
 
 registry: dict[str, "Primitive"] = {}
+examples: dict[str, Examples] = {}
 
 
 class Primitive:
@@ -130,8 +132,8 @@ def primitive(residuals=(), byproducts=(), several=False, name=None):
     or `"output"`. With `byproducts` the function returns its outputs followed by these further values, which are
     residuals too; such an op needs a composite. With `several=True` it returns a tuple of outputs.
 
-    The op has two decorators: `defvjp` takes the rule, `(g, residuals, needed) -> cotangents`, and `defcomposite` the
-    same function written in other ops.
+    The op has three decorators: `defvjp` takes the rule, `(g, residuals, needed) -> cotangents`, `defcomposite` the
+    same function written in other ops, and `example` a function that makes arguments (see `example`).
     """
 
     def decorate(forward):
@@ -147,9 +149,22 @@ def primitive(residuals=(), byproducts=(), several=False, name=None):
             return define
 
         op.defvjp, op.defcomposite = setter("vjp"), setter("composite")
+        op.example = example(op, prim.name)
         return op
 
     return decorate
+
+
+def example(op, name=None):
+    """A decorator for a function that makes arguments of `op`, a primitive or a function of them.
+
+        @example(digamma)
+        def _(make):
+            return [make.values(make.shape(), 0.4, 4.0)]
+
+    What tests, `minigen check` and exercises run the op on; see `kernels.machinery.examples`.
+    """
+    return functools.partial(examples.setdefault(name or op.__name__, Examples(op)).add, call=op)
 
 
 def _fast_op(prim):

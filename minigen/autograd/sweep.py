@@ -46,6 +46,11 @@ def _(g, residuals, needed):
     return (g,)
 
 
+@identity.example
+def _(make):
+    return [make.values(make.shape())]
+
+
 def grad(output: Tensor, inputs, cotangent=None, create_graph: bool = False, retain_graph: bool | None = None):
     """Gradient of `output` with respect to `inputs`.
 

@@ -19,10 +19,16 @@ def tanh(x):
     return array_module(x).tanh(x)
 
 
+tanh.example(lambda make: make.alike(1))
+
+
 @kernel
 def tanh_vjp(g, y):
     """g·(1 - y²), y the output, without the scalar, whose conversion costs NumPy more than a small product."""
     return g - g * y * y
+
+
+tanh_vjp.example(lambda make: make.alike(2))
 
 
 @kernel
@@ -33,10 +39,16 @@ def sigmoid(x):
     return xp.where(x >= 0, 1, small) / (1 + small)
 
 
+sigmoid.example(lambda make: make.alike(1))
+
+
 @kernel
 def sigmoid_vjp(g, y):
     """g·y·(1 - y), y the output."""
     return g * (y * (1 - y))
+
+
+sigmoid_vjp.example(lambda make: make.alike(2))
 
 
 @kernel
@@ -46,10 +58,16 @@ def softplus(x):
     return xp.maximum(x, 0) + xp.log1p(xp.exp(-xp.abs(x)))
 
 
+softplus.example(lambda make: make.alike(1))
+
+
 @kernel
 def softplus_vjp(g, x):
     """g·sigmoid(x)."""
     return g * sigmoid(x)
+
+
+softplus_vjp.example(lambda make: make.alike(2))
 
 
 @kernel
@@ -58,11 +76,17 @@ def gate(a, b):
     return array_module(a).tanh(a) * sigmoid(b)
 
 
+gate.example(lambda make: make.alike(2))
+
+
 @kernel
 def gate_vjp(g, a, b):
     """The cotangents g·s·(1 - t²) of a and g·t·s·(1 - s) of b, t = tanh(a), s = sigmoid(b)."""
     t, s = array_module(a).tanh(a), sigmoid(b)
     return g * (s * (1 - t * t)), g * (t * (s * (1 - s)))
+
+
+gate_vjp.example(lambda make: make.alike(3))
 
 
 @loop

@@ -18,11 +18,24 @@ def bernoulli_log_prob(x, logits):
     return (x * logits - softplus(logits)).sum(axis=-1)
 
 
+@bernoulli_log_prob.example
+def _(make):
+    shape = make.rows()
+    return [make.booleans(make.without_leading(shape)).astype(make.dtype), make.normal(shape)]
+
+
 @kernel
 def bernoulli_log_prob_vjp(g, x, logits):
     """The cotangent of the logits, g·(x - sigmoid(l))."""
     xp = array_module(logits)
     return xp.expand_dims(g, -1) * (x - sigmoid(logits))
+
+
+@bernoulli_log_prob_vjp.example
+def _(make):
+    shape = make.rows()
+    x = make.booleans(make.without_leading(shape)).astype(make.dtype)
+    return [make.normal(shape[:-1]), x, make.normal(shape)]
 
 
 @loop

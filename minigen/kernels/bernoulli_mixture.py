@@ -12,6 +12,7 @@ import numpy as np
 from ..arrays import array_module
 from .machinery.compiling import loop
 from .machinery.dispatch import kernel
+from .machinery.examples import Example
 from .machinery.functions import exp, log
 from .machinery.wrapping import covered, in_chunks
 from .reductions import logsumexp, row_shift
@@ -37,6 +38,17 @@ def bernoulli_mixture_moments(x, logits, constant, observed, log_zero):
     log_prob = logsumexp(joint, axis=-1, keepdims=True)
     r = xp.exp(joint - log_prob)
     return log_prob.sum(dtype=xp.float64), r.sum(axis=0), r.T @ x, None if observed is None else r.T @ observed
+
+
+@bernoulli_mixture_moments.example
+def _(make):
+    rows, components, width = make.count(512), make.size(10), make.size(512)
+    observed = log_zero = None
+    x, logits, constant = make.booleans((rows, width)), make.standard((components, width)), make.standard(components)
+    if not make.elements and make.boolean():
+        observed, log_zero = make.booleans((rows, width)), -abs(make.standard((components, width)))
+        x &= observed
+    return Example(x.astype(make.dtype), logits, constant, observed, log_zero, operations=4 * rows * logits.size)
 
 
 @loop

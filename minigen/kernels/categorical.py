@@ -29,6 +29,12 @@ def categorical_log_prob(logits, index):
     return xp.take_along_axis(values, index, axis=-1)[..., 0]
 
 
+@categorical_log_prob.example
+def _(make):
+    *leading, levels = make.rows()
+    return [make.normal((*leading, levels)), make.integers(0, levels, leading)]
+
+
 @kernel
 def categorical_log_prob_vjp(g, logits, index):
     """The cotangent of the logits, g·(1 at the index, 0 elsewhere, minus softmax(logits)); of the broadcast shape."""
@@ -36,6 +42,14 @@ def categorical_log_prob_vjp(g, logits, index):
     weights, index = _pick(softmax(logits), index)
     hit = (xp.arange(weights.shape[-1]) == index).astype(logits.dtype)
     return g[..., None] * (hit - weights)
+
+
+@categorical_log_prob_vjp.example
+def _(make):
+    *leading, levels = make.rows()
+    several = make.choice([(), (2,)])  # indices may have more leading axes than the logits
+    g, index = make.normal((*several, *leading)), make.integers(0, levels, (*several, *leading))
+    return [g, make.normal((*leading, levels)), index]
 
 
 @loop

@@ -27,6 +27,12 @@ def glu(x):
     return a * sigmoid(b)
 
 
+@glu.example
+def _(make):
+    *leading, width = make.rows(256)
+    return [make.normal((*leading, 2 * width))]
+
+
 @kernel
 def glu_vjp(g, x):
     """The cotangent of x."""
@@ -34,6 +40,12 @@ def glu_vjp(g, x):
     a, b = halves(x)
     s = sigmoid(b)
     return xp.concatenate([g * s, g * (a * (s * (1 - s)))], axis=-1)
+
+
+@glu_vjp.example
+def _(make):
+    *leading, width = make.rows(256)
+    return [make.normal((*leading, width)), make.normal((*leading, 2 * width))]
 
 
 @kernel
@@ -44,6 +56,12 @@ def tanh_gate(x):
     return xp.tanh(a) * sigmoid(b)
 
 
+@tanh_gate.example
+def _(make):
+    *leading, width = make.rows(256)
+    return [make.normal((*leading, 2 * width))]
+
+
 @kernel
 def tanh_gate_vjp(g, x):
     """The cotangent of x."""
@@ -51,6 +69,12 @@ def tanh_gate_vjp(g, x):
     a, b = halves(x)
     t, s = xp.tanh(a), sigmoid(b)
     return xp.concatenate([g * (s * (1 - t * t)), g * (t * (s * (1 - s)))], axis=-1)
+
+
+@tanh_gate_vjp.example
+def _(make):
+    *leading, width = make.rows(256)
+    return [make.normal((*leading, width)), make.normal((*leading, 2 * width))]
 
 
 @loop

@@ -22,11 +22,17 @@ def gelu(x):
     return x * (0.5 + 0.5 * erf(x * ROOT_HALF))
 
 
+gelu.example(lambda make: make.alike(1))
+
+
 @kernel
 def gelu_vjp(g, x):
     """g·(Φ(x) + x·φ(x)), with φ the standard normal density."""
     density = array_module(x).exp(-0.5 * (x * x)) * (1 / ROOT_TWO_PI)
     return g * (0.5 + 0.5 * erf(x * ROOT_HALF) + x * density)
+
+
+gelu_vjp.example(lambda make: make.alike(2))
 
 
 @kernel
@@ -35,11 +41,17 @@ def silu(x):
     return x * sigmoid(x)
 
 
+silu.example(lambda make: make.alike(1))
+
+
 @kernel
 def silu_vjp(g, x):
     """g·(s + x·s·(1 - s)), s = sigmoid(x)."""
     s = sigmoid(x)
     return g * (s + x * (s * (1 - s)))
+
+
+silu_vjp.example(lambda make: make.alike(2))
 
 
 @loop

@@ -36,6 +36,12 @@ def group_norm(x, weight, bias, groups, eps):
     return centred.reshape(x.shape) * weight + bias, mean, variance
 
 
+@group_norm.example
+def _(make):
+    shape, groups = _example_shape(make)
+    return [make.standard(shape), make.normal(shape[-1:]), make.normal(shape[-1:]), groups, 1e-3]
+
+
 @kernel
 def group_norm_sums(g, x, mean, scale):
     """Σ g and Σ g·z over the positions, each (batch, channels), with z = (x - mean)·scale the normalised x.
@@ -45,6 +51,13 @@ def group_norm_sums(g, x, mean, scale):
     z = (_grouped(x, mean.shape[1]) - mean[:, None, :, None]) * scale[:, None, :, None]
     space = tuple(range(1, x.ndim - 1))
     return g.sum(axis=space), (g * z.reshape(x.shape)).sum(axis=space)
+
+
+@group_norm_sums.example
+def _(make):
+    shape, groups = _example_shape(make)
+    mean, scale = make.standard((shape[0], groups)), abs(make.standard((shape[0], groups))) + 1
+    return [make.normal(shape), make.standard(shape), mean, scale]
 
 
 @kernel
@@ -58,6 +71,20 @@ def group_norm_vjp(g, x, weight, mean, scale, total, along):
     factor, shift, slope = (array.reshape(shape) for array in _coefficients(x, weight, scale, total, along))
     centred = (_grouped(x, mean.shape[1]) - mean[:, None, :, None]).reshape(x.shape)
     return g * factor - shift - centred * slope
+
+
+@group_norm_vjp.example
+def _(make):
+    shape, groups = _example_shape(make)
+    mean, scale = make.standard((shape[0], groups)), abs(make.standard((shape[0], groups))) + 1
+    sums = [make.normal((shape[0], shape[-1])) for _ in range(2)]
+    return [make.normal(shape), make.standard(shape), make.normal(shape[-1:]), mean, scale, *sums]
+
+
+def _example_shape(make):
+    """The shape of x and the number of groups. Smaller examples than 1024 elements run as array code."""
+    groups = make.size(4)
+    return (make.size(1), make.size(max(1, make.elements // 512), 200, 300), groups * make.size(128, 5, 9)), groups
 
 
 def _grouped(x, groups):

@@ -18,7 +18,7 @@ from .machinery.compiling import loop
 from .machinery.dispatch import kernel
 from .machinery.functions import exp, log
 from .machinery.wrapping import GRAIN, covered
-from .reductions import logsumexp, row_shift
+from .reductions import log_softmax, logsumexp, row_shift
 
 BLOCKS = 32  # sums over sequences are made of this many parts, however many threads there are
 
@@ -39,6 +39,9 @@ def hmm_filter(log_emission, log_initial, log_transition):
         filtered[:, t] = joint - xp.where(xp.isfinite(total), total, 0)[:, None]
         predicted = logsumexp(filtered[:, t, :, None] + log_transition, axis=1)
     return filtered, conditional
+
+
+hmm_filter.example(lambda make: _example(make))
 
 
 @kernel
@@ -63,6 +66,12 @@ def hmm_smooth(log_emission, log_filtered, log_transition):
     return posterior, transitions
 
 
+@hmm_smooth.example
+def _(make):
+    emission, initial, transition = _example(make)
+    return [emission, hmm_filter.reference(emission, initial, transition)[0], transition]
+
+
 @kernel
 def hmm_viterbi(log_emission, log_initial, log_transition):
     """The most probable states given x, int64 `(n, T)`, and log p(x, states), `(n,)`; of equal ones the first."""
@@ -78,6 +87,9 @@ def hmm_viterbi(log_emission, log_initial, log_transition):
     for t in range(steps - 1, 0, -1):
         states[:, t - 1] = back[xp.arange(n), t, states[:, t]]
     return states, best.max(axis=-1)
+
+
+hmm_viterbi.example(lambda make: _example(make))
 
 
 @kernel
@@ -96,6 +108,21 @@ def hmm_draw(log_filtered, log_transition, uniforms):
         total = xp.exp(logits - logits.max(axis=-1, keepdims=True)).cumsum(axis=-1)
         states[:, t] = (total < (1 - uniforms[:, t, None]) * total[:, -1:]).sum(axis=-1)
     return states
+
+
+@hmm_draw.example
+def _(make):
+    emission, initial, transition = _example(make)
+    filtered = hmm_filter.reference(emission, initial, transition)[0]
+    return [filtered, transition, make.random().random(emission.shape[:2])]
+
+
+def _example(make):
+    """Emissions of sequences of 64 steps and 8 states, or of shorter ones and fewer, and a chain's probabilities."""
+    states = make.size(8)
+    emission = make.standard((make.count(512), make.size(64), states))
+    initial, transition = (log_softmax(make.standard(shape)) for shape in (states, (states, states)))
+    return [emission, initial, transition]
 
 
 @loop

@@ -117,6 +117,32 @@ def run_program(noise, values, observed, program, draw, width, codes, settings, 
     return x, parameters
 
 
+@run_program.example
+def _(make):
+    """A causal network on a sequence, all values given: parameters = tanh(the two values before @ w + b) @ w' + b'."""
+    steps, hidden, outputs, batch = make.size(64), make.size(16), 2, make.count(512 * 64)
+    positions = np.arange(steps)
+    before = positions[:, None] - np.array([2, 1])
+    tables = np.concatenate([np.where(before >= 0, before, -1).reshape(-1), positions])
+    weights = []
+    for w in make.standard((2, 1, hidden)), make.standard((1, hidden, outputs)):
+        weights += [make.standard(w.shape[2]), w.reshape(-1), w.transpose(0, 2, 1).reshape(-1)]
+    program = Program(
+        instructions=np.array([(MATMUL, 1, 0, 0, 0, 0, 0, 0, 0, 2, 1, hidden), (TANH, 2, 0, 1, 0, 1, 0, *[0] * 5),
+                               (MATMUL, 3, 0, 2, 0, 2, 0, 5 * hidden, 2 * steps, 1, hidden, outputs)]),
+        buffers=np.array([(0, 1, 1, 1), (steps, hidden, 1, 1), ((1 + hidden) * steps, hidden, 1, 1),
+                          ((1 + 2 * hidden) * steps, outputs, 1, 1)]),
+        runs=np.array([(0, 0, hidden, 0, 1), (1, 0, hidden, 0, hidden), (2, 0, outputs, 0, hidden)]),
+        entries=np.array([(run_, k, k + 1) for k in range(steps) for run_ in range(3)]), positions=positions,
+        steps=3 * np.arange(steps + 1), weights=np.concatenate(weights), tables=tables, constants=[], contexts=[],
+        inputs=np.array([(0, k, 0) for k in range(steps)]), outputs=np.array([(3, k, 0) for k in range(steps)]),
+        size=(1 + 2 * hidden + outputs) * steps)
+    values = make.integers(0, 2, (batch, steps, 1)).astype(make.dtype)
+    codes = np.array([[-1], [1]], make.dtype)
+    return [make.values(values.shape, 0, 1), values, np.ones(values.shape, bool), program, CATEGORICAL, outputs, codes,
+            [1.0]]
+
+
 def _extent(program, buffer):
     """How many positions a buffer has."""
     ends = [*program.buffers[1:, START], program.size]

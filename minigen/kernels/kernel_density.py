@@ -43,6 +43,13 @@ def kernel_log_sum(x, points, inverse, shape, own=False):
     return xp.concatenate(parts)
 
 
+@kernel_log_sum.example
+def _(make):
+    width = make.size(8)
+    x, points = make.standard((make.count(512), width)), make.standard((make.size(1024), width))
+    return [x, points, abs(make.standard(width)) + 1, "gaussian" if make.elements else make.choice(SHAPES)]
+
+
 def _log_kernel(squares, shape, xp):
     """log K(r) of r²."""
     if shape == "gaussian":

@@ -21,6 +21,12 @@ def layer_norm(x, gain, bias, eps):
     return normalised * gain + bias, normalised, scale
 
 
+@layer_norm.example
+def _(make):
+    shape = make.rows()
+    return [make.normal(shape), make.normal(shape[-1:]), make.normal(shape[-1:]), make.choice([1e-5, 0.1])]
+
+
 @kernel
 def layer_norm_vjp(g, gain, normalised, scale):
     """The cotangent of x.
@@ -31,6 +37,13 @@ def layer_norm_vjp(g, gain, normalised, scale):
     h = g * gain
     along = (h * normalised).mean(axis=-1, keepdims=True)
     return (h - h.mean(axis=-1, keepdims=True) - normalised * along) * scale
+
+
+@layer_norm_vjp.example
+def _(make):
+    shape = make.rows()
+    scale = abs(make.normal((*shape[:-1], 1))) + 1
+    return [make.normal(shape), make.normal(shape[-1:]), make.normal(shape), scale]
 
 
 @loop

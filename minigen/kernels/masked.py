@@ -14,6 +14,7 @@ from ..arrays import Constant, array_module
 from ..arrays.blas import run_products
 from .machinery.compiling import loop
 from .machinery.dispatch import kernel
+from .machinery.examples import Example
 
 PANELS = 8
 WIDTH = 32  # panels are multiples of it: matrix products have no remainders then
@@ -64,6 +65,13 @@ def masked_matmul(x, w, blocks):
     return x @ xp.where(blocks.constant.on(xp), w, 0)
 
 
+@masked_matmul.example
+def _(make):
+    mask, rows = _example_mask(make), make.count(512)
+    w = make.standard(mask.shape)
+    return Example(make.standard((rows, len(mask))), w, Blocks(mask), operations=2 * rows * int(mask.sum()))
+
+
 @kernel
 def masked_weight(x, y, blocks):
     """xᵀ y, summed over all leading axes, where the mask is true, and 0 elsewhere."""
@@ -71,6 +79,19 @@ def masked_weight(x, y, blocks):
     rows = math.prod(x.shape[:-1])
     product = x.reshape(rows, x.shape[-1]).T @ y.reshape(rows, y.shape[-1])
     return xp.where(blocks.constant.on(xp), product, 0)
+
+
+@masked_weight.example
+def _(make):
+    mask, rows = _example_mask(make), make.count(512)
+    x, y = (make.standard((rows, n)) for n in mask.shape)
+    return Example(x, y, Blocks(mask), operations=2 * rows * int(mask.sum()))
+
+
+def _example_mask(make):
+    """A staircase or, in a small example, any mask."""
+    n, m = make.size(512, 1, 70), make.size(512, 1, 70)
+    return np.triu(np.ones((n, m), bool)) if make.elements or make.boolean() else make.booleans((n, m))
 
 
 @loop

@@ -39,6 +39,12 @@ def nade_logits(table, c, v, b, x, levels):
     return logits
 
 
+@nade_logits.example
+def _(make):
+    table, c, v, b, x, levels = _example(make)
+    return [table, c, v, b, x, levels]
+
+
 @kernel
 def nade_logits_vjp(g, table, c, v, x, levels):
     """Cotangents of table, c, v and b, from g `(batch, D, K)`."""
@@ -57,6 +63,12 @@ def nade_logits_vjp(g, table, c, v, x, levels):
     return g_table, g_a if c.ndim == 2 else g_a.sum(axis=0), g_v, g.sum(axis=0)
 
 
+@nade_logits_vjp.example
+def _(make):
+    table, c, v, b, x, levels = _example(make)
+    return [make.standard((len(x), *b.shape)), table, c, v, x, levels]
+
+
 @kernel
 def nade_draw(u, table, c, v, b, given, levels, temperature=1.0):
     """Integers `(batch, D)` drawn one variable after the other, and the logits `(batch, D, K)` that they came from.
@@ -73,6 +85,23 @@ def nade_draw(u, table, c, v, b, given, levels, temperature=1.0):
         x[:, d] = xp.where(given[:, d] >= 0, given[:, d], invert(u[:, d], logits[:, d], temperature))
         a += _added(table[d], x[:, d], levels)
     return x, logits
+
+
+@nade_draw.example
+def _(make):
+    """All values are given: drawn ones could differ by a rounding error, and then so would all after them."""
+    table, c, v, b, x, levels = _example(make)
+    return [make.values(x.shape, 0, 1), table, c, v, b, x, levels]
+
+
+def _example(make):
+    """An estimator of 64 variables with 128 hidden units, or a small one, and values."""
+    variables, hidden, levels = make.size(64), make.size(128, 1, 20), make.size(2, 2, 4)
+    rows, outputs = levels - 1, 1 if levels == 2 else levels
+    batch = make.count(512 * 64)
+    c = make.standard(make.choice([(hidden,), (batch, hidden)]))
+    return [make.standard((variables, rows, hidden)), c, make.standard((variables, outputs, hidden)),
+            make.standard((variables, outputs)), make.integers(0, levels, (batch, variables)), levels]
 
 
 def _added(rows, x, levels):

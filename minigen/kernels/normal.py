@@ -21,6 +21,12 @@ def normal_log_prob(x, loc, log_scale):
     return -(0.5 * (z * z) + (log_scale + HALF_LOG_2PI)).sum(axis=-1)
 
 
+@normal_log_prob.example
+def _(make):
+    shape = make.rows()
+    return [make.normal(shape), make.normal(make.without_leading(shape)), make.standard(make.without_leading(shape))]
+
+
 @kernel
 def normal_log_prob_vjp(g, x, loc, log_scale):
     """The cotangents of x, -g·z/scale; of loc, its negative; and of log_scale, g·(z² - 1)."""
@@ -31,10 +37,23 @@ def normal_log_prob_vjp(g, x, loc, log_scale):
     return -slope, slope, g * (z * z - 1)
 
 
+@normal_log_prob_vjp.example
+def _(make):
+    shape = make.rows()
+    parameters = [make.standard(make.without_leading(shape)) for _ in range(2)]
+    return [make.normal(shape[:-1]), make.normal(shape), *parameters]
+
+
 @kernel
 def normal_kl(loc, log_scale):
     """KL(N(loc, scale²) ‖ N(0, 1)) = Σ ½(scale² - 1 + loc²) - log scale over the last axis."""
     return (0.5 * (array_module(log_scale).expm1(2 * log_scale) + loc * loc) - log_scale).sum(axis=-1)
+
+
+@normal_kl.example
+def _(make):
+    shape = make.rows()
+    return [make.normal(shape), make.standard(shape)]
 
 
 @kernel
@@ -46,16 +65,28 @@ def normal_kl_vjp(g, loc, log_scale):
     return g * loc, g * xp.expm1(2 * log_scale)
 
 
+@normal_kl_vjp.example
+def _(make):
+    shape = make.rows()
+    return [make.normal(shape[:-1]), make.normal(shape), make.standard(shape)]
+
+
 @kernel
 def reparameterize(loc, log_scale, noise):
     """loc + exp(log_scale)·noise."""
     return loc + array_module(log_scale).exp(log_scale) * noise
 
 
+reparameterize.example(lambda make: make.alike(3))
+
+
 @kernel
 def reparameterize_vjp(g, log_scale, noise):
     """The cotangent of log_scale, g·noise·exp(log_scale)."""
     return g * (array_module(log_scale).exp(log_scale) * noise)
+
+
+reparameterize_vjp.example(lambda make: make.alike(3))
 
 
 @loop

@@ -12,6 +12,7 @@ import numpy as np
 from ..arrays import array_module
 from .machinery.compiling import loop
 from .machinery.dispatch import kernel
+from .machinery.examples import Example
 from .machinery.functions import exp, log
 from .machinery.wrapping import covered, in_chunks
 from .reductions import logsumexp, row_shift
@@ -31,6 +32,12 @@ def normal_mixture_log_joint(x, whitening, offset, constant):
     return constant - 0.5 * (y * y).sum(axis=-1)
 
 
+@normal_mixture_log_joint.example
+def _(make):
+    x, whitening, *others = _example(make)
+    return Example(x, whitening, *others, operations=2 * len(x) * whitening.size)
+
+
 @kernel
 def normal_mixture_moments(x, whitening, offset, constant):
     """Sums over the rows of log p(x), of r[k], of r[k] y[k] and of r[k] y[k] y[k]ᵀ, with r[k] = p(k | x).
@@ -44,6 +51,20 @@ def normal_mixture_moments(x, whitening, offset, constant):
     r = xp.exp(joint - log_prob)
     pairs = "nk,nki,nkj->kij" if whitening.ndim == 3 else "nk,nki,nki->ki"
     return log_prob.sum(), r.sum(axis=0), xp.einsum("nk,nkd->kd", r, y), xp.einsum(pairs, r, y, y)
+
+
+@normal_mixture_moments.example
+def _(make):
+    x, whitening, *others = _example(make)
+    return Example(x, whitening, *others, operations=4 * len(x) * whitening.size)
+
+
+def _example(make):
+    """x, whitening, offset and constant; in a small example covariances may be diagonal."""
+    components, width = make.size(10), make.size(16)
+    full = bool(make.elements) or make.boolean()
+    return [make.standard((make.count(16), width)), make.standard((components, width) + (width,) * full),
+            make.standard((components, width)), make.standard(components)]
 
 
 def _whiten(x, whitening, offset):

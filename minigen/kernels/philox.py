@@ -209,6 +209,13 @@ def fill_random(out, kind, stream, start, n_words, *parameters):
     out[...] = array_module(out).asarray(values)
 
 
+@fill_random.example
+def _(make):
+    out = np.zeros(2 * make.count(2), make.dtype)  # normals come in pairs
+    return [out, make.choice(["normal", "uniform"]), Generator(1).stream, make.integer(0, 9),
+            out.size * out.itemsize // 4]
+
+
 @fill_random.compiled(above=0)
 def _(out, kind, stream, start, n_words, *parameters):
     if (kind, out.dtype.name) not in _LOOPS:

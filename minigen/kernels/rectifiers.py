@@ -16,10 +16,16 @@ def relu(x):
     return array_module(x).maximum(x, 0)
 
 
+relu.example(lambda make: make.alike(1))
+
+
 @kernel
 def relu_vjp(g, y):
     """g where the output y is above 0."""
     return g * (y > 0)
+
+
+relu_vjp.example(lambda make: make.alike(2))
 
 
 @kernel
@@ -28,10 +34,16 @@ def leaky_relu(x, slope):
     return array_module(x).where(x > 0, x, slope * x)
 
 
+leaky_relu.example(lambda make: [*make.alike(1), make.choice([0.2, 0.01])])
+
+
 @kernel
 def leaky_relu_vjp(g, x, slope):
     """g where x > 0, slope·g elsewhere."""
     return array_module(x).where(x > 0, g, slope * g)
+
+
+leaky_relu_vjp.example(lambda make: [*make.alike(2), make.choice([0.2, 0.01])])
 
 
 @kernel
@@ -41,11 +53,17 @@ def elu(x, alpha):
     return xp.where(x > 0, x, alpha * xp.expm1(xp.minimum(x, 0)))
 
 
+elu.example(lambda make: [*make.alike(1), make.choice([1.0, 0.7])])
+
+
 @kernel
 def elu_vjp(g, x, alpha):
     """g where x > 0, g·alpha·exp(x) elsewhere."""
     xp = array_module(x)
     return g * xp.where(x > 0, 1, alpha * xp.exp(xp.minimum(x, 0)))
+
+
+elu_vjp.example(lambda make: [*make.alike(2), make.choice([1.0, 0.7])])
 
 
 @kernel
@@ -56,12 +74,21 @@ def concat_elu(x):
     return xp.concatenate([xp.where(x > 0, x, below), xp.where(x > 0, below, -x)], axis=-1)
 
 
+concat_elu.example(lambda make: make.alike(1))
+
+
 @kernel
 def concat_elu_vjp(g, x):
     """g of x's elu times its derivative, less g of (-x)'s elu times its."""
     xp = array_module(x)
     (first, second), slope = (g[..., :g.shape[-1] // 2], g[..., g.shape[-1] // 2:]), xp.exp(-abs(x))
     return xp.where(x > 0, first, first * slope) - xp.where(x < 0, second, second * slope)
+
+
+@concat_elu_vjp.example
+def _(make):
+    *leading, width = make.rows()
+    return [make.normal((*leading, 2 * width)), make.normal((*leading, width))]
 
 
 @loop

@@ -31,6 +31,9 @@ def logsumexp(x, axis=None, keepdims=False):
     return result if keepdims else result.reshape(x.sum(axis=axis).shape)
 
 
+logsumexp.example(lambda make: [*make.alike(1), -1, make.boolean()])
+
+
 @kernel
 def log_softmax(x, axis=-1):
     """x - log Σ exp(x) along `axis`, the shift taken off both terms so that large x keep their digits."""
@@ -39,10 +42,16 @@ def log_softmax(x, axis=-1):
     return shifted - xp.log(xp.exp(shifted).sum(axis=axis, keepdims=True))
 
 
+log_softmax.example(lambda make: [*make.alike(1), -1])
+
+
 @kernel
 def log_softmax_vjp(g, y, axis):
     """g - exp(y)·Σ g along `axis`, y the output."""
     return g - array_module(y).exp(y) * g.sum(axis=axis, keepdims=True)
+
+
+log_softmax_vjp.example(lambda make: [*make.alike(2), -1])
 
 
 @kernel
@@ -53,11 +62,17 @@ def softmax(x, axis=-1):
     return weights / weights.sum(axis=axis, keepdims=True)
 
 
+softmax.example(lambda make: [*make.alike(1), -1])
+
+
 @kernel
 def softmax_vjp(g, y, axis):
     """y·(g - Σ g·y) along `axis`, y the output."""
     gy = g * y
     return gy - y * gy.sum(axis=axis, keepdims=True)
+
+
+softmax_vjp.example(lambda make: [*make.alike(2), -1])
 
 
 @loop

@@ -32,6 +32,17 @@ def rnade_draw(noise, w, c, scale, v, b, values, observed, draw, settings):
     return x, parameters
 
 
+@rnade_draw.example
+def _(make):
+    """All values are given: drawn ones could differ by a rounding error, and then so would all after them."""
+    variables, hidden, batch = make.size(64), make.size(128, 1, 20), make.count(512 * 64)
+    noise, w = make.values((batch, variables, 2), 0, 1), make.standard((variables, hidden))
+    scale, v, b = (make.standard(shape) for shape in ((variables,), (variables, hidden, 6), (variables, 6)))
+    c = make.standard(make.choice([(hidden,), (batch, hidden)]))
+    values = make.standard((batch, variables))
+    return [noise, w, c, abs(scale) / variables, v, b, values, np.ones(values.shape, bool), NORMAL_MIXTURE, [1.0, 0.1]]
+
+
 @loop
 def _draw(start, stop, noise, w, c, scale, v, b, values, observed, settings, x, parameters):
     a, drawn, scratch = np.empty(c.shape[1], c.dtype), np.empty(1, c.dtype), np.empty(b.shape[1], c.dtype)

@@ -25,6 +25,12 @@ def scatter(values, index, shape):
     return result
 
 
+@scatter.example
+def _(make):
+    rows, width, count = make.count(64), make.size(64), make.size(256)
+    return [make.normal((rows, width)), make.integers(-count, count, rows), (count, width)]
+
+
 @loop
 def _add_rows(start, stop, values, index, out):
     """Rows start to stop of the result: each thread looks through all indices, and no two write to one place."""

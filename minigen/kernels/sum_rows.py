@@ -16,6 +16,9 @@ def sum_rows(x):
     return x.sum(axis=tuple(range(x.ndim - 1)))
 
 
+sum_rows.example(lambda make: make.alike(1))
+
+
 @loop
 def _sum(start, stop, x, sums):
     """Chunks start … stop, each to a row of `sums`, which is read and written once for four rows."""

@@ -70,6 +70,12 @@ def sgd_update(parameter, gradient, velocity, learning_rate, momentum=0.0, neste
         p -= scratch
 
 
+@sgd_update.example
+def _(make):
+    parameter, gradient, velocity = make.flat(3)
+    return [parameter, gradient, velocity, 1e-3, make.choice([0.9, 0.0]), make.boolean(), 0.01]
+
+
 @kernel
 def adam_update(parameter, gradient, mean, square, step, learning_rate, beta1, beta2, eps, weight_decay=0.0,
                 decoupled=True, scale=1.0):
@@ -99,6 +105,12 @@ def adam_update(parameter, gradient, mean, square, step, learning_rate, beta1, b
         xp.divide(m, scratch, out=scratch)
         scratch *= rate
         p -= scratch
+
+
+@adam_update.example
+def _(make):
+    parameter, gradient, mean, square = make.flat(4)
+    return [parameter, gradient, mean, square * square, 3, 1e-3, 0.9, 0.999, 1e-8, 0.01, make.boolean()]
 
 
 def _corrected(step, learning_rate, beta1, beta2, eps):
@@ -132,6 +144,12 @@ def rmsprop_update(parameter, gradient, square, learning_rate, decay, eps, weigh
         p -= scratch
 
 
+@rmsprop_update.example
+def _(make):
+    parameter, gradient, square = make.flat(3)
+    return [parameter, gradient, square * square, 1e-3, 0.9, 1e-8, 0.01]
+
+
 @kernel
 def average_update(average, values, weight):
     """average ← average + weight·(values - average), which leaves what has not moved exactly as it is."""
@@ -139,6 +157,9 @@ def average_update(average, values, weight):
         xp.subtract(x, a, out=scratch)
         scratch *= weight
         a += scratch
+
+
+average_update.example(lambda make: [*make.flat(2), 0.01])
 
 
 @loop

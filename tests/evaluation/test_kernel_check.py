@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from minigen.cli import main
-from minigen.evaluation.kernel_check import check_kernels, example
+from minigen.evaluation.kernel_check import check_kernels
 from minigen.kernels.machinery.dispatch import Kernel, registry
+from minigen.kernels.machinery.examples import ExampleMaker
 
 MIXTURES = ("bernoulli_mixture", "normal_mixture")
 ELEMENTS = 300_000  # some kernels are compiled for large arrays only
@@ -32,8 +33,8 @@ def test_rates_are_numbers(found):
 
 @pytest.mark.parametrize("name", sorted(registry))
 def test_examples_reach_the_compiled_version(name):
-    args, _ = example(name, ELEMENTS, np.random.default_rng(0), "float32")
     kernel = registry[name]
+    args = kernel.examples.make(ExampleMaker.seeded(0, elements=ELEMENTS, dtype="float32")).arguments
     assert kernel.fast is None or args[kernel.by].size >= kernel.above
 
 
@@ -54,10 +55,23 @@ def test_a_wrong_kernel_is_found(monkeypatch, wrong):
     made = Kernel(double)
     registry.pop("double")
     made.compiled(above=1)(wrong)
+    made.example(lambda make: make.alike(1))
     monkeypatch.setattr("minigen.evaluation.kernel_check.registry", {"double": made})
     (check,) = check_kernels(elements=ELEMENTS)
     assert not check.passed
     assert check.version == "compiled"
+
+
+def test_a_kernel_without_an_example_fails(monkeypatch):
+    def double(x):
+        return 2 * x
+
+    made = Kernel(double)
+    registry.pop("double")
+    monkeypatch.setattr("minigen.evaluation.kernel_check.registry", {"double": made})
+    (check,) = check_kernels(elements=ELEMENTS)
+    assert not check.passed
+    assert check.version == "no example"
 
 
 def test_command(capsys, monkeypatch):

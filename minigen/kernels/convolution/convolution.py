@@ -21,6 +21,7 @@ import numpy as np
 from ...arrays import array_module
 from ..machinery import cuda
 from ..machinery.dispatch import kernel
+from ..machinery.examples import Example
 from ..rectifiers import relu as rectified
 from ..rectifiers import relu_vjp
 from .gather import neighbourhood, products
@@ -55,6 +56,13 @@ def conv(x, w, taps, stride, bias=None, relu=False):
     return y if bias is None else y + bias
 
 
+@conv.example
+def _(make):
+    x, _, w, taps, stride, operations = _example(make)
+    bias, relu = (None, False) if make.elements else (make.standard(w.shape[-1:]), make.boolean())
+    return Example(x, w, taps, stride, bias, relu, operations=operations)
+
+
 @kernel
 def conv_transpose(y, w, taps, stride, extents):
     """x[stride·p + tapₜ] = Σ y[p] @ w[t]ᵀ over the p and t that lead there, of the given extents."""
@@ -64,6 +72,12 @@ def conv_transpose(y, w, taps, stride, extents):
             reads, writes = window
             x[reads] += y[writes] @ w[t].T
     return x
+
+
+@conv_transpose.example
+def _(make):
+    x, y, w, taps, stride, operations = _example(make)
+    return Example(y, w, taps, stride, x.shape[1:-1], operations=operations)
 
 
 @kernel
@@ -80,6 +94,12 @@ def conv_weight(x, y, taps, stride):
     return w
 
 
+@conv_weight.example
+def _(make):
+    x, y, _, taps, stride, operations = _example(make)
+    return Example(x, y, taps, stride, operations=operations)
+
+
 @kernel
 def conv_vjp(g, x, w, taps, stride, relu=False):
     """The gradients of a `conv` by x and by w, g being that by y."""
@@ -88,6 +108,27 @@ def conv_vjp(g, x, w, taps, stride, relu=False):
         return gx, conv_weight(x, g, taps, stride)
     x = rectified(x)
     return relu_vjp(gx, x), conv_weight(x, g, taps, stride)
+
+
+@conv_vjp.example
+def _(make):
+    x, y, w, taps, stride, operations = _example(make)
+    return Example(y, x, w, taps, stride, not make.elements and make.boolean(), operations=2 * operations)
+
+
+def _example(make):
+    """x, y, w, taps, stride and operations of a masked 3 × 3 convolution of 32 channels, or a small one of any taps."""
+    taps, extents, stride = ((-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 0)), (28, 28), 1
+    batch, channels_in, channels_out = make.count(28 * 28 * 32), make.size(32), make.size(32)
+    if not make.elements:
+        rank = make.integer(1, 3)
+        extents, stride = tuple(make.extent(1) for _ in range(rank)), make.integer(1, 3)
+        taps = tuple(tuple(make.integer(-3, 3) for _ in range(rank)) for _ in range(make.integer(1, 4)))
+    space = tuple(-(-extent // stride) for extent in extents)
+    met = sum(np.empty(extents)[window[0][1:]].size for window in windows(taps, extents, stride) if window)
+    return (make.standard((batch, *extents, channels_in)), make.standard((batch, *space, channels_out)),
+            make.standard((len(taps), channels_in, channels_out)), taps, stride,
+            2 * batch * met * channels_in * channels_out)
 
 
 @conv.compiled(above=2048)

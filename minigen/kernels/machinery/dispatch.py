@@ -12,6 +12,10 @@
     def _(x):
         ...
 
+    @softplus.example                      # what checks and tests run it on: see `examples`
+    def _(make):
+        return [make.normal(make.rows())]
+
 The choice looks at the first array's type and one array's size alone. MINIGEN_KERNELS=reference in the environment, or
 `with reference_kernels():`, takes the reference always.
 """
@@ -24,6 +28,8 @@ import warnings
 
 from numpy import ndarray
 
+from .examples import Examples
+
 registry: dict[str, "Kernel"] = {}
 
 
@@ -35,12 +41,17 @@ _modes = _Modes()
 
 
 class Kernel:
-    """A function of arrays. `reference` is the array code that defines it; the other versions agree with it."""
+    """A function of arrays. `reference` is the array code that defines it; the other versions agree with it.
+
+    `example` is a decorator for functions that make arguments, `examples` holds them.
+    """
 
     def __init__(self, reference):
         self.reference, self.fast, self.device = reference, None, None
         self.above = self.by = 0
         functools.update_wrapper(self, reference)
+        self.examples = Examples(self)
+        self.example = self.examples.add
         registry[reference.__name__] = self
 
     def compiled(self, above: int = 4096, by: int = 0):
