@@ -42,7 +42,7 @@ def _print_entry(label, *paragraphs):
     """Print paragraphs beside a label, wrapped to the terminal's width."""
     width = max(60, shutil.get_terminal_size().columns)
     for paragraph in paragraphs:
-        for line in textwrap.wrap(paragraph, width - len(label)):
+        for line in textwrap.wrap(paragraph, width - len(label), break_on_hyphens=False):
             print(label + line)
             label = " " * len(label)
 

@@ -1,7 +1,11 @@
 """Every density model through the commands: train, evaluate, sample, stop and resume."""
 
 import json
+import os
 import signal
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pytest
@@ -9,7 +13,7 @@ import pytest
 import minigen
 from minigen import models
 from minigen.cli import main
-from minigen.training import Run, loop
+from minigen.training import Run, RunError, loop
 
 KEYS = models.available()["density"]
 # Data and settings for the models that do not take a continuous table with holes.
@@ -75,7 +79,7 @@ def test_train_evaluate_sample_and_resume(key, folder, tmp_path, monkeypatch, ca
     code, text, errors = minigen_command(capsys, "evaluate", "run", "--json")
     assert (code, errors) == (0, "")
     figures = json.loads(text)["figures"]
-    classifies = models.model_class(key).labels is not None and "--labels" in train
+    classifies = models.model_class(key).takes.labels is not None and "--labels" in train
     assert ("log_prob" in figures or classifies) and ("accuracy" in figures) == classifies
     code, table, _ = minigen_command(capsys, "evaluate", "run")
     assert code == 0 and all(name in table and f"{figure['value']:.2f}" in table for name, figure in figures.items())
@@ -87,7 +91,7 @@ def test_train_evaluate_sample_and_resume(key, folder, tmp_path, monkeypatch, ca
     else:
         assert code == 0 and np.load("x.npy").shape == (7, *minigen.load("run").spec.shape)
 
-    monkeypatch.setattr(loop, "draw", lambda *args: None)  # seen once
+    monkeypatch.setattr(loop, "write_pictures", lambda *args: None)  # seen once
     before = content(tmp_path / "run")
     code, again, errors = minigen_command(capsys, "train", "--resume", "--out", "run", "--quiet")
     assert (code, errors) == (0, "") and again == output and content(tmp_path / "run") == before
@@ -146,14 +150,53 @@ def test_known_sources_are_sampled_too(tmp_path, monkeypatch, capsys):
 def test_the_list_says_what_each_is(tmp_path, monkeypatch, capsys):
     _, text, _ = minigen_command(capsys, "list", "--json")
     listed, (_, table, _) = json.loads(text), minigen_command(capsys, "list")
+    table = " ".join(table.split())
     assert list(listed["models"]["density"]) == KEYS and list(listed["known"]) == minigen.known.available()
     for words in [words for family in listed["models"].values() for words in family.values()] + [
             *listed["known"].values()]:
-        assert len(words) > 10 and words in table and "\n" not in words
+        assert len(words) > 10 and " ".join(words.split()) in table and "\n" not in words
+
+
+def passes_saved(run):
+    """The number of passes in the latest checkpoint of a run, 0 before there is one."""
+    try:
+        return int(Run.open(run).latest_path().stem.removeprefix("step-"))
+    except RunError:
+        return 0
+
+
+def end_process(words, run, number, passes):
+    """Train in a process of its own, and send it a signal once so many passes are saved; its exit code and errors."""
+    process = subprocess.Popen([sys.executable, "-m", "minigen", *map(str, words)], stderr=subprocess.PIPE,
+                               stdout=subprocess.DEVNULL, text=True)
+    while passes_saved(run) < passes and process.poll() is None:
+        time.sleep(0.002)
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=60)
+    return process.returncode, errors
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+def test_a_process_that_is_killed_and_one_that_is_interrupted(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(loop, "write_pictures", lambda *args: None)
+    rng = np.random.default_rng(0)
+    np.save("x.npy", rng.standard_normal((6000, 6)) + 3 * rng.integers(0, 3, (6000, 1)))
+    words = ["train", "gmm", "--data", tmp_path / "x.npy", "--set", "restarts=2", "--set", "tolerance=0", "--set",
+             "max_iterations=40", "--set", "n_components=6", "--checkpoint-every", "1", "--threads", "1", "--quiet"]
+    code, _, errors = minigen_command(capsys, *words, "--out", "whole")
+    assert (code, errors) == (0, "")
+    assert end_process([*words, "--out", "run"], "run", signal.SIGKILL, 5)[0] == -signal.SIGKILL
+    killed = passes_saved("run")
+    resume = ["train", "gmm", "--out", "run", "--resume", "--quiet"]
+    code, errors = end_process(resume, "run", signal.SIGINT, killed + 40)
+    assert code == 130 and "stopped after pass" in errors and 5 <= killed < killed + 40 <= passes_saved("run") < 82
+    code, _, errors = minigen_command(capsys, *resume)
+    assert (code, errors) == (0, "") and content(tmp_path / "run") == content(tmp_path / "whole")
 
 
 MISTAKES = [
-    (("gaussian", "--data", "bits.npy"), "expected continuous data"),
+    (("gaussian", "--data", "bits.npy"), "gaussian: it takes continuous data of any shape, got binary data"),
     (("gaussian", "--data", "known:mons"), "'mons'; did you mean 'moons'"),
     (("gaussian", "--data", "known:moons", "--labels", "a"), "own kind and labels"),
     (("vae", "--data", "table.csv"), "expected a number, got an empty cell; models that take missing values: "),
