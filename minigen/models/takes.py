@@ -69,7 +69,8 @@ class Takes:
         """The data in words: "binary or discrete images (height, width, channels)"."""
         kinds = _listed(self.kinds, "or")
         if self.rank is None:
-            shapes = "data of any shape" + (", tables of several kinds too" if self.mixed and len(self.kinds) > 1 else "")
+            tables = self.mixed and len(self.kinds) > 1
+            shapes = "data of any shape, tables of several kinds too" if tables else "data of any shape"
         else:
             shapes = _listed([RANKS[rank] for rank in self.rank], "or")
             if len(self.rank) == 1:
@@ -81,7 +82,7 @@ class Takes:
         if self.condition:
             words.append(f"also given {_listed(map(_with_article, self.condition), 'or')}")
         if self.labels is not None:
-            words.append({"optional": "labels if there are any", "required": "labels needed"}[self.labels])
+            words.append("labels needed" if self.labels == "required" else "labels if there are any")
         if self.missing:
             words.append("values may be missing")
         return "; ".join(words)

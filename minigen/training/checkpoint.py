@@ -1,4 +1,4 @@
-"""Checkpoints: a NumPy .npz file whose every byte is accounted for.
+r"""Checkpoints: a NumPy .npz file whose every byte is accounted for.
 
 A checkpoint is a zip archive of .npy entries, stored and not deflated, so no entry can be larger than the file, and
 each has a CRC. `numpy.load` and any unzip program read it. The layout is canonical: entries lie back to back in the

@@ -5,7 +5,7 @@ from ...autograd import Tensor
 
 
 def condition_width(spec) -> int:
-    """How many features a condition has, by its `DataSpec` (None: 0): one for each number, or for each of its levels."""
+    """How many features a condition has, by its `DataSpec` (None: 0): one for each number, or each of its levels."""
     if spec is None:
         return 0
     return spec.dimensions * (spec.levels if spec.kind == "discrete" else 1)
