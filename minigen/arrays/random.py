@@ -38,11 +38,11 @@ import math
 import numpy as np
 
 from .box_muller import normals
+from .checks import integer
 from .devices import array_module
 from .dtypes import as_dtype
 from .philox import MASK32, MASK64, philox_words
 from .stream import Stream
-from .stream import check_integer as _integer
 
 # Digits of pi, the less significant word first; `stream.py` uses the digits before.
 RETRY = (0x299F31D0, 0xA4093822)
@@ -174,8 +174,8 @@ class Generator(Stream):
             raise ValueError(f"integers: expected an integer dtype, got {dtype}")
         low, high = (0, low) if high is None else (low, high)
         limits = np.iinfo(dtype)
-        low = _integer("low", low, int(limits.min), int(limits.max))
-        high = _integer("high", high) - (not endpoint)
+        low = integer("low", low, int(limits.min), int(limits.max))
+        high = integer("high", high) - (not endpoint)
         if not low <= high <= limits.max:
             raise ValueError(f"integers: expected low {low} <= highest value <= {limits.max}, got {high}")
         shape, n = _shape(size)
@@ -193,7 +193,7 @@ class Generator(Stream):
         All orders have the same probability but for equal sorting keys of 64 bits: a bias below n^2 2^-65.
         """
         if isinstance(x, (int, np.integer)) and not isinstance(x, (bool, np.bool_)):
-            n = _integer("permutation", x, 0)
+            n = integer("permutation", x, 0)
             words = self._draw("words", 2 * n, 2 * n, np.uint32, np)
             return np.argsort(_pairs(words), kind="stable").astype(np.int64, copy=False)
         x = np.asarray(x)
@@ -273,7 +273,7 @@ def _shape(size):
     if size is None:
         return None, 1
     shape = size if isinstance(size, (tuple, list)) else (size,)
-    shape = tuple(_integer("size", extent, 0) for extent in shape)
+    shape = tuple(integer("size", extent, 0) for extent in shape)
     return shape, math.prod(shape)
 
 

@@ -22,6 +22,7 @@ Source: Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3
 
 import numpy as np
 
+from .checks import integer
 from .philox import MASK32, MASK64, philox_block, philox_words
 
 ALGORITHM = "philox4x32-10"
@@ -29,17 +30,6 @@ ALGORITHM = "philox4x32-10"
 # Digits of pi, 64 bits each, the less significant word first.
 FOLD = (0x85A308D3, 0x243F6A88)
 SPLIT = (0x03707344, 0x13198A2E)
-
-
-def check_integer(name, value, low=None, high=None) -> int:
-    """`value` as a Python int; TypeError if it is none (or a boolean), ValueError outside low ... high."""
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
-        raise TypeError(f"{name}: expected an integer, got {value!r}")
-    value = int(value)
-    if (low is not None and value < low) or (high is not None and value > high):
-        top = "" if high is None else f" and at most {high}"
-        raise ValueError(f"{name}: expected an integer of at least {low}{top}, got {value}")
-    return value
 
 
 class Stream:
@@ -55,7 +45,7 @@ class Stream:
     block_words = staticmethod(philox_words)
 
     def __init__(self, seed: int):
-        seed = check_integer("seed", seed, 0, 2**128 - 1)
+        seed = integer("seed", seed, 0, 2**128 - 1)
         self.stream = tuple(seed >> shift & MASK32 for shift in (0, 32, 64, 96))
         self.position = 0
 
@@ -76,8 +66,8 @@ class Stream:
             raise ValueError(f"state: expected algorithm {ALGORITHM!r}, got {value['algorithm']!r}")
         if not isinstance(value["stream"], (list, tuple)) or len(value["stream"]) != 4:
             raise ValueError(f"state: expected a stream of four integers, got {value['stream']!r}")
-        stream = tuple(check_integer("state: stream word", word, 0, MASK32) for word in value["stream"])
-        position = check_integer("state: position", value["position"], 0, 2**66 - 1)
+        stream = tuple(integer("state: stream word", word, 0, MASK32) for word in value["stream"])
+        position = integer("state: position", value["position"], 0, 2**66 - 1)
         self.stream, self.position = stream, position
 
     @classmethod
@@ -91,7 +81,7 @@ class Stream:
         """A generator with a stream of its own, or a list of `n` of them; moves on by a word for each."""
         if n is None:
             return self._child(SPLIT, self.reserve(1))
-        n = check_integer("n", n, 0)
+        n = integer("n", n, 0)
         start = self.reserve(n)
         return [self._child(SPLIT, start + i) for i in range(n)]
 
@@ -106,7 +96,7 @@ class Stream:
             raise TypeError("fold_in: expected at least one integer")
         generator = self
         for number in numbers:
-            generator = generator._child(FOLD, check_integer("fold_in", number, 0, MASK64))
+            generator = generator._child(FOLD, integer("fold_in", number, 0, MASK64))
         return generator
 
     def _child(self, tweak, number):

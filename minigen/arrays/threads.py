@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from .checks import positive_integer
 from .pool import set_thread_count
 
 # Read by the libraries when they are loaded, so these reach only what is loaded later, and child processes.
@@ -21,11 +22,7 @@ def set_threads(n: int) -> int | None:
     None when that BLAS is not an OpenBLAS that could be found: then only libraries loaded later obey. Raises
     TypeError or ValueError unless `n` is a positive integer.
     """
-    if isinstance(n, (bool, np.bool_)) or not isinstance(n, (int, np.integer)):
-        raise TypeError(f"threads: expected a positive integer, got {n!r}")
-    if n < 1:
-        raise ValueError(f"threads: expected a positive integer, got {n}")
-    n = int(n)
+    n = positive_integer("threads", n)
     set_thread_count(n)
     for variable in _VARIABLES:
         os.environ[variable] = str(n)

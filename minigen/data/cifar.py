@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..arrays.stream import check_integer
+from ..arrays.checks import integer
 from .dataset import Dataset, from_arrays
 from .errors import DataError, opened
 
@@ -18,7 +18,7 @@ def cifar(folder, seed=0, kind=None) -> Dataset:
     A tenth of the training images, by `seed`, is for validation; labels are 0 to 9. Raises DataError for files that
     are missing or malformed. Source: Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009.
     """
-    folder, seed = Path(folder), check_integer("seed", seed, 0)
+    folder, seed = Path(folder), integer("seed", seed, 0)
     batches = sorted(folder.glob(TRAIN))
     if not batches:
         raise DataError(f"{folder}: expected files {TRAIN} and {TEST}")

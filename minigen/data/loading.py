@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from ..arrays.stream import check_integer
+from ..arrays.checks import integer, positive_integer
 from ..protocols import DataSpec, nearest
 from .cifar import TRAIN, cifar
 from .dataset import Dataset, from_arrays
@@ -56,7 +56,7 @@ def load(name, seed: int = 0, kind=None, length: int = 64, *, missing=False, lab
     """
     if not isinstance(name, (str, os.PathLike)):
         raise TypeError(f"data: expected a name or a path, got {name!r}")
-    seed, length = check_integer("seed", seed, 0), check_integer("length", length, 1)
+    seed, length = integer("seed", seed, 0), positive_integer("length", length)
     kind = parse_kind(kind)
     if str(name) in BUILT_IN:
         _refuse_labels(name, labels)

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..arrays import as_dtype, as_generator
+from ..arrays.checks import integer
+from ..arrays.columns import constant_columns
 
 
 def dequantize(x, levels: int, rng, dtype=np.float32) -> np.ndarray:
@@ -17,7 +19,7 @@ def dequantize(x, levels: int, rng, dtype=np.float32) -> np.ndarray:
     (2016), section 3.1. Raises ValueError for values out of range, or more levels than `dtype` can tell apart.
     """
     x, dtype = np.asarray(x), as_dtype(dtype)
-    _check_levels(levels)
+    integer("levels", levels, 2)
     bits = np.finfo(dtype).nmant + 1 - 3 - (levels - 1).bit_length()
     if bits < 4:
         raise ValueError(f"levels: {dtype} can dequantize at most {2 ** (np.finfo(dtype).nmant - 6)}, got {levels}")
@@ -35,7 +37,7 @@ def dequantize(x, levels: int, rng, dtype=np.float32) -> np.ndarray:
 
 def quantize(y, levels: int) -> np.ndarray:
     """The integers floor(y levels) of numbers in [0, 1], clipped to 0 ... levels - 1: undoes `dequantize`."""
-    _check_levels(levels)
+    integer("levels", levels, 2)
     dtype = np.uint8 if levels <= 256 else np.int64
     return np.clip(np.floor(np.asarray(y) * levels), 0, levels - 1).astype(dtype)
 
@@ -61,9 +63,8 @@ class Standardizer:
         scale = x.std(axis=0, dtype=np.float64)
         if not (np.isfinite(loc).all() and np.isfinite(scale).all()):
             raise ValueError("x: expected finite numbers")
-        # What rounding leaves of a constant column is no spread.
-        constant = scale <= 1e-7 * np.abs(loc)
         dtype = x.dtype if x.dtype in (np.float32, np.float64) else np.dtype(np.float32)
+        constant = constant_columns(loc, scale, len(x), dtype)
         return cls(loc.astype(dtype), np.where(constant, 1.0, scale).astype(dtype))
 
     def transform(self, x) -> np.ndarray:
@@ -93,11 +94,6 @@ class Standardizer:
         if loc.shape != scale.shape or not np.isfinite(loc).all() or not (scale > 0).all():
             raise ValueError("standardizer: expected loc and positive scale of one shape")
         return cls(loc, scale)
-
-
-def _check_levels(levels):
-    if isinstance(levels, bool) or not isinstance(levels, (int, np.integer)) or levels < 2:
-        raise ValueError(f"levels: expected an integer of at least 2, got {levels!r}")
 
 
 def _range(x):

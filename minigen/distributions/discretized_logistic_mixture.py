@@ -6,6 +6,7 @@ import numpy as np
 
 from .. import ops
 from ..arrays import array_module, as_generator, to_numpy
+from ..arrays.checks import integer
 from ..autograd.tensor import raw
 from .categorical import Categorical
 from .counts import inverse
@@ -30,12 +31,9 @@ class DiscretizedLogisticMixture(Distribution):
     discrete = True
 
     def __init__(self, logits, loc, log_scale, levels: int, *, event_ndim: int = 0):
-        if isinstance(levels, bool) or not isinstance(levels, int | np.integer):
-            raise TypeError(f"levels: expected an integer, got {levels!r}")
-        if levels < 2:
-            raise ValueError(f"levels: expected at least 2, got {levels}")
+        self.levels = integer("levels", levels, 2)
         self.logits, self.loc = parameter("logits", logits), parameter("loc", loc)
-        self.log_scale, self.levels = parameter("log_scale", log_scale), int(levels)
+        self.log_scale = parameter("log_scale", log_scale)
         shape = common_shape(logits=self.logits, loc=self.loc, log_scale=self.log_scale)
         if not getattr(self.logits, "shape", ()) or self.logits.shape[-1] != shape[-1] or shape[-1] == 0:
             raise ValueError("logits: expected shape (..., K) with K, at least 1, the number of components, got "

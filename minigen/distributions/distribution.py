@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .. import ops
+from ..arrays.checks import integer
 from .shapes import sample_shape, sum_last
 
 
@@ -84,8 +85,7 @@ class Distribution:
         return f"{type(self).__name__}(batch_shape={self.batch_shape}, event_shape={self.event_shape})"
 
     def _set_shape(self, shape, event_ndim):
-        if isinstance(event_ndim, bool) or not isinstance(event_ndim, int):
-            raise TypeError(f"event_ndim: expected an integer, got {event_ndim!r}")
+        event_ndim = integer("event_ndim", event_ndim)
         if not 0 <= event_ndim <= len(shape):
             raise ValueError(f"event_ndim: expected 0 … {len(shape)}, as parameters have shape {shape}, "
                              f"got {event_ndim}")

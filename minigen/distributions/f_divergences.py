@@ -14,6 +14,7 @@ import math
 import numpy as np
 
 from .. import ops
+from ..arrays.checks import number, number_between
 from ..autograd.tensor import raw
 from ..protocols import nearest
 from .f_divergence import FDivergence, below, halves, log, within, x_log_x
@@ -211,9 +212,7 @@ class WeightedJensenShannon(FDivergence):
     name = "weighted_jensen_shannon"
 
     def __init__(self, weight: float = 0.5):
-        if not _is_number(weight) or not 0 < weight < 1:
-            raise ValueError(f"weight: expected a number between 0 and 1, got {weight!r}")
-        self.weight = float(weight)
+        self.weight = number_between("weight", weight, 0, 1)
         self.at_zero, self.upper = -(1 - weight) * math.log1p(-weight), -weight * math.log(weight)
 
     def generator(self, u):
@@ -298,9 +297,9 @@ class Alpha(FDivergence):
     name = "alpha"
 
     def __init__(self, alpha: float = 0.5):
-        if not _is_number(alpha) or not math.isfinite(alpha) or alpha in (0, 1):
-            raise ValueError(f"alpha: expected a finite number other than 0 (reverse_kl) and 1 (kl), got {alpha!r}")
-        self.alpha = float(alpha)
+        self.alpha = number("alpha", alpha)
+        if self.alpha in (0, 1):
+            raise ValueError(f"alpha: expected a number other than 0 (reverse_kl) and 1 (kl), got {alpha}")
         self.at_zero = 1 / self.alpha if alpha > 0 else math.inf
         self.upper = 1 / (1 - self.alpha) if alpha < 1 else math.inf
 
@@ -351,7 +350,3 @@ def f_divergence(name: str, **settings) -> FDivergence:
     if set(settings) - takes:
         raise TypeError(f"{name}: expected {' and '.join(takes) or 'no settings'}, got {', '.join(sorted(settings))}")
     return F_DIVERGENCES[name](**settings)
-
-
-def _is_number(value):
-    return isinstance(value, int | float) and not isinstance(value, bool)

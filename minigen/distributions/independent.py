@@ -1,5 +1,6 @@
 """Batch axes of any distribution read as part of the event."""
 
+from ..arrays.checks import integer
 from .distribution import Distribution
 from .kl import kl_divergence, register_kl
 from .shapes import sum_last
@@ -15,8 +16,7 @@ class Independent(Distribution):
     def __init__(self, base: Distribution, event_ndim: int):
         if not isinstance(base, Distribution):
             raise TypeError(f"base: expected a Distribution, got {type(base).__name__}")
-        if isinstance(event_ndim, bool) or not isinstance(event_ndim, int):
-            raise TypeError(f"event_ndim: expected an integer, got {event_ndim!r}")
+        event_ndim = integer("event_ndim", event_ndim)
         if not 0 <= event_ndim <= len(base.batch_shape):
             raise ValueError(f"event_ndim: expected 0 … {len(base.batch_shape)}, as base has batch_shape "
                              f"{base.batch_shape}, got {event_ndim}")

@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from ..arrays import as_generator, to_numpy
+from ..arrays.checks import integer
 from ..autograd import no_grad
 from ..autograd.tensor import raw
 from .distribution import Distribution
@@ -86,12 +87,8 @@ def common_batch(p, q) -> tuple[int, ...]:
 
 
 def check_draws(n) -> int:
-    """n, once it is known to be an integer from 2 up."""
-    if isinstance(n, bool) or not isinstance(n, int | np.integer):
-        raise TypeError(f"n: expected an integer, got {n!r}")
-    if n < 2:
-        raise ValueError(f"n: expected at least 2 draws, as a standard error needs two, got {n}")
-    return int(n)
+    """n as an integer of at least 2, since a standard error needs two samples."""
+    return integer("n", n, 2)
 
 
 def _moments(source, batch, rng, n, function):

@@ -14,8 +14,10 @@ import math
 
 import numpy as np
 
-from ..arrays.stream import check_integer
-from .common import check_array, check_number, logsumexp
+from ..arrays.categories import categories
+from ..arrays.checks import positive_integer, positive_number
+from ..arrays.logsumexp import logsumexp
+from .common import check_array
 from .planar import PlanarMixture, entropy_on_grid
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(24)
@@ -33,7 +35,7 @@ class Arcs(PlanarMixture):
     """
 
     def __init__(self, arcs, labels, noise: float = 0.1):
-        self.arcs, self.noise = check_array("arcs", arcs, 2), check_number("noise", noise, 0.0)
+        self.arcs, self.noise = check_array("arcs", arcs, 2), positive_number("noise", noise)
         self.arc_labels = check_array("labels", labels, 1).astype(int)
         if self.arcs.shape[1] != 5 or len(self.arc_labels) != len(self.arcs):
             raise ValueError(f"arcs: expected shape (K, 5) and K labels, got {self.arcs.shape} and {len(labels)}")
@@ -77,7 +79,7 @@ class Arcs(PlanarMixture):
         return entropy_on_grid(self, points.min(axis=1) - margin, points.max(axis=1) + margin, self.noise / 4)
 
     def _sample(self, n, rng):
-        which = np.searchsorted(np.cumsum(self.weights)[:-1], rng.random(n), side="right")
+        which = categories(self.weights, n, rng)
         cx, cy, radius, start, end = self.arcs[which].T
         angle = start + (end - start) * rng.random(n)
         x = np.stack([cx + radius * np.cos(angle), cy + radius * np.sin(angle)], axis=1)
@@ -141,7 +143,7 @@ class Spirals(Arcs):
     name = "spirals"
 
     def __init__(self, halves: int = 4, spacing: float = 0.8, noise: float = 0.1):
-        halves, spacing = check_integer("halves", halves, 1), check_number("spacing", spacing, 0.0)
+        halves, spacing = positive_integer("halves", halves), positive_number("spacing", spacing)
         arcs, labels = [], []
         for arm in range(2):
             for j in range(halves):

@@ -11,10 +11,10 @@ import math
 
 import numpy as np
 
+from ..arrays.checks import positive_integer, positive_number
 from ..arrays.constants import LOG_2PI
-from ..arrays.stream import check_integer
 from ..protocols import DataSpec
-from .common import check_array, check_number
+from .common import check_array
 from .source import Source
 
 
@@ -28,8 +28,8 @@ class AutoRegression(Source):
     name = "autoregression"
 
     def __init__(self, coefficients, scale: float = 1.0, length: int = 256):
-        self.coefficients, self.scale = check_array("coefficients", coefficients, 1), check_number("scale", scale, 0.0)
-        self.length, self.order = check_integer("length", length, 1), len(self.coefficients)
+        self.coefficients, self.scale = check_array("coefficients", coefficients, 1), positive_number("scale", scale)
+        self.length, self.order = positive_integer("length", length), len(self.coefficients)
         poles = np.roots(np.concatenate([[1.0], -self.coefficients]))
         if len(poles) and np.abs(poles).max() >= 1:
             raise ValueError(f"coefficients: expected those of a stationary process, got a pole of size "
@@ -83,7 +83,7 @@ class Audio(AutoRegression):
     name = "audio"
 
     def __init__(self, resonances=((700.0, 130.0), (1220.0, 90.0), (2600.0, 160.0)), sample_rate=8000.0, length=256):
-        self.sample_rate = check_number("sample_rate", sample_rate, 0.0)
+        self.sample_rate = positive_number("sample_rate", sample_rate)
         pairs = check_array("resonances", resonances, 2)
         if pairs.shape[1] != 2 or not (pairs > 0).all() or not (pairs[:, 0] < self.sample_rate / 2).all():
             raise ValueError(f"resonances: expected pairs of a frequency between 0 and {self.sample_rate / 2} and a "

@@ -4,8 +4,7 @@ import math
 
 import numpy as np
 
-from ..arrays.stream import check_integer
-from .common import check_number
+from ..arrays.checks import positive_integer, positive_number
 from .planar import PlanarMixture
 
 
@@ -19,7 +18,7 @@ class Checkerboard(PlanarMixture):
     name = "checkerboard"
 
     def __init__(self, cells: int = 4, side: float = 2.0):
-        self.cells, self.side = check_integer("cells", cells, 1), check_number("side", side, 0.0)
+        self.cells, self.side = positive_integer("cells", cells), positive_number("side", side)
         self.squares = np.array([(i, j) for i in range(self.cells) for j in range(self.cells) if (i + j) % 2 == 0])
         self.n_labels = len(self.squares)
 

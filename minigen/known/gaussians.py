@@ -9,7 +9,8 @@ import math
 
 import numpy as np
 
-from .common import check_array, check_number
+from ..arrays.checks import positive_number
+from .common import check_array
 from .planar import PlanarMixture, expectation_over_normal, product_grid
 
 
@@ -23,7 +24,7 @@ class Gaussians(PlanarMixture):
         means = check_array("means", means, 2)
         if means.shape[1] != 2:
             raise ValueError(f"means: expected shape (K, 2), got {means.shape}")
-        self.means, self.scale, self.n_labels = means, check_number("scale", scale, 0.0), len(means)
+        self.means, self.scale, self.n_labels = means, positive_number("scale", scale), len(means)
 
     def _joint_log_prob(self, x):
         z = (x[:, None, :] - self.means) / self.scale
@@ -45,7 +46,7 @@ class EightGaussians(Gaussians):
 
     def __init__(self, radius: float = 2.0, scale: float = 0.2):
         angles = np.arange(8) * (math.pi / 4)
-        radius = check_number("radius", radius, 0.0)
+        radius = positive_number("radius", radius)
         super().__init__(radius * np.stack([np.cos(angles), np.sin(angles)], axis=1), scale)
 
 
@@ -55,5 +56,5 @@ class TwentyFiveGaussians(Gaussians):
     name = "twenty_five_gaussians"
 
     def __init__(self, spacing: float = 2.0, scale: float = 0.1):
-        places = check_number("spacing", spacing, 0.0) * (np.arange(5) - 2)
+        places = positive_number("spacing", spacing) * (np.arange(5) - 2)
         super().__init__(product_grid(places, places), scale)

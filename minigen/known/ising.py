@@ -15,9 +15,9 @@ import math
 
 import numpy as np
 
-from ..arrays.stream import check_integer
+from ..arrays.categories import categories, category_of_rows
+from ..arrays.checks import integer, number_between
 from ..protocols import DataSpec
-from .common import check_number, draw_categories, draw_rows
 from .source import Source
 
 MAX_SIDE = 8
@@ -37,9 +37,9 @@ class Ising(Source):
     def __init__(self, rows: int = 8, columns: int = 8, beta: float = 0.4, field: float = 0.0, periodic: bool = True):
         if not isinstance(periodic, bool):
             raise TypeError(f"periodic: expected True or False, got {periodic!r}")
-        self.rows = check_integer("rows", rows, 3 if periodic else 1, MAX_SIDE)
-        self.columns = check_integer("columns", columns, 3 if periodic else 1, MAX_SIDE)
-        self.beta, self.field = check_number("beta", beta, -10, 10), check_number("field", field, -10, 10)
+        self.rows = integer("rows", rows, 3 if periodic else 1, MAX_SIDE)
+        self.columns = integer("columns", columns, 3 if periodic else 1, MAX_SIDE)
+        self.beta, self.field = number_between("beta", beta, -10, 10), number_between("field", field, -10, 10)
         self.periodic = periodic
         self.spec = DataSpec((self.rows, self.columns, 1), "binary")
         self._solve()
@@ -98,12 +98,12 @@ class Ising(Source):
     def _sample(self, n, rng):
         steps = len(self._ahead) - 1
         first = np.diag(self._ahead[steps]) if self.periodic else self._row * self._ahead[steps]
-        state = draw_categories(first, rng, n)
+        state = categories(first, n, rng)
         start, drawn = state, [state]
         for r in range(1, self.rows):
             ahead = self._ahead[steps - r]
             weights = self._step[state] * (ahead[:, start].T if self.periodic else ahead)
-            state = draw_rows(np.cumsum(weights, axis=1), rng)
+            state = category_of_rows(weights, rng)
             drawn.append(state)
         bits = np.stack(drawn, axis=1)[:, :, None] >> np.arange(self.columns) & 1
         return bits.astype(np.uint8)[..., None], None

@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from ..arrays.stream import check_integer
-from .common import check_number
+from ..arrays.checks import integer, positive_number
 from .markov import Markov
 
 CHARACTERS = " abcdefghijklmnopqrstuvwxyz"
@@ -36,8 +35,8 @@ class LetterChain(Markov):
     """
 
     def __init__(self, order: int = 2, smoothing: float = 0.5, length: int = 64):
-        check_integer("order", order, 1, 4)
-        super().__init__(CHARACTERS, letter_probabilities(order, check_number("smoothing", smoothing, 0.0)), length)
+        integer("order", order, 1, 4)
+        super().__init__(CHARACTERS, letter_probabilities(order, positive_number("smoothing", smoothing)), length)
 
 
 def letter_probabilities(order, smoothing) -> np.ndarray:

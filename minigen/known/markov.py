@@ -11,10 +11,11 @@ with h the entropy rate. Source: Cover and Thomas, "Elements of Information Theo
 
 import numpy as np
 
-from ..arrays.stream import check_integer
+from ..arrays.categories import categories, category_by_cumulative
+from ..arrays.checks import positive_integer
 from ..data import CharacterCodec
 from ..protocols import DataSpec
-from .common import draw_categories, draw_rows, entropy_of
+from .common import entropy_of
 from .source import Source
 
 # With up to so many contexts the stationary distribution comes from linear equations, beyond that by iteration.
@@ -33,7 +34,7 @@ class Markov(Source):
     name = "markov"
 
     def __init__(self, characters: str, transitions, length: int = 64):
-        self.codec, self.length = CharacterCodec(characters), check_integer("length", length, 1)
+        self.codec, self.length = CharacterCodec(characters), positive_integer("length", length)
         table, levels = np.asarray(transitions, np.float64), self.codec.levels
         if levels < 2 or table.ndim < 1 or table.shape != (levels,) * table.ndim:
             raise ValueError(f"transitions: expected axes of 2 letters or more, each of length {levels} as there are "
@@ -75,11 +76,11 @@ class Markov(Source):
     def _sample(self, n, rng):
         levels, (start, first) = self.codec.levels, self._start()
         x = np.empty((n, self.length, 1), np.uint8 if levels <= 256 else np.uint32)
-        context, cumulative = draw_categories(start, rng, n), np.cumsum(self.transitions, axis=1)
+        context, cumulative = categories(start, n, rng), np.cumsum(self.transitions, axis=1)
         for t in range(first):
             x[:, t, 0] = context // levels ** (first - 1 - t) % levels
         for t in range(first, self.length):
-            x[:, t, 0] = draw_rows(cumulative[context], rng)
+            x[:, t, 0] = category_by_cumulative(cumulative[context], rng)
             context = (context * levels + x[:, t, 0]) % len(self.transitions)
         return x, None
 

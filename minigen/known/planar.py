@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from ..arrays.logsumexp import logsumexp
 from ..protocols import DataSpec
-from .common import logsumexp
 from .source import Source
 
 

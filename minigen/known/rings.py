@@ -11,7 +11,9 @@ import math
 
 import numpy as np
 
-from .common import check_array, check_number, gauss_legendre, logsumexp
+from ..arrays.checks import positive_number
+from ..arrays.logsumexp import logsumexp
+from .common import check_array, gauss_legendre
 from .planar import PlanarMixture
 
 
@@ -24,7 +26,7 @@ class Rings(PlanarMixture):
     name = "rings"
 
     def __init__(self, radii=(1.0, 2.0, 3.0), noise: float = 0.1):
-        self.radii, self.noise = check_array("radii", radii, 1), check_number("noise", noise, 0.0)
+        self.radii, self.noise = check_array("radii", radii, 1), positive_number("noise", noise)
         if not (self.radii > 0).all():
             raise ValueError(f"radii: expected numbers above 0, got {self.radii.min()}")
         self.n_labels = len(self.radii)

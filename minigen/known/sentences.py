@@ -11,10 +11,11 @@ stand between them, and clauses can stand in clauses: no number of letters is co
 
 import numpy as np
 
-from ..arrays.stream import check_integer
+from ..arrays.categories import category_by_cumulative
+from ..arrays.checks import positive_integer
 from ..data import CharacterCodec
 from ..protocols import DataSpec
-from .common import draw_rows, entropy_of
+from .common import entropy_of
 from .grammar import Grammar, automaton
 from .source import Source
 
@@ -59,7 +60,7 @@ class Sentences(Source):
     name = "sentences"
 
     def __init__(self, length: int = 64, rules: dict = RULES, start: str = "TEXT"):
-        self.length, self.grammar = check_integer("length", length, 1), Grammar(rules, start)
+        self.length, self.grammar = positive_integer("length", length), Grammar(rules, start)
         self.codec = CharacterCodec(self.grammar.letters)
         self.spec = DataSpec((length, 1), "discrete", max(2, self.codec.levels))
         self.following, self.probability = automaton(self.grammar, self.codec.characters, length)
@@ -96,6 +97,6 @@ class Sentences(Source):
         x = np.empty((n, self.length, 1), np.uint8 if self.codec.levels <= 256 else np.uint32)
         state, cumulative = np.zeros(n, np.int64), np.cumsum(self.probability, axis=1)
         for t in range(self.length):
-            letter = draw_rows(cumulative[state], rng)
+            letter = category_by_cumulative(cumulative[state], rng)
             x[:, t, 0], state = letter, self.following[state, letter]
         return x, None

@@ -5,10 +5,10 @@ import zlib
 import numpy as np
 
 from ..arrays import Generator, as_generator, to_numpy
-from ..arrays.stream import check_integer
+from ..arrays.checks import integer, positive_integer
+from ..arrays.logsumexp import logsumexp
 from ..data import Dataset
 from ..protocols import DataSpec
-from .common import logsumexp
 
 
 class Source:
@@ -41,12 +41,12 @@ class Source:
 
     def sample(self, n: int, rng) -> np.ndarray:
         """`n` independent examples `(n, *spec.shape)`: uint8 for binary data and text, float64 for continuous."""
-        return self._sample(check_integer("n", n, 0), as_generator(rng))[0]
+        return self._sample(integer("n", n, 0), as_generator(rng))[0]
 
     def sample_labelled(self, n: int, rng):
         """The examples that `sample` draws and their labels, int64 `(n,)`; ValueError if the source has none."""
         self._check_labels()
-        x, labels = self._sample(check_integer("n", n, 0), as_generator(rng))
+        x, labels = self._sample(integer("n", n, 0), as_generator(rng))
         return x, labels.astype(np.int64, copy=False)
 
     def label_log_prob(self, x) -> np.ndarray:
@@ -65,10 +65,10 @@ class Source:
         Every split has random numbers of its own, so the size of one changes nothing in another. Continuous values
         are rounded to float32, as models take them.
         """
-        rng = Generator(check_integer("seed", seed, 0)).fold_in(zlib.crc32(f"known:{self.name}".encode()))
+        rng = Generator(integer("seed", seed, 0)).fold_in(zlib.crc32(f"known:{self.name}".encode()))
         splits, labels = {}, {}
         for i, (split, n) in enumerate({"train": n_train, "validation": n_validation, "test": n_test}.items()):
-            x, y = self._sample(check_integer(f"n_{split}", n, 1), rng.fold_in(i))
+            x, y = self._sample(positive_integer(f"n_{split}", n), rng.fold_in(i))
             splits[split] = x.astype(np.float32) if self.spec.kind == "continuous" else x
             if y is not None:
                 labels[split] = y.astype(np.int64)

@@ -17,9 +17,9 @@ import math
 
 import numpy as np
 
-from ..arrays.stream import check_integer
+from ..arrays.checks import integer, positive_number
 from ..protocols import DataSpec
-from .common import check_array, check_number, entropy_of
+from .common import check_array, entropy_of
 from .source import Source
 
 HEIGHT, WIDTH = 11 / 16, 10 / 16  # of the box in which strokes are given, as a share of the image
@@ -60,7 +60,7 @@ class StrokeDigits(Source):
     n_labels = 10
 
     def __init__(self, size=16, slants=(-0.1, 0.15, 0.4), thicknesses=(1.5, 2.7), shifts=(-1.0, 0.0, 1.0), blur=0.5):
-        self.size, self.blur = check_integer("size", size, 8), check_number("blur", blur, 0.0)
+        self.size, self.blur = integer("size", size, 8), positive_number("blur", blur)
         slants, shifts = check_array("slants", slants, 1), check_array("shifts", shifts, 1)
         thicknesses = check_array("thicknesses", thicknesses, 1)
         if not (thicknesses > 0).all():

@@ -8,10 +8,10 @@ import math
 
 import numpy as np
 
+from ..arrays.checks import number, positive_integer, positive_number
 from ..arrays.constants import LOG_2PI
-from ..arrays.stream import check_integer
+from ..arrays.logsumexp import logsumexp
 from ..protocols import DataSpec
-from .common import check_number, logsumexp
 from .planar import PlanarMixture, expectation_over_normal
 from .source import Source
 
@@ -29,9 +29,9 @@ class Pinwheel(PlanarMixture):
     name = "pinwheel"
 
     def __init__(self, arms=5, radius=2.0, radial=0.6, tangential=0.1, twist=0.6):
-        self.n_labels = check_integer("arms", arms, 1)
-        self.radius, self.twist = check_number("radius", radius, 0.0), check_number("twist", twist)
-        self.scale = np.array([check_number("radial", radial, 0.0), check_number("tangential", tangential, 0.0)])
+        self.n_labels = positive_integer("arms", arms)
+        self.radius, self.twist = positive_number("radius", radius), number("twist", twist)
+        self.scale = np.array([positive_number("radial", radial), positive_number("tangential", tangential)])
 
     def _joint_log_prob(self, x):
         return self._untwisted(_turn(x, -self.twist * np.hypot(x[:, 0], x[:, 1])))
@@ -77,7 +77,7 @@ class WarpedGaussian(Source):
     spec = DataSpec((2,), "continuous")
 
     def __init__(self, scale: float = 1.5, bend: float = 0.5):
-        self.scale, self.bend = check_number("scale", scale, 0.0), check_number("bend", bend)
+        self.scale, self.bend = positive_number("scale", scale), number("bend", bend)
 
     def _log_prob(self, x):
         z = (x[:, 0] / self.scale, x[:, 1] - self.bend * (x[:, 0] ** 2 - self.scale**2))
@@ -105,7 +105,7 @@ class Funnel(Source):
     spec = DataSpec((2,), "continuous")
 
     def __init__(self, scale: float = 1.5):
-        self.scale = check_number("scale", scale, 0.0)
+        self.scale = positive_number("scale", scale)
 
     def _log_prob(self, x):
         z1 = x[:, 0] / self.scale

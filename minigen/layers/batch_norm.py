@@ -4,9 +4,10 @@ import numpy as np
 
 from .. import ops
 from ..arrays import as_dtype
+from ..arrays.checks import number, positive_integer, positive_number
 from ..autograd import Parameter
 from ..autograd.tensor import raw
-from .check import extent, features, positive
+from .check import features
 from .module import Buffer, Module
 
 
@@ -28,11 +29,11 @@ class BatchNorm(Module):
     """
 
     def __init__(self, size: int, momentum: float = 0.1, eps: float = 1e-5, dtype="float32"):
-        if isinstance(momentum, bool) or not isinstance(momentum, int | float):
-            raise TypeError(f"BatchNorm momentum: expected a number, got {momentum!r}")
-        if not 0 <= momentum <= 1:
+        self.size = positive_integer("BatchNorm size", size)
+        self.momentum = number("BatchNorm momentum", momentum)
+        if not 0 <= self.momentum <= 1:
             raise ValueError(f"BatchNorm momentum: expected a number from 0 to 1, got {momentum}")
-        self.size, self.momentum, self.eps = extent("BatchNorm size", size), momentum, positive("BatchNorm eps", eps)
+        self.eps = positive_number("BatchNorm eps", eps)
         dtype = as_dtype(dtype)
         self.weight, self.bias = Parameter(np.ones(size, dtype)), Parameter(np.zeros(size, dtype))
         self.running_mean, self.running_variance = Buffer(np.zeros(size, dtype)), Buffer(np.ones(size, dtype))

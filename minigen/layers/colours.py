@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from ..arrays.checks import positive_integer
 from . import taps as offsets
-from .check import extent
 from .conv import Conv
 
 
@@ -47,6 +47,6 @@ class MaskedConv2d(ColourConv):
 
 def _colour_of_channels(name, channels, colours):
     """The colour of each channel."""
-    if extent(f"ColourConv {name}", channels) % colours:
+    if positive_integer(f"ColourConv {name}", channels) % colours:
         raise ValueError(f"ColourConv {name}: expected a multiple of the {colours} colours, got {channels}")
     return np.arange(channels) // (channels // colours)

@@ -6,10 +6,11 @@ import numpy as np
 
 from .. import ops
 from ..arrays import Constant, array_module, as_generator
+from ..arrays.checks import positive_integer
 from ..autograd import Parameter
 from ..autograd.tensor import raw
 from . import taps as offsets
-from .check import extent, features
+from .check import features
 from .initializers import glorot_uniform, zeros
 from .module import Module
 
@@ -25,8 +26,8 @@ class Conv(Module):
 
     def __init__(self, inputs: int, outputs: int, taps, rng, *, stride: int = 1, bias: bool = True, mask=None,
                  init=glorot_uniform, dtype="float32"):
-        self.inputs, self.outputs = extent("Conv inputs", inputs), extent("Conv outputs", outputs)
-        self.taps, self.stride = tuple(map(tuple, taps)), extent("Conv stride", stride)
+        self.inputs, self.outputs = positive_integer("Conv inputs", inputs), positive_integer("Conv outputs", outputs)
+        self.taps, self.stride = tuple(map(tuple, taps)), positive_integer("Conv stride", stride)
         shape = (len(self.taps), self.inputs, self.outputs)
         self.mask = None if mask is None else _checked_mask(mask, shape)
         self._mask = Constant(self.mask)

@@ -2,9 +2,10 @@
 
 from .. import ops
 from ..arrays import as_generator
+from ..arrays.checks import positive_integer
 from ..autograd import Parameter
 from . import taps as offsets
-from .check import extent, features
+from .check import features
 from .initializers import glorot_uniform, zeros
 from .module import Module
 
@@ -19,8 +20,9 @@ class ConvTranspose(Module):
 
     def __init__(self, inputs: int, outputs: int, taps, rng, *, stride: int = 1, bias: bool = True,
                  init=glorot_uniform, dtype="float32"):
-        self.inputs, self.outputs = extent("ConvTranspose inputs", inputs), extent("ConvTranspose outputs", outputs)
-        self.taps, self.stride = tuple(map(tuple, taps)), extent("ConvTranspose stride", stride)
+        self.inputs = positive_integer("ConvTranspose inputs", inputs)
+        self.outputs = positive_integer("ConvTranspose outputs", outputs)
+        self.taps, self.stride = tuple(map(tuple, taps)), positive_integer("ConvTranspose stride", stride)
         weight = init((len(self.taps), inputs, outputs), as_generator(rng), dtype)
         weight *= self.stride ** (len(self.taps[0]) / 2 if self.taps else 0)
         self.weight = Parameter(weight)

@@ -1,8 +1,7 @@
 """Dropout."""
 
-import math
-
 from ..arrays import array_module, as_generator
+from ..arrays.checks import fraction
 from ..autograd.tensor import raw
 from .module import Module
 
@@ -15,11 +14,7 @@ class Dropout(Module):
     """
 
     def __init__(self, rate: float):
-        if isinstance(rate, bool) or not (isinstance(rate, int | float) and math.isfinite(rate)):
-            raise TypeError(f"Dropout rate: expected a number, got {rate!r}")
-        if not 0 <= rate < 1:
-            raise ValueError(f"Dropout rate: expected a number of at least 0 and below 1, got {rate}")
-        self.rate = rate
+        self.rate = fraction("Dropout rate", rate)
 
     def __call__(self, x, *, train=False, rng=None):
         if not train or self.rate == 0:

@@ -4,9 +4,9 @@ import numpy as np
 
 from .. import ops
 from ..arrays import array_module, as_dtype, as_generator
+from ..arrays.checks import positive_integer
 from ..autograd import Parameter
 from ..autograd.tensor import raw
-from .check import extent
 from .module import Module
 
 
@@ -19,7 +19,8 @@ class Embedding(Module):
     """
 
     def __init__(self, count: int, features: int, rng, init=None, dtype="float32"):
-        self.count, self.features = extent("Embedding count", count), extent("Embedding features", features)
+        self.count = positive_integer("Embedding count", count)
+        self.features = positive_integer("Embedding features", features)
         rng, shape = as_generator(rng), (count, features)
         values = rng.standard_normal(shape, as_dtype(dtype)) if init is None else init(shape, rng, dtype)
         self.weight = Parameter(values)

@@ -6,8 +6,9 @@ import numpy as np
 
 from .. import ops
 from ..arrays import as_dtype
+from ..arrays.checks import positive_integer, positive_number
 from ..autograd import Parameter
-from .check import extent, features, positive
+from .check import features
 from .module import Module
 
 
@@ -22,10 +23,11 @@ class GroupNorm(Module):
 
     def __init__(self, groups: int, channels: int, eps: float = 1e-5, dtype="float32"):
         name = type(self).__name__
-        self.groups, self.channels = extent(f"{name} groups", groups), extent(f"{name} channels", channels)
+        self.groups = positive_integer(f"{name} groups", groups)
+        self.channels = positive_integer(f"{name} channels", channels)
         if self.channels % self.groups:
             raise ValueError(f"{name} channels: expected a multiple of the {groups} groups, got {channels}")
-        self.eps = positive(f"{name} eps", eps)
+        self.eps = positive_number(f"{name} eps", eps)
         self.weight = Parameter(np.ones(channels, as_dtype(dtype)))
         self.bias = Parameter(np.zeros(channels, as_dtype(dtype)))
 

@@ -4,8 +4,9 @@ import numpy as np
 
 from .. import ops
 from ..arrays import as_dtype
+from ..arrays.checks import positive_integer, positive_number
 from ..autograd import Parameter
-from .check import extent, features, positive
+from .check import features
 from .module import Module
 
 
@@ -16,7 +17,8 @@ class LayerNorm(Module):
     """
 
     def __init__(self, size: int, eps: float = 1e-5, dtype="float32"):
-        self.size, self.eps = extent("LayerNorm size", size), positive("LayerNorm eps", eps)
+        self.size = positive_integer("LayerNorm size", size)
+        self.eps = positive_number("LayerNorm eps", eps)
         self.weight = Parameter(np.ones(size, as_dtype(dtype)))
         self.bias = Parameter(np.zeros(size, as_dtype(dtype)))
 

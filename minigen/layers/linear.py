@@ -1,8 +1,9 @@
 """The affine map."""
 
 from ..arrays import as_generator
+from ..arrays.checks import positive_integer
 from ..autograd import Parameter
-from .check import extent, features
+from .check import features
 from .initializers import glorot_uniform, zeros
 from .module import Module
 
@@ -15,7 +16,8 @@ class Linear(Module):
     """
 
     def __init__(self, inputs: int, outputs: int, rng, bias: bool = True, init=glorot_uniform, dtype="float32"):
-        self.inputs, self.outputs = extent("Linear inputs", inputs), extent("Linear outputs", outputs)
+        self.inputs = positive_integer("Linear inputs", inputs)
+        self.outputs = positive_integer("Linear outputs", outputs)
         self.weight = Parameter(init((inputs, outputs), as_generator(rng), dtype))
         self.bias = Parameter(zeros((outputs,), dtype=dtype)) if bias else None
 

@@ -4,10 +4,11 @@ import numpy as np
 
 from .. import ops
 from ..arrays import Constant, array_module, as_generator
+from ..arrays.checks import positive_integer
 from ..autograd import Parameter
 from ..autograd.tensor import raw
 from ..kernels.masked import Blocks
-from .check import extent, features
+from .check import features
 from .conv import live_init
 from .initializers import glorot_uniform, zeros
 from .module import Module
@@ -23,7 +24,8 @@ class MaskedLinear(Module):
     """
 
     def __init__(self, inputs: int, outputs: int, mask, rng, bias: bool = True, init=glorot_uniform, dtype="float32"):
-        self.inputs, self.outputs = extent("MaskedLinear inputs", inputs), extent("MaskedLinear outputs", outputs)
+        self.inputs = positive_integer("MaskedLinear inputs", inputs)
+        self.outputs = positive_integer("MaskedLinear outputs", outputs)
         shape = (self.inputs, self.outputs)
         if np.shape(mask) != shape:
             raise ValueError(f"MaskedLinear mask: expected shape {shape}, got {np.shape(mask)}")

@@ -6,7 +6,7 @@ those of a line that lie in the past. Offsets are (row, column) in images and (t
 
 import itertools
 
-from .check import extent
+from ..arrays.checks import positive_integer, sizes
 
 
 def box(size, rank: int, dilation: int = 1):
@@ -14,11 +14,12 @@ def box(size, rank: int, dilation: int = 1):
 
     An even size reaches one step further after the centre than before it.
     """
-    sizes = (size,) * rank if isinstance(size, int) else tuple(size)
-    if len(sizes) != rank:
+    sides = sizes("taps size", size)
+    sides = sides if isinstance(size, tuple | list) else sides * rank
+    if len(sides) != rank:
         raise ValueError(f"taps size: expected an integer or {rank} integers, got {size!r}")
-    dilation = extent("taps dilation", dilation)
-    lines = ([dilation * (i - (n - 1) // 2) for i in range(n)] for n in (extent("taps size", n) for n in sizes))
+    dilation = positive_integer("taps dilation", dilation)
+    lines = ([dilation * (i - (n - 1) // 2) for i in range(n)] for n in sides)
     return tuple(itertools.product(*lines))
 
 
@@ -45,6 +46,6 @@ def horizontal(size: int, kind: str):
 
 def causal(size: int, dilation: int = 1, present: bool = True):
     """`size` taps in the past, `dilation` apart. The last is at the present sample, or without `present` before it."""
-    size, dilation = extent("taps size", size), extent("taps dilation", dilation)
+    size, dilation = positive_integer("taps size", size), positive_integer("taps dilation", dilation)
     last = 0 if present else -1
     return tuple((last - dilation * i,) for i in reversed(range(size)))

@@ -1,7 +1,8 @@
 """Adam and AdamW."""
 
 from .. import kernels
-from .optimizer import Optimizer, fraction, not_negative
+from ..arrays.checks import fraction, non_negative_number
+from .optimizer import Optimizer
 
 
 class Adam(Optimizer):
@@ -17,8 +18,8 @@ class Adam(Optimizer):
     def __init__(self, parameters, learning_rate: float = 1e-3, beta1: float = 0.9, beta2: float = 0.999,
                  eps: float = 1e-8, weight_decay: float = 0.0):
         self.beta1, self.beta2 = fraction("beta1", beta1), fraction("beta2", beta2)
-        self.eps = not_negative("eps", eps)
-        self.weight_decay = not_negative("weight_decay", weight_decay)
+        self.eps = non_negative_number("eps", eps)
+        self.weight_decay = non_negative_number("weight_decay", weight_decay)
         super().__init__(parameters, learning_rate)
 
     def apply(self, data, gradient, state, learning_rate, scale):

@@ -8,9 +8,10 @@ import numpy as np
 
 from .. import kernels
 from ..arrays import array_module, to_numpy
+from ..arrays.checks import fraction
 from ..arrays.memory import zeros_apart
 from .buffer import as_part
-from .optimizer import check_state, counter, fraction
+from .optimizer import check_state, counter
 
 
 class ExponentialMovingAverage:

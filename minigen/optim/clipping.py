@@ -2,8 +2,8 @@
 
 from .. import kernels
 from ..arrays import array_module
+from ..arrays.checks import positive_number
 from .buffer import Part
-from .optimizer import positive
 
 
 def global_norm(gradients):
@@ -30,7 +30,7 @@ def clip_by_global_norm(gradients, max_norm: float):
 
 def clip_scale(norm, max_norm: float):
     """The factor that clips gradients of this global norm, a 0-d array: what an optimiser's step takes as `scale`."""
-    max_norm = positive("max_norm", max_norm)
+    max_norm = positive_number("max_norm", max_norm)
     xp = array_module(norm)
     inside = ~(norm > max_norm) | ~xp.isfinite(norm)
     return xp.asarray(xp.where(inside, 1.0, max_norm / xp.where(inside, 1.0, norm)))

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from ..arrays import array_module, to_numpy
+from ..arrays.checks import non_negative_number, positive_number
 from ..arrays.memory import zeros_apart
 from .buffer import as_part
 
@@ -21,7 +20,7 @@ class Optimizer:
     state_names: tuple[str, ...] = ()
 
     def __init__(self, parameters, learning_rate: float):
-        self.learning_rate = positive("learning_rate", learning_rate)
+        self.learning_rate = positive_number("learning_rate", learning_rate)
         self.part = as_part(parameters)
         self.steps = counter(self.part)
         self.state = {}
@@ -42,7 +41,7 @@ class Optimizer:
         a scale that is not finite leaves everything as it is.
         """
         rate = self.learning_rate if learning_rate is None else learning_rate
-        rate = rate if hasattr(rate, "get") else not_negative("learning_rate", rate)
+        rate = rate if hasattr(rate, "get") else non_negative_number("learning_rate", rate)
         if gradients is not None:
             self.part.gather(gradients)
         with self.part.update() as segments:
@@ -89,36 +88,3 @@ def check_state(owner: str, counter: str, state, arrays, own) -> int:
     if problems:
         raise ValueError(f"state of {owner} does not fit: {'; '.join(problems)}")
     return int(count)
-
-
-def number(name: str, value) -> float:
-    """`value` as a finite Python float; TypeError or ValueError otherwise."""
-    if isinstance(value, bool | np.bool_) or not isinstance(value, int | float | np.integer | np.floating):
-        raise TypeError(f"{name}: expected a number, got {value!r}")
-    if not math.isfinite(value):
-        raise ValueError(f"{name}: expected a finite number, got {value!r}")
-    return float(value)
-
-
-def positive(name: str, value) -> float:
-    """`value` as a float above 0."""
-    value = number(name, value)
-    if value <= 0:
-        raise ValueError(f"{name}: expected a number above 0, got {value}")
-    return value
-
-
-def not_negative(name: str, value) -> float:
-    """`value` as a float of at least 0."""
-    value = number(name, value)
-    if value < 0:
-        raise ValueError(f"{name}: expected a number of at least 0, got {value}")
-    return value
-
-
-def fraction(name: str, value) -> float:
-    """`value` as a float of at least 0 and below 1."""
-    value = number(name, value)
-    if not 0 <= value < 1:
-        raise ValueError(f"{name}: expected a number of at least 0 and below 1, got {value}")
-    return value

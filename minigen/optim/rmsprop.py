@@ -1,7 +1,8 @@
 """RMSProp."""
 
 from .. import kernels
-from .optimizer import Optimizer, fraction, not_negative
+from ..arrays.checks import fraction, non_negative_number
+from .optimizer import Optimizer
 
 
 class RMSProp(Optimizer):
@@ -15,8 +16,8 @@ class RMSProp(Optimizer):
     def __init__(self, parameters, learning_rate: float = 1e-3, decay: float = 0.99, eps: float = 1e-8,
                  weight_decay: float = 0.0):
         self.decay = fraction("decay", decay)
-        self.eps = not_negative("eps", eps)
-        self.weight_decay = not_negative("weight_decay", weight_decay)
+        self.eps = non_negative_number("eps", eps)
+        self.weight_decay = non_negative_number("weight_decay", weight_decay)
         super().__init__(parameters, learning_rate)
 
     def apply(self, data, gradient, state, learning_rate, scale):

@@ -8,6 +8,8 @@ Every schedule takes `warmup`: over so many updates the factor rises linearly, (
 
 import math
 
+from ..arrays.checks import integer, positive_integer, positive_number
+
 
 def constant(warmup: int = 0):
     """The factor 1."""
@@ -16,9 +18,8 @@ def constant(warmup: int = 0):
 
 def step(every: int, factor: float = 0.1, warmup: int = 0):
     """The factor is multiplied by `factor` after every `every` updates: factor^⌊t / every⌋."""
-    every = _count("every", every, 1)
-    if not factor > 0:
-        raise ValueError(f"factor: expected a number above 0, got {factor!r}")
+    every = positive_integer("every", every)
+    factor = positive_number("factor", factor)
     return _warmed(lambda t: factor ** (t // every), warmup)
 
 
@@ -28,7 +29,7 @@ def cosine(steps: int, warmup: int = 0, final: float = 0.0):
     final + (1 - final)·(1 + cos(π·(t - warmup) / (steps - warmup))) / 2 (Loshchilov and Hutter, 2017, eq. 5, without
     restarts).
     """
-    steps, warmup = _count("steps", steps, 1), _count("warmup", warmup, 0)
+    steps, warmup = positive_integer("steps", steps), integer("warmup", warmup, 0)
     if warmup >= steps:
         raise ValueError(f"warmup: expected fewer than the {steps} steps, got {warmup}")
     if not 0 <= final <= 1:
@@ -42,13 +43,5 @@ def cosine(steps: int, warmup: int = 0, final: float = 0.0):
 
 
 def _warmed(schedule, warmup):
-    warmup = _count("warmup", warmup, 0)
+    warmup = integer("warmup", warmup, 0)
     return lambda t: schedule(t) * min((t + 1) / warmup, 1.0) if warmup else schedule(t)
-
-
-def _count(name, value, least):
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{name}: expected an integer, got {value!r}")
-    if value < least:
-        raise ValueError(f"{name}: expected an integer of at least {least}, got {value}")
-    return value

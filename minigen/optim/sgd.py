@@ -1,7 +1,8 @@
 """Stochastic gradient descent."""
 
 from .. import kernels
-from .optimizer import Optimizer, fraction, not_negative
+from ..arrays.checks import fraction, non_negative_number
+from .optimizer import Optimizer
 
 
 class SGD(Optimizer):
@@ -16,7 +17,7 @@ class SGD(Optimizer):
                  weight_decay: float = 0.0):
         self.momentum = fraction("momentum", momentum)
         self.nesterov = bool(nesterov)
-        self.weight_decay = not_negative("weight_decay", weight_decay)
+        self.weight_decay = non_negative_number("weight_decay", weight_decay)
         if self.nesterov and not self.momentum:
             raise ValueError("nesterov: expected momentum above 0 with it, got momentum 0")
         self.state_names = ("velocity",) if self.momentum else ()

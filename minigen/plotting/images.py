@@ -1,9 +1,10 @@
 """Arrays of images made ready for drawing: checked, brought to 8-bit RGB, and laid out as one mosaic."""
 
 import math
-import numbers
 
 import numpy as np
+
+from ..arrays.checks import positive_integer
 
 # Colours of a picture's own parts, RGB in 0..255.
 PAGE = (255, 255, 255)
@@ -49,12 +50,8 @@ def check_size(width, height):
 
 
 def column_count(columns, n, default):
-    """`columns`, or `default` for None, at most `n`; ValueError when it is no whole number of at least 1."""
-    if columns is None:
-        columns = default
-    elif not isinstance(columns, numbers.Integral) or isinstance(columns, bool) or columns < 1:
-        raise ValueError(f"columns: expected a whole number of at least 1, got {columns!r}")
-    return min(int(columns), n)
+    """`columns`, a positive integer, or `default` for None; at most `n`."""
+    return min(default if columns is None else positive_integer("columns", columns), n)
 
 
 def rectangle(pixels):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import logsumexp as oracle
 
-from minigen.arrays.categories import categories, category_of_rows
+from minigen.arrays.categories import categories, category_by_cumulative, category_of_rows
 from minigen.arrays.columns import constant_columns
 from minigen.arrays.constants import LOG_2PI
 from minigen.arrays.logsumexp import logsumexp
@@ -34,14 +34,31 @@ def test_categories_come_in_proportion_to_their_weights():
         assert (np.abs(share - p) <= 4.5 * np.sqrt(p * (1 - p) / n)).all()
 
 
-def test_the_last_category_is_the_greatest():
-    class Highest:
-        def random(self, n):
-            return np.full(n, 1 - 2.0**-53)
+class Fixed:
+    """A generator whose uniform numbers are all the same."""
 
-    weights = np.full(10, 0.1)  # their sum is not 1
-    assert (categories(weights, 3, Highest()) == 9).all()
-    assert (category_of_rows(np.tile(weights, (3, 1)), Highest()) == 9).all()
+    def __init__(self, u):
+        self.u = u
+
+    def random(self, size):
+        return np.full(size, self.u)
+
+
+WEIGHTS = np.array([[0.0, 0.1, 0.0, 0.2, 0.0], [3.0, 0.0, 0.0, 1e-9, 0.0], [0.0, 0.0, 0.0, 0.0, 7e-300]])
+
+
+@pytest.mark.parametrize(("u", "expected"), [(0.0, [1, 0, 4]), (1 - 2.0**-53, [3, 3, 4]), (0.5, [3, 0, 4])])
+def test_categories_of_weight_0_never_come(u, expected):
+    np.testing.assert_array_equal(category_of_rows(WEIGHTS, Fixed(u)), expected)
+    np.testing.assert_array_equal(category_by_cumulative(np.cumsum(WEIGHTS, axis=1), Fixed(u)), expected)
+    for row, index in zip(WEIGHTS, expected, strict=True):
+        np.testing.assert_array_equal(categories(row, 2, Fixed(u)), [index, index])
+
+
+def test_the_last_category_is_the_greatest():
+    weights, rng = np.full(10, 0.1), Fixed(1 - 2.0**-53)  # the weights' sum is not 1
+    assert (categories(weights, 3, rng) == 9).all()
+    assert (category_of_rows(np.tile(weights, (3, 1)), rng) == 9).all()
 
 
 def test_constant_columns_are_found_at_any_size_and_unit():

@@ -361,7 +361,7 @@ def test_arguments():
         (lambda: divergence("kl", p, 3), TypeError, "q: expected a Distribution, got int"),
         (lambda: divergence("kl", p, three), ValueError, r"one shape, got \(\) and \(3,\)"),
         (lambda: divergence("kl", Normal(np.zeros(2), 1.0), Normal(np.zeros(3), 1.0)), ValueError, "broadcast"),
-        (lambda: divergence("kl", p, q, n=1), ValueError, "n: expected at least 2"),
+        (lambda: divergence("kl", p, q, n=1), ValueError, "n: expected an integer of at least 2"),
         (lambda: kl_monte_carlo(p, q, 0, 1.5), TypeError, "n: expected an integer"),
         (lambda: divergence("gan", three, three), ValueError, "rng: expected"),
         (lambda: divergence("gan", three, three, method="quadrature"), NotImplementedError, "quadrature"),

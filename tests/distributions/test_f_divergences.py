@@ -150,8 +150,8 @@ def test_float32_stays():
     ("alpha", {"alpha": 1}, ValueError, "kl"),
     ("alpha", {"alpha": 0}, ValueError, "reverse_kl"),
     ("alpha", {"alpha": math.nan}, ValueError, "finite"),
-    ("weighted_jensen_shannon", {"weight": 1.0}, ValueError, "between 0 and 1"),
-    ("weighted_jensen_shannon", {"weight": True}, ValueError, "between 0 and 1"),
+    ("weighted_jensen_shannon", {"weight": 1.0}, ValueError, "above 0 and below 1"),
+    ("weighted_jensen_shannon", {"weight": True}, TypeError, "expected a number"),
 ])
 def test_bad_names_and_settings(name, given_settings, error, words):
     with pytest.raises(error, match=words):

@@ -59,32 +59,33 @@ def test_images_are_a_dense_convolution_with_zeros_in_its_weight(make):
 @pytest.mark.parametrize("kind", ["A", "B"])
 @pytest.mark.parametrize("colours", [1, 3])
 def test_masked_convolution_sees_exactly_what_it_may(kind, colours):
-    """Pixels before its own in raster order within the square, and of its own the colours that the kind allows."""
+    """A colour sees earlier pixels of the square in raster order, and at its pixel the colours that the kind allows."""
     channels = 2 * colours if colours > 1 else 2
-    found = dependence(MaskedConv2d(channels, channels, 3, kind, 1, colours=colours, dtype="float64"), (4, 5, channels))
-    places = list(itertools.product(range(4), range(5), range(channels)))
-    for (r, c, o), (i, j, k) in itertools.product(places, places):
+    layer = MaskedConv2d(channels, channels, 3, kind, 1, colours=colours, dtype="float64")
+    depends = dependence(layer, (4, 5, channels))
+    positions = list(itertools.product(range(4), range(5), range(channels)))
+    for (r, c, o), (i, j, k) in itertools.product(positions, positions):
         near = abs(r - i) <= 1 and abs(c - j) <= 1
-        own, other = o * colours // channels, k * colours // channels
-        allowed = (i, j) < (r, c) or ((i, j) == (r, c) and (other < own or (kind == "B" and other == own)))
-        assert found[r, c, o, i, j, k] == (near and allowed), ((r, c, o), (i, j, k))
+        colour, other = o * colours // channels, k * colours // channels
+        allowed = (i, j) < (r, c) or ((i, j) == (r, c) and (other < colour or (kind == "B" and other == colour)))
+        assert depends[r, c, o, i, j, k] == (near and allowed), ((r, c, o), (i, j, k))
 
 
 def test_two_masked_layers_see_all_before_within_reach_and_nothing_after():
     first, second = MaskedConv2d(3, 6, 3, "A", 1, colours=3, dtype="float64"), MaskedConv2d(
         6, 3, 3, "B", 2, colours=3, dtype="float64")
-    found = dependence(lambda x: second(ops.tanh(first(x))), (4, 4, 3)).reshape(48, 48)
-    assert not np.triu(found).any()  # element by element in raster order, colours last: strictly before
-    assert found[47, 46] and found[46, 45] and not found[45, 45]
+    depends = dependence(lambda x: second(ops.tanh(first(x))), (4, 4, 3)).reshape(48, 48)
+    assert not np.triu(depends).any()  # element by element in raster order, colours last: strictly before
+    assert depends[47, 46] and depends[46, 45] and not depends[45, 45]
 
 
 @pytest.mark.parametrize("dilation", [1, 3])
 @pytest.mark.parametrize("present", [True, False])
 def test_causal_convolution_sees_the_past(dilation, present):
     layer, x = CausalConv1d(2, 2, 3, 0, dilation=dilation, present=present, dtype="float64"), RANDOM.random((1, 14, 2))
-    found = (jacobian(lambda x: layer(x))(x)[0][:, :, 0] != 0).any(axis=(1, 3))
+    depends = (jacobian(lambda x: layer(x))(x)[0][:, :, 0] != 0).any(axis=(1, 3))
     lags = [dilation * i + (not present) for i in range(3)]
-    np.testing.assert_array_equal(found, [[t - s in lags for s in range(14)] for t in range(14)])
+    np.testing.assert_array_equal(depends, [[t - s in lags for s in range(14)] for t in range(14)])
     check_grads(lambda x: layer(x), (x[:, :5],), order=2)
 
 
@@ -92,9 +93,9 @@ def test_sequences_and_strides():
     layer, x = Conv1d(2, 3, 4, 0, stride=2, dilation=2, dtype="float64"), RANDOM.standard_normal((2, 9, 2))
     y = np.zeros((2, 5, 3))
     for p, t in itertools.product(range(5), range(4)):
-        place = 2 * p + 2 * (t - 1)
-        if 0 <= place < 9:
-            y[:, p] += x[:, place] @ layer.weight.data[t]
+        position = 2 * p + 2 * (t - 1)
+        if 0 <= position < 9:
+            y[:, p] += x[:, position] @ layer.weight.data[t]
     np.testing.assert_allclose(layer(x).data, y, rtol=1e-12)
     check_grads(lambda x: layer(x), (x[:1],), order=2)
 
@@ -188,7 +189,7 @@ def test_float32_and_integers_stay_float32():
         (lambda: MaskedConv2d(4, 6, 3, "A", 0, colours=3), ValueError, "inputs: expected a multiple of the 3"),
         (lambda: Conv2d(1, 1, (3, 3, 3), 0), ValueError, "size"),
         (lambda: Conv2d(1, 1, 2.5, 0), TypeError, "."),
-        (lambda: Conv1d(1, 1, 0, 0), ValueError, "size: expected a positive"),
+        (lambda: Conv1d(1, 1, 0, 0), ValueError, "size: expected an integer of at least 1"),
         (lambda: CausalConv1d(1, 1, 2, 0, dilation=0), ValueError, "dilation"),
         (lambda: Conv1d(1, 1, 2, 0, stride=-1), ValueError, "stride"),
         (lambda: Conv(2, 3, [(0,)], 0, mask=np.ones((2, 3))), TypeError, "mask: expected booleans"),

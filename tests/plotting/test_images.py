@@ -186,9 +186,10 @@ def test_no_numbers_are_refused(images):
         image_grid(images)
 
 
-@pytest.mark.parametrize("columns", [0, -1, 2.0, True, "3"])
-def test_bad_columns_are_refused(columns):
-    with pytest.raises(ValueError, match="columns: expected a whole number"):
+@pytest.mark.parametrize(("columns", "error"),
+                         [(0, ValueError), (-1, ValueError), (2.0, TypeError), (True, TypeError), ("3", TypeError)])
+def test_bad_columns_are_refused(columns, error):
+    with pytest.raises(error, match="columns: expected an integer"):
         image_grid(np.zeros((1, 2, 2)), columns=columns)
 
 
