@@ -20,10 +20,10 @@ def report(model, **keywords):
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_bijections(bijection, shape, dtype):
     z = np.random.default_rng(0).normal(size=shape).astype(dtype)
-    found = {one.name: one for one in check_bijection(bijection, z)}
-    assert set(found) == {"inverse", "log-determinant of forward", "log-determinant of inverse"}
-    assert all_passed(found.values()), found
-    assert list(identities(bijection, points=z)) == list(found.values())
+    checks = {check.name: check for check in check_bijection(bijection, z)}
+    assert set(checks) == {"inverse", "log-determinant of forward", "log-determinant of inverse"}
+    assert all_passed(checks.values()), checks
+    assert list(identities(bijection, points=z)) == list(checks.values())
 
 
 @pytest.mark.parametrize("bijection, failing", [
@@ -34,14 +34,14 @@ def test_bijections(bijection, shape, dtype):
 ])
 def test_wrong_bijections_fail(bijection, failing):
     z = np.random.default_rng(0).normal(size=(5, 4))
-    assert {one.name for one in check_bijection(bijection, z) if one.passed is False} == failing
+    assert {check.name for check in check_bijection(bijection, z) if check.passed is False} == failing
 
 
 def test_flows_are_checked_as_densities_and_as_bijections():
-    found = report(Flow(3, stretch=3.0))
-    assert all_passed(found.values()) and len(found) == 6, found
+    checks = report(Flow(3, stretch=3.0))
+    assert all_passed(checks.values()) and len(checks) == 6, checks
     lying = report(Flow(3, lie=0.1))
-    assert {name for name, one in lying.items() if one.passed is False} == {
+    assert {name for name, check in lying.items() if check.passed is False} == {
         "normalisation", "log-determinant of forward", "log-determinant of inverse"}
 
 

@@ -1,4 +1,4 @@
-"""The parts of the identity checks, each against an oracle of its own."""
+"""The pieces that identity checks are made of, against oracles."""
 
 import math
 
@@ -51,8 +51,8 @@ def test_bridge_estimates_have_their_stated_error(spread):
     # log w normal under q with variance s and mean -s/2 has E w = 1, and mean +s/2 under p
     random, scores = np.random.default_rng(2), []
     for _ in range(100):
-        log_w, own = (random.normal(shift * spread / 2, math.sqrt(spread), 4000) for shift in (-1, 1))
-        detail = importance._by_bridge(log_w, own, 0.0)[1]
+        log_w, of_samples = (random.normal(shift * spread / 2, math.sqrt(spread), 4000) for shift in (-1, 1))
+        detail = importance._by_bridge(log_w, of_samples, 0.0)[1]
         scores.append(float(detail.split(" standard errors")[0].rsplit(", ")[-1]))
     assert abs(np.mean(scores)) < 4.5 / math.sqrt(100) + 0.05
     assert np.std(scores) == pytest.approx(1, abs=4.5 / math.sqrt(200) + 0.05)
@@ -60,8 +60,8 @@ def test_bridge_estimates_have_their_stated_error(spread):
 
 def test_bridges_see_a_constant_factor_and_say_when_they_cannot():
     random = np.random.default_rng(3)
-    log_w, own = (random.normal(shift, 2.0, 4000) for shift in (-2.0, 2.0))
-    passed, detail = importance._by_bridge(log_w + 30, own + 30, 0.0)
+    log_w, of_samples = (random.normal(shift, 2.0, 4000) for shift in (-2.0, 2.0))
+    passed, detail = importance._by_bridge(log_w + 30, of_samples + 30, 0.0)
     assert passed is False and "log Z = +30.0" in detail or "log Z = +29.9" in detail
     passed, detail = importance._by_bridge(random.normal(-500, 5, 4000), random.normal(500, 5, 4000), 0.0)
     assert passed is None and "too far" in detail
@@ -70,8 +70,8 @@ def test_bridges_see_a_constant_factor_and_say_when_they_cannot():
 def test_weights_are_not_trusted_where_samples_contradict_them():
     # a mode with half of the mass where q has none to speak of: all weights that q shows are alike
     log_w = np.full(4000, math.log(0.5))
-    own = np.concatenate([np.full(2000, math.log(0.5)), np.full(2000, 20.0)])
-    assert importance._by_mean(log_w, own, 0.0) is None
+    of_samples = np.concatenate([np.full(2000, math.log(0.5)), np.full(2000, 20.0)])
+    assert importance._by_mean(log_w, of_samples, 0.0) is None
     assert importance._by_mean(log_w, log_w[:2000], 0.0)[0] is False
 
 

@@ -17,12 +17,12 @@ def test_p_values_are_binomial_tails(hits, n):
 
 def test_equal_samples_are_a_coin():
     random, runs = np.random.default_rng(0), 25
-    found = [classifier_test(random.normal(size=(60, 3)), random.normal(size=(70, 3)), seed, 8, 30)
+    results = [classifier_test(random.normal(size=(60, 3)), random.normal(size=(70, 3)), seed, 8, 30)
              for seed in range(runs)]
-    assert {one.n for one in found} == {60} and {one.n_train for one in found} == {60}
-    mean = np.mean([one.accuracy for one in found])
-    assert abs(mean - 0.5) < 4.5 * found[0].standard_error / math.sqrt(runs)
-    assert np.mean([one.p_value <= 0.1 for one in found]) < 0.1 + 4.5 * math.sqrt(0.09 / runs)
+    assert {result.n for result in results} == {60} and {result.n_train for result in results} == {60}
+    mean = np.mean([result.accuracy for result in results])
+    assert abs(mean - 0.5) < 4.5 * results[0].standard_error / math.sqrt(runs)
+    assert np.mean([result.p_value <= 0.1 for result in results]) < 0.1 + 4.5 * math.sqrt(0.09 / runs)
 
 
 def test_differences_are_found():

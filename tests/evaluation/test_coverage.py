@@ -59,28 +59,28 @@ def test_an_outlier_inflates_precision_but_not_density():
     random = np.random.default_rng(2)
     real = np.concatenate([random.normal(size=(300, 2)), [[30.0, 0.0]]])
     between = random.uniform(-1, 1, (300, 2)) + [15, 0]
-    found = sample_coverage(real, between, 1)
-    assert found.precision > 0.9 and found.density == pytest.approx(1, abs=0.1)
+    result = sample_coverage(real, between, 1)
+    assert result.precision > 0.9 and result.density == pytest.approx(1, abs=0.1)
     assert sample_coverage(real, between, 5).density < 0.25
 
 
 def test_expectations_for_samples_of_the_data_distribution():
     n, m, k, runs = 60, 80, 3, 100
     random = np.random.default_rng(3)
-    found = np.array([
+    result = np.array([
         sample_coverage(random.normal(size=(n, 2)), random.normal(size=(m, 2)), k)[2:4] for _ in range(runs)
     ])
     missed = math.prod((n - j) / (n + m - j) for j in range(1, k + 1))
-    error = found.std(axis=0, ddof=1) / math.sqrt(runs)
-    assert (np.abs(found.mean(axis=0) - [1, 1 - missed]) < 4.5 * error).all()
+    error = result.std(axis=0, ddof=1) / math.sqrt(runs)
+    assert (np.abs(result.mean(axis=0) - [1, 1 - missed]) < 4.5 * error).all()
 
 
 def test_modes():
     modes = np.array([[0.0, 0.0], [10, 0], [0, 10], [10, 10]])
     x = np.array([[0.1, 0], [0, 0.2], [10, 0.5], [9, 0], [5, 5], [0, 11.5]])
-    found = mode_coverage(x, modes, 1.0)
-    assert found[:3] == (2, 4, 4 / 6) and found.counts.tolist() == [2, 2, 0, 0]
-    assert found.kl == pytest.approx(math.log(2))
+    result = mode_coverage(x, modes, 1.0)
+    assert result[:3] == (2, 4, 4 / 6) and result.counts.tolist() == [2, 2, 0, 0]
+    assert result.kl == pytest.approx(math.log(2))
     weighted = mode_coverage(x, modes, 1.0, weights=[2, 2, 1, 1])
     assert weighted.kl == pytest.approx(math.log(0.5 / (1 / 3)))
     none = mode_coverage(x + 100, modes, 1.0)

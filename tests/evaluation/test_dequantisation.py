@@ -36,9 +36,9 @@ def test_values_are_uniform_in_their_bins():
 
 
 def test_an_even_density_costs_the_logarithm_of_the_levels():
-    found = dequantised_figures(Even(3), X, 8)
-    assert found["bits_per_dimension"] == pytest.approx(3) and found["standard_error"] < 1e-12
-    assert found["dequantisation"] == "uniform" and found["samples"] == 1 and found["n"] == 4000
+    figures = dequantised_figures(Even(3), X, 8)
+    assert figures["bits_per_dimension"] == pytest.approx(3) and figures["standard_error"] < 1e-12
+    assert figures["dequantisation"] == "uniform" and figures["samples"] == 1 and figures["n"] == 4000
 
 
 def test_the_bound_is_below_and_rises_to_the_probability():
@@ -46,10 +46,10 @@ def test_the_bound_is_below_and_rises_to_the_probability():
     cell = np.arange(8)  # E_u log(2 (x + u)/8) - log 8, by the antiderivative of the logarithm
     antiderivative = lambda v: v * np.log(np.where(v > 0, v, 1)) - v  # noqa: E731
     loose = (antiderivative(cell + 1.0) - antiderivative(cell * 1.0) + math.log(2 / 64))[X].sum(axis=1).mean()
-    one, many = (dequantised_figures(Ramp(3), X, 8, rng=1, k=k) for k in (1, 100))
+    single, many = (dequantised_figures(Ramp(3), X, 8, rng=1, k=k) for k in (1, 100))
     draws = [dequantised_figures(Ramp(3), X, 8, rng=seed)["value"] for seed in range(20)]
     assert abs(np.mean(draws) - loose) < 4.5 * np.std(draws, ddof=1) / math.sqrt(20)
-    assert one["value"] < many["value"] < exact + 0.01 and many["value"] == pytest.approx(exact, abs=0.02)
+    assert single["value"] < many["value"] < exact + 0.01 and many["value"] == pytest.approx(exact, abs=0.02)
     assert many["bits_per_dimension"] == pytest.approx(-many["value"] / 3 / math.log(2))
 
 

@@ -36,29 +36,29 @@ TRUTH = Coins([0.2, 0.5, 0.7])
 def test_the_gap_is_the_divergence_in_closed_form():
     p, q = TRUTH.chances, np.array([0.3, 0.4, 0.9])
     exact = (p * np.log(p / q) + (1 - p) * np.log((1 - p) / (1 - q))).sum()
-    found = gap_to_truth(TRUTH, Coins(q), 20_000, rng=1)
-    assert found.name == "kl" and found.samples is None and found.n == 20_000 and found.impossible == 0
-    assert abs(found.value - exact) < 4.5 * found.standard_error and found.standard_error < exact / 10
-    assert found.entropy == pytest.approx(TRUTH.entropy()) and "nats per example (20000 draws)" in str(found)
+    gap = gap_to_truth(TRUTH, Coins(q), 20_000, rng=1)
+    assert gap.name == "kl" and gap.samples is None and gap.n == 20_000 and gap.impossible == 0
+    assert abs(gap.value - exact) < 4.5 * gap.standard_error and gap.standard_error < exact / 10
+    assert gap.entropy == pytest.approx(TRUTH.entropy()) and "nats per example (20000 draws)" in str(gap)
 
 
 def test_the_truth_has_no_gap_and_no_noise():
-    found = gap_to_truth(TRUTH, Coins(TRUTH.chances), 100)
-    assert found.value == 0 and found.standard_error == 0  # paired: what both share cancels
+    gap = gap_to_truth(TRUTH, Coins(TRUTH.chances), 100)
+    assert gap.value == 0 and gap.standard_error == 0  # paired: what both share cancels
 
 
 def test_the_error_is_that_of_repetitions():
-    found = [gap_to_truth(TRUTH, Coins([0.3, 0.4, 0.9]), 200, rng=seed) for seed in range(200)]
-    spread = np.std([one.value for one in found], ddof=1)
-    assert np.mean([one.standard_error for one in found]) == pytest.approx(spread, rel=0.2)
+    gaps = [gap_to_truth(TRUTH, Coins([0.3, 0.4, 0.9]), 200, rng=seed) for seed in range(200)]
+    spread = np.std([gap.value for gap in gaps], ddof=1)
+    assert np.mean([gap.standard_error for gap in gaps]) == pytest.approx(spread, rel=0.2)
 
 
 def test_given_draws_are_used():
     x = np.array([[0, 0, 0], [1, 1, 1]], np.uint8)
     other = Coins([0.5, 0.5, 0.5])
-    found = gap_to_truth(TRUTH, other, x=x)
+    gap = gap_to_truth(TRUTH, other, x=x)
     expected = (TRUTH.log_prob(x) - other.log_prob(x)).mean()
-    assert found.n == 2 and found.value == pytest.approx(expected)
+    assert gap.n == 2 and gap.value == pytest.approx(expected)
 
 
 def test_a_bound_gives_an_upper_bound():
@@ -79,9 +79,9 @@ def test_a_bound_gives_an_upper_bound():
 
 
 def test_impossible_examples_make_the_gap_infinite():
-    found = gap_to_truth(TRUTH, Coins([0.0, 0.5, 0.5]), 1000)
-    assert found.value == math.inf and math.isnan(found.standard_error)
-    assert abs(found.impossible - 200) < 4.5 * math.sqrt(1000 * 0.16) and "infinite" in str(found)
+    gap = gap_to_truth(TRUTH, Coins([0.0, 0.5, 0.5]), 1000)
+    assert gap.value == math.inf and math.isnan(gap.standard_error)
+    assert abs(gap.impossible - 200) < 4.5 * math.sqrt(1000 * 0.16) and "infinite" in str(gap)
 
 
 @pytest.mark.parametrize("call, words", [

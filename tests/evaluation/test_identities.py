@@ -60,47 +60,47 @@ WRONG_SAMPLERS = {
 
 
 def report(model, **keywords):
-    found = list(identities(model, **{"rng": 1, **keywords}))
-    assert all(isinstance(one, Check) and one.detail for one in found)
-    return {one.name: one for one in found}
+    checks = list(identities(model, **{"rng": 1, **keywords}))
+    assert all(isinstance(check, Check) and check.detail for check in checks)
+    return {check.name: check for check in checks}
 
 
 @pytest.mark.parametrize("name", RIGHT)
 def test_right_models_pass(name):
-    found = report(RIGHT[name](), samples=10_000 if name == "very many coins" else 1000)
-    assert all_passed(found.values()), found
-    assert found["normalisation"].passed and found["sampler against density"].passed and found["samples"].passed
+    checks = report(RIGHT[name](), samples=10_000 if name == "very many coins" else 1000)
+    assert all_passed(checks.values()), checks
+    assert checks["normalisation"].passed and checks["sampler against density"].passed and checks["samples"].passed
 
 
 @pytest.mark.parametrize("number, name", list(enumerate(RIGHT)))
 def test_densities_that_are_not_normalised_fail_only_that(number, name):
     excess, samples = (0.08, 1000) if name != "very many coins" else (0.3, 10_000)
-    found = report(RIGHT[name](excess=excess if number % 2 else -excess), samples=samples)
-    assert found["normalisation"].passed is False, found
-    assert found["sampler against density"].passed is True, found
+    checks = report(RIGHT[name](excess=excess if number % 2 else -excess), samples=samples)
+    assert checks["normalisation"].passed is False, checks
+    assert checks["sampler against density"].passed is True, checks
 
 
 @pytest.mark.parametrize("name", WRONG_SAMPLERS)
 def test_wrong_samplers_fail_only_that(name):
-    found = report(WRONG_SAMPLERS[name], samples=4000)
-    assert found["sampler against density"].passed is False, found
-    assert found["normalisation"].passed, found
+    checks = report(WRONG_SAMPLERS[name], samples=4000)
+    assert checks["sampler against density"].passed is False, checks
+    assert checks["normalisation"].passed, checks
 
 
 @pytest.mark.parametrize("columns", [1, 2, 6])
 def test_modes_that_samples_never_show_are_missed_as_mass_or_found(columns):
-    found = report(TwoModes(columns, first=1.0), samples=3000)
-    failed = {name for name, one in found.items() if one.passed is False}
+    checks = report(TwoModes(columns, first=1.0), samples=3000)
+    failed = {name for name, check in checks.items() if check.passed is False}
     assert failed in ({"normalisation"}, {"sampler against density"})
 
 
 def test_methods_are_chosen_by_the_spec():
-    words = {name: report(RIGHT[name](), samples=2000) for name in ("normal", "few coins", "many coins", "table")}
+    reports = {name: report(RIGHT[name](), samples=2000) for name in ("normal", "few coins", "many coins", "table")}
     assert "bridge sampling" in report(RIGHT["very many coins"](), samples=5000)["normalisation"].detail
-    detail = {name: found["normalisation"].detail for name, found in words.items()}
+    detail = {name: checks["normalisation"].detail for name, checks in reports.items()}
     assert "quadrature" in detail["normal"] and "by enumeration, the sum over 64 examples" in detail["few coins"]
     assert "importance sampling" in detail["many coins"] and "effective sample size" in detail["table"]
-    detail = {name: found["sampler against density"].detail for name, found in words.items()}
+    detail = {name: checks["sampler against density"].detail for name, checks in reports.items()}
     assert "cells" in detail["normal"] and "counts of 64 examples" in detail["few coins"]
     assert "Metropolis" in detail["many coins"] and "accepted" in detail["table"]
 
@@ -132,16 +132,16 @@ def test_samples_that_do_not_fit_the_spec_end_the_report():
         draw = model.draw
         model.draw = lambda n, random, draw=draw, change=change: change(draw(n, random))
         model.sample = lambda n, rng, model=model: model.draw(n, np.random.default_rng(0))
-        found = report(model)
-        assert list(found) == ["samples"] and found["samples"].passed is False and words in found["samples"].detail
+        checks = report(model)
+        assert list(checks) == ["samples"] and checks["samples"].passed is False and words in checks["samples"].detail
 
 
 def test_densities_that_are_nan_or_zero():
     model = Gaussian(3)
     model.density = lambda x: np.where(x[:, 0] > 0, np.nan, 0.0)
-    found = report(model, samples=500)
-    assert found["normalisation"].passed is False and "NaN" in found["normalisation"].detail
-    assert found["sampler against density"].passed is False and "NaN" in found["sampler against density"].detail
+    checks = report(model, samples=500)
+    assert checks["normalisation"].passed is False and "NaN" in checks["normalisation"].detail
+    assert checks["sampler against density"].passed is False and "NaN" in checks["sampler against density"].detail
     coins = Coins(4)
     coins.density = lambda x: np.full(len(x), np.nan)
     assert report(coins)["normalisation"].passed is False
@@ -172,15 +172,15 @@ def test_models_without_a_likelihood_are_skipped_with_a_reason():
         def sample(self, n, rng, condition=None, given=None):
             return as_generator(rng).standard_normal((n, 2))
 
-    found = report(Sampler(DataSpec((2,), "continuous")))
-    assert found["samples"].passed and found["normalisation"].passed is None
-    assert found["sampler against density"].passed is None and "no log_prob" in found["normalisation"].detail
+    checks = report(Sampler(DataSpec((2,), "continuous")))
+    assert checks["samples"].passed and checks["normalisation"].passed is None
+    assert checks["sampler against density"].passed is None and "no log_prob" in checks["normalisation"].detail
     far = Digits(4)
     far.spec = DataSpec((40, 50), "discrete", 200)
     far.sample = lambda n, rng, condition=None: np.zeros((n, 40, 50), int)
     far.log_prob = lambda x, condition=None: np.zeros(len(x))
-    found = report(far, samples=200)
-    assert found["normalisation"].passed is None and "too many" in found["normalisation"].detail
+    checks = report(far, samples=200)
+    assert checks["normalisation"].passed is None and "too many" in checks["normalisation"].detail
 
 
 def test_bounds_of_a_model_whose_likelihood_is_known():
@@ -203,8 +203,8 @@ def test_class_probabilities():
     model = models.create("naive_bayes", spec, n_classes=3)
     x = np.stack([rng.random(90) < 0.4, rng.normal(size=90), rng.integers(0, 4, 90)], axis=1)
     model.fit(x, 0, labels=np.arange(90) % 3)
-    found = report(model, samples=500)["class probabilities"]
-    assert found.passed and "3 classes" in found.detail and "Bayes" in found.detail
+    check = report(model, samples=500)["class probabilities"]
+    assert check.passed and "3 classes" in check.detail and "Bayes" in check.detail
     exact = model.predict_log_proba
     model.predict_log_proba = lambda *x: exact(*x) + 1e-6
     assert report(model, samples=500)["class probabilities"].passed is False
@@ -229,9 +229,9 @@ def test_a_classifier_that_draws_labels_only():
             return np.random.default_rng(rng.words(2)).choice(3, size=n, p=p)
 
     model = Tosses(DataSpec((2,), "continuous"))
-    found = report(model)
-    assert found["samples"].passed is None and "it draws labels" in found["samples"].detail
-    assert found["class probabilities"].passed and found["labels drawn"].passed
+    checks = report(model)
+    assert checks["samples"].passed is None and "it draws labels" in checks["samples"].detail
+    assert checks["class probabilities"].passed and checks["labels drawn"].passed
     model.wrong = 0.8
     assert report(model)["labels drawn"].passed is False
 
@@ -241,15 +241,15 @@ def test_a_classifier_without_samples():
         def predict_log_proba(self, x, observed=None):
             return np.log(np.stack([special.expit(x[:, 0]), special.expit(-x[:, 0])], axis=1))
 
-    found = report(Coin(DataSpec((2,), "continuous")))
-    assert found["samples"].passed is None and found["class probabilities"].passed and len(found) == 2
+    checks = report(Coin(DataSpec((2,), "continuous")))
+    assert checks["samples"].passed is None and checks["class probabilities"].passed and len(checks) == 2
 
 
 @pytest.mark.parametrize("model", [Pair(), Pair(shy=True), HoledCoins(4), HoledCoins(20)])
 def test_models_that_take_missing_values(model):
-    found = report(model, samples=4000)
-    assert found["marginals"].passed and found["imputation against density"].passed, found
-    assert all_passed(found.values())
+    checks = report(model, samples=4000)
+    assert checks["marginals"].passed and checks["imputation against density"].passed, checks
+    assert all_passed(checks.values())
 
 
 @pytest.mark.parametrize("model, failing", [
@@ -258,8 +258,8 @@ def test_models_that_take_missing_values(model):
     (HoledCoins(20, lie=1.001), "marginals"), (HoledCoins(20, deaf=True), "imputation against density"),
 ])
 def test_wrong_marginals_and_imputations_fail_only_that(model, failing):
-    found = report(model, samples=4000)
-    assert {name for name, one in found.items() if one.passed is False} == {failing}, found
+    checks = report(model, samples=4000)
+    assert {name for name, check in checks.items() if check.passed is False} == {failing}, checks
 
 
 class WithPrior(models.model_class("vae")):
@@ -285,14 +285,14 @@ def small_vae(latent_dim):
 @pytest.mark.parametrize("latent_dim", [1, 2])
 def test_bounds_of_a_variational_autoencoder_whose_latents_are_integrated(latent_dim):
     model = small_vae(latent_dim)
-    found = report(model, samples=1000)
-    assert all_passed(found.values()), found
-    assert found["normalisation"].passed and "enumeration" in found["normalisation"].detail
-    assert found["sampler against density"].passed and "counts of 32" in found["sampler against density"].detail
-    assert "grid" in found["elbo below the likelihood"].detail
+    checks = report(model, samples=1000)
+    assert all_passed(checks.values()), checks
+    assert checks["normalisation"].passed and "enumeration" in checks["normalisation"].detail
+    assert checks["sampler against density"].passed and "counts of 32" in checks["sampler against density"].detail
+    assert "grid" in checks["elbo below the likelihood"].detail
     model.above = 0.3
-    found = report(model, samples=1000)
-    assert {name for name, one in found.items() if one.passed is False} == {
+    checks = report(model, samples=1000)
+    assert {name for name, check in checks.items() if check.passed is False} == {
         "bound with 64 samples below the likelihood", "exp of the bound with 64 samples adds up to at most 1"}
     draw = model.sample
     model.sample = lambda n, rng: draw(n, rng) * draw(n, 1)
@@ -302,13 +302,13 @@ def test_bounds_of_a_variational_autoencoder_whose_latents_are_integrated(latent
 def test_the_grid_is_quadrature():
     model = small_vae(1)
     states = np.array([[n >> b & 1 for b in range(5)] for n in range(32)], np.uint8)
-    found, error = grid_log_prob(model, model.prior, states)
+    log_p, error = grid_log_prob(model, model.prior, states)
     nodes, weights = np.polynomial.hermite_e.hermegauss(120)
     with minigen.no_grad():
         decoded = model.decode(nodes[:, None].astype(np.float32))
         p_x = [(np.exp(decoded.log_prob(x).data) * weights).sum() / weights.sum() for x in states]
-    np.testing.assert_allclose(found, np.log(p_x), atol=1e-4)
-    assert np.exp(found).sum() == pytest.approx(1, abs=1e-5) and error.max() < 1e-5
+    np.testing.assert_allclose(log_p, np.log(p_x), atol=1e-4)
+    assert np.exp(log_p).sum() == pytest.approx(1, abs=1e-5) and error.max() < 1e-5
     with pytest.raises(ValueError, match="one or two latent"):
         grid_log_prob(model, Normal(np.zeros(3), np.ones(3), event_ndim=1), states)
 
@@ -328,9 +328,10 @@ def test_latents_without_prior_or_with_too_many_are_skipped():
     named = models.create("vae", DataSpec((5,), "binary"), rng=0, hidden=(4,), latent_dim=1)
     assert report(named, samples=200)["elbo below the likelihood"].passed
     plain = Plain(DataSpec((5,), "binary"), named.config, rng=0)
-    found = report(plain, samples=200)
-    assert "prior is not known" in found["bounds below the likelihood"].detail and found["normalisation"].passed is None
-    assert found["exp of the bound with 64 samples adds up to at most 1"].passed
+    checks = report(plain, samples=200)
+    assert "prior is not known" in checks["bounds below the likelihood"].detail
+    assert checks["normalisation"].passed is None
+    assert checks["exp of the bound with 64 samples adds up to at most 1"].passed
     many = small_vae(3)
     assert "too large" in report(many, samples=200)["bounds below the likelihood"].detail
     given = report(plain, samples=200, prior=Normal(np.zeros(1), np.ones(1), event_ndim=1))

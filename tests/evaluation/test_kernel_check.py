@@ -13,19 +13,19 @@ ELEMENTS = 300_000  # some kernels are compiled for large arrays only
 
 
 @pytest.fixture(scope="module")
-def found():
+def checks():
     return {check.name: check for check in check_kernels(elements=ELEMENTS)}
 
 
 @pytest.mark.slow
-def test_every_kernel_is_compared_and_agrees(found):
-    assert found.keys() == registry.keys()
-    assert {name: check.difference for name, check in found.items() if not check.passed} == {}
+def test_every_kernel_is_compared_and_agrees(checks):
+    assert checks.keys() == registry.keys()
+    assert {name: check.difference for name, check in checks.items() if not check.passed} == {}
 
 
 @pytest.mark.slow
-def test_rates_are_numbers(found):
-    for check in found.values():
+def test_rates_are_numbers(checks):
+    for check in checks.values():
         assert check.rate > 0 and check.speed_up > 0
         assert check.unit == ("GFLOP/s" if check.name.startswith(("conv", "masked", *MIXTURES)) else "GB/s")
         assert check.version == ("reference" if registry[check.name].fast is None else "compiled")

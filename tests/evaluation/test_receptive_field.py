@@ -20,17 +20,17 @@ def reached(row, column, layers):
 def test_pixel_cnn_has_a_blind_spot():
     model = models.create("pixel_cnn", SPEC, rng=0, channels=8, blocks=2, first_size=3)
     before = [(-1, -1), (-1, 0), (-1, 1), (0, -1)]
-    found = receptive_field(model, 5, 3)
-    assert found.shape == (9, 9, 1)
+    field = receptive_field(model, 5, 3)
+    assert field.shape == (9, 9, 1)
     expected = reached(5, 3, [[*before, (0, 0)]] * 2 + [before])
-    assert set(zip(*np.nonzero(found[..., 0]), strict=True)) == expected
+    assert set(zip(*np.nonzero(field[..., 0]), strict=True)) == expected
     assert (4, 5) not in expected and (2, 3) in expected
 
 
 def test_gated_pixel_cnn_has_none():
     model = models.create("gated_pixel_cnn", SPEC, rng=0, channels=8, layers=8, first_size=3, skip_channels=8)
-    found = receptive_field(model, 5, 3)[..., 0] > 0
-    np.testing.assert_array_equal(found.reshape(-1), np.arange(81) < 5 * 9 + 3)
+    field = receptive_field(model, 5, 3)[..., 0] > 0
+    np.testing.assert_array_equal(field.reshape(-1), np.arange(81) < 5 * 9 + 3)
 
 
 def test_mistakes():

@@ -28,8 +28,8 @@ def test_statistics_are_their_definitions(n, m, columns, unbiased, seed):
     random = np.random.default_rng(seed)
     x, y = random.normal(100, 1, (n, columns)), random.normal(100.5, 2, (m, columns))
     gauss = lambda d: (np.exp(-(d**2) / (2 * 1.3**2)) + np.exp(-(d**2) / (2 * 0.4**2))) / 2  # noqa: E731
-    found = mmd_squared(x, y, bandwidth=[1.3, 0.4], unbiased=unbiased)
-    assert found == pytest.approx(direct(x, y, gauss, unbiased), abs=1e-9)
+    value = mmd_squared(x, y, bandwidth=[1.3, 0.4], unbiased=unbiased)
+    assert value == pytest.approx(direct(x, y, gauss, unbiased), abs=1e-9)
     assert energy_distance(x, y, unbiased) == pytest.approx(direct(x, y, lambda d: -d, unbiased), abs=1e-6)
 
 
@@ -38,9 +38,9 @@ def test_tiles_change_nothing(monkeypatch):
     x, y = random.normal(size=(23, 6)), random.normal(size=(18, 6))
     whole = [mmd_squared(x, y), energy_distance(x, y), mmd_test(x, y, 1, permutations=30)]
     monkeypatch.setattr(rows.pieces, "__defaults__", (5,))
-    parts = [mmd_squared(x, y), energy_distance(x, y), mmd_test(x, y, 1, permutations=30)]
-    np.testing.assert_allclose(parts[:2], whole[:2], atol=1e-13)
-    assert parts[2].p_value == whole[2].p_value and parts[2].statistic == pytest.approx(whole[2].statistic)
+    in_tiles = [mmd_squared(x, y), energy_distance(x, y), mmd_test(x, y, 1, permutations=30)]
+    np.testing.assert_allclose(in_tiles[:2], whole[:2], atol=1e-13)
+    assert in_tiles[2].p_value == whole[2].p_value and in_tiles[2].statistic == pytest.approx(whole[2].statistic)
 
 
 def test_energy_distance_in_one_dimension_is_scipys():
@@ -58,11 +58,11 @@ def test_mmd_of_gaussians_has_its_closed_form():
         return (h**2 / total) ** (dimensions / 2) * math.exp(-(distance**2) / (2 * total))
 
     exact = kernel_mean(2, 0) + kernel_mean(2 * 4, 0) - 2 * kernel_mean(5, np.linalg.norm(shift))
-    found = [
+    values = [
         mmd_squared(random.normal(size=(200, 3)), shift + 2 * random.normal(size=(150, 3)), bandwidth=h)
         for _ in range(runs)
     ]
-    assert abs(np.mean(found) - exact) < 4.5 * np.std(found, ddof=1) / math.sqrt(runs)
+    assert abs(np.mean(values) - exact) < 4.5 * np.std(values, ddof=1) / math.sqrt(runs)
 
 
 def test_energy_distance_of_normals_has_its_closed_form():
@@ -72,8 +72,8 @@ def test_energy_distance_of_normals_has_its_closed_form():
 
     exact = 2 * mean_size(0.7, math.sqrt(1 + 4)) - mean_size(0, math.sqrt(2)) - mean_size(0, 2 * math.sqrt(2))
     random = np.random.default_rng(3)
-    found = [energy_distance(random.normal(size=300), random.normal(0.7, 2, size=200)) for _ in range(40)]
-    assert abs(np.mean(found) - exact) < 4.5 * np.std(found, ddof=1) / math.sqrt(40)
+    values = [energy_distance(random.normal(size=300), random.normal(0.7, 2, size=200)) for _ in range(40)]
+    assert abs(np.mean(values) - exact) < 4.5 * np.std(values, ddof=1) / math.sqrt(40)
 
 
 @pytest.mark.parametrize("test", [mmd_test, energy_test])
@@ -106,8 +106,8 @@ def test_asymptotic_p_values():
     ])
     assert (p_values <= 0.1).mean() < 0.1 + 4.5 * math.sqrt(0.1 * 0.9 / runs)
     assert 0.3 < np.median(p_values) < 0.7
-    found = energy_test(random.normal(size=(4000, 2)), random.normal(0.3, 1, size=(4000, 2)), 0, permutations=None)
-    assert found.p_value < 1e-3 and found.method == "63 blocks of 63"
+    test = energy_test(random.normal(size=(4000, 2)), random.normal(0.3, 1, size=(4000, 2)), 0, permutations=None)
+    assert test.p_value < 1e-3 and test.method == "63 blocks of 63"
 
 
 @pytest.mark.parametrize("x, y, keywords, words", [

@@ -40,9 +40,9 @@ def test_normals_have_their_closed_form():
 def test_sliced_distance_of_shifted_and_scaled_samples():
     random = np.random.default_rng(0)
     x, shift = random.normal(size=(400, 5)), np.array([1.0, -2.0, 0.0, 0.5, 3.0])
-    found = sliced_wasserstein(x, x + shift, 1, 4000)  # E (θ·shift)² = |shift|²/5
+    result = sliced_wasserstein(x, x + shift, 1, 4000)  # E (θ·shift)² = |shift|²/5
     exact = math.sqrt((shift**2).sum() / 5)
-    assert abs(found.value - exact) < 4.5 * found.standard_error and found.standard_error < 0.03
+    assert abs(result.value - exact) < 4.5 * result.standard_error and result.standard_error < 0.03
     first = sliced_wasserstein(x, x + shift, 1, 4000, p=1)  # W₁ of a translation is its size in each direction
     sizes = np.abs(shift @ (lambda d: d / np.linalg.norm(d, axis=0))(random.normal(size=(5, 200_000))))
     assert abs(first.value - sizes.mean()) < 4.5 * first.standard_error + 0.01
@@ -50,15 +50,15 @@ def test_sliced_distance_of_shifted_and_scaled_samples():
     assert again.value == pytest.approx(wasserstein_1d(x[:, 0], x[:300, 0] * 2)) and again.standard_error < 1e-12
     assert sliced_wasserstein(x, x[::-1], 0, 2) == (0.0, 0.0)
     images = sliced_wasserstein(x.reshape(400, 5, 1), (x + shift).reshape(400, 1, 5), 1, 4000)
-    assert images == found
+    assert images == result
 
 
 def test_the_standard_error_is_that_of_repetitions():
     random = np.random.default_rng(3)
     x, y = random.normal(size=(50, 4)), random.normal(1, 2, size=(70, 4))
-    found = [sliced_wasserstein(x, y, seed, 40) for seed in range(200)]
-    spread = np.std([one.value for one in found], ddof=1)
-    assert np.mean([one.standard_error for one in found]) == pytest.approx(spread, rel=0.2)
+    results = [sliced_wasserstein(x, y, seed, 40) for seed in range(200)]
+    spread = np.std([result.value for result in results], ddof=1)
+    assert np.mean([result.standard_error for result in results]) == pytest.approx(spread, rel=0.2)
 
 
 @pytest.mark.parametrize("function, arguments, words", [

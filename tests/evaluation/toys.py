@@ -1,4 +1,4 @@
-"""Models small enough to be right by sight, each with ways to be wrong."""
+"""Models so small that one sees that they are right, with ways to make them wrong."""
 
 import math
 
@@ -65,8 +65,8 @@ class TwoModes(Toy):
         self.first = first
 
     def density(self, x):
-        parts = [stats.norm.logpdf(x, centre).sum(axis=1) for centre in (-6, 6)]
-        return logsumexp(np.stack(parts, axis=1) + np.log([0.7, 0.3]), axis=1)
+        of_modes = [stats.norm.logpdf(x, centre).sum(axis=1) for centre in (-6, 6)]
+        return logsumexp(np.stack(of_modes, axis=1) + np.log([0.7, 0.3]), axis=1)
 
     def draw(self, n, random):
         centres = np.where(random.random(n) < self.first, -6, 6)
@@ -205,8 +205,8 @@ class Sinh:
         return z, -self._log_det(z)
 
     def _log_det(self, z):
-        each = ops.log(0.5 * (ops.exp(z) + ops.exp(-z))) if not self.wrong else z * 0
-        return each.reshape((len(z), -1)).sum(axis=1)
+        log_slope = ops.log(0.5 * (ops.exp(z) + ops.exp(-z))) if not self.wrong else z * 0
+        return log_slope.reshape((len(z), -1)).sum(axis=1)
 
 
 class Flow(Affine, Gaussian):
@@ -286,7 +286,7 @@ class HoledCoins(Coins):
             for pair, p in enumerate(self.chances):
                 a, b = 2 * pair, 2 * pair + 1
                 same = random.random(len(x)) < 0.8
-                one = np.where(x[:, b] == 1, 0.8 * p / (0.8 * p + 0.2 * (1 - p)), 0.2 * p / (0.2 * p + 0.8 * (1 - p)))
-                filled[:, a] = np.where(observed[:, b], random.random(len(x)) < one, filled[:, a])
+                head = np.where(x[:, b] == 1, 0.8 * p / (0.8 * p + 0.2 * (1 - p)), 0.2 * p / (0.2 * p + 0.8 * (1 - p)))
+                filled[:, a] = np.where(observed[:, b], random.random(len(x)) < head, filled[:, a])
                 filled[:, b] = np.where(observed[:, a], np.where(same, x[:, a], 1 - x[:, a]), filled[:, b])
         return np.where(observed, x, filled)

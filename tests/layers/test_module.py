@@ -1,4 +1,4 @@
-"""Modules: how parameters are found, saved, loaded, frozen and shown."""
+"""Modules: how they find, save, load, freeze and show their parameters."""
 
 import copy
 
@@ -10,7 +10,7 @@ from minigen.layers import MLP, Buffer, Dropout, Linear, Module
 
 
 class Net(Module):
-    """Parameters and modules in every place that is walked; no super().__init__()."""
+    """Parameters and modules in all kinds of attributes that are walked; no super().__init__()."""
 
     def __init__(self):
         self.scale = Parameter(np.float32(2.0))
@@ -151,7 +151,7 @@ def test_repr_is_a_table_with_the_total():
 def test_dtype_and_array_module_are_those_of_the_first_floating_parameter():
     class Counter(Module):
         def __init__(self):
-            self.seen = Buffer(np.array(3))
+            self.count = Buffer(np.array(3))
             self.mean = Buffer(np.zeros(2))
             self.net = [Dropout(0.1), Linear(2, 2, 0)]
 
