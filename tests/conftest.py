@@ -18,6 +18,14 @@ settings.register_profile("thorough", max_examples=1000, **_PATIENT)
 settings.load_profile("ci")
 
 
+def pytest_configure(config):
+    """Let each of several test processes use one thread, since all of them together use all processors."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        from minigen.arrays import set_threads
+
+        set_threads(1)
+
+
 @pytest.fixture(scope="session")
 def data_folder():
     """Folder of data sets that the package does not carry: MINIGEN_DATA, else ../shared/data."""

@@ -23,9 +23,9 @@ def test_python_examples_run():
 
 def test_check_script_runs_the_same_commands():
     script = (CHECKOUT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
-    assert 'pip install ".[test]" && pytest\n' in README
+    assert 'pip install ".[test]" && pytest -n auto\n' in README
     commands = [line for line in script if line.startswith(("pip ", "pytest"))]
-    assert commands == ['pip install ".[test]"', "pytest"]
+    assert commands == ['pip install ".[test]"', "pytest -n auto"]
     assert os.access(CHECKOUT / ".ci" / "run", os.X_OK)
 
 
