@@ -38,10 +38,12 @@ class Bernoulli(Distribution):
         values = raw(x)
         inside = (values == 0) | (values == 1)
         xp = array_module(values, raw(self.logits))
-        if xp is not np and self.event_shape:  # without looking at values, which would wait for the GPU
-            each = ops.where(xp.asarray(inside), 0, outside(x, self.dtype))
-            known = ops.bernoulli_log_prob(ops.where(xp.asarray(inside), x, 0).astype(self.dtype), self.logits)
-            return known + self._sum_event(each)
+        if xp is not np:  # without looking at values, which would wait for the GPU
+            penalty = ops.where(xp.asarray(inside), 0, outside(x, self.dtype))
+            bits = ops.where(xp.asarray(inside), x, 0).astype(self.dtype)
+            if not self.event_shape:
+                return ops.log_sigmoid((2 * bits - 1) * self.logits) + penalty
+            return ops.bernoulli_log_prob(bits, self.logits) + self._sum_event(penalty)
         if inside is True or (inside is not False and inside.all()):
             if not self.event_shape or isinstance(values, int | float):
                 return self._sum_event(ops.log_sigmoid((2 * x - 1) * self.logits))

@@ -7,6 +7,7 @@ import minigen
 from minigen import distributions, layers, models, ops, optim, training
 from minigen.arrays import Generator
 from minigen.autograd import Tensor, grad
+from minigen.data import Batch
 from shim import emulator, standin
 
 pytestmark = pytest.mark.skipif(not emulator.available(), reason=emulator.REASON)
@@ -171,7 +172,7 @@ def test_autoregressive_model(name, device):
         log_prob, step = model.score_samples(x, condition), training.make_step(model, learning_rate=1e-3)
         for i in range(3):
             with standin.no_synchronisation() if place == "cuda" and i else standin.nothing():
-                metrics = step(x if condition is None else (x, condition), Generator(7).fold_in(i))
+                metrics = step(Batch(x, condition), Generator(7).fold_in(i))
         assert bool(metrics["finite"])
         results.append((x.get() if place == "cuda" else x, log_prob, model.state_dict()))
     (x, log_prob, state), (x_there, log_prob_there, state_there) = results
@@ -195,7 +196,7 @@ def test_a_step_that_is_not_finite_changes_nothing(device):
     for key, value in model.state_dict().items():
         np.testing.assert_array_equal(value, before[key])
     after = step.state_dict()
-    for key in ("0/mean.float32", "0/square.float32", "0/steps"):
+    for key in ("elbo/optimizer/mean.float32", "elbo/optimizer/square.float32", "elbo/optimizer/steps"):
         np.testing.assert_array_equal(after[key], state[key])
 
 
