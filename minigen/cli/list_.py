@@ -19,7 +19,7 @@ def run(args):
     families = {family: {key: about(key) for key in keys} for family, keys in models.available().items()}
     takes = {key: str(models.model_class(key).takes) for keys in families.values() for key in keys}
     sets = list(data.available())
-    sources = {name: first_sentence(known.source_class(name)) for name in known.available()}
+    sources = {name: known.describe(name) for name in known.available()}
     if args.json:
         print(json.dumps({"models": families, "takes": takes, "data": sets, "known": sources}))
         return

@@ -125,7 +125,10 @@ def _log_falling(kappa, a, b):
 
 
 class Moons(Arcs):
-    """Two interleaving half circles of radius 1: about (0, 0) and, upside down, about (1, ½)."""
+    """Points in the plane on two half circles that reach into each other, with noise.
+
+    Both have radius 1. One is about (0, 0) and the other, upside down, about (1, ½).
+    """
 
     name = "moons"
 
@@ -134,10 +137,11 @@ class Moons(Arcs):
 
 
 class Spirals(Arcs):
-    """Two arms of `halves` half circles, each larger than the one before by `spacing` in radius.
+    """Points in the plane on the two arms of a spiral, with noise.
 
-    In the first arm the centres are by turns `spacing` / 2 left and right of the origin, so that the next half circle
-    goes on where one ends and in its direction; the second arm is the first turned by π about the origin.
+    An arm has `halves` half circles, each larger than the one before by `spacing` in radius. In the first arm the
+    centres are by turns `spacing` / 2 left and right of the origin, so that the next half circle goes on where one ends
+    and in its direction; the second arm is the first turned by π about the origin.
     """
 
     name = "spirals"

@@ -72,8 +72,9 @@ class AutoRegression(Source):
 
 
 class Audio(AutoRegression):
-    """A whispered vowel: white noise through resonances, scaled to variance 1.
+    """The sound of a whispered vowel: white noise through resonances.
 
+    It is scaled to variance 1.
     `resonances` are pairs (frequency, bandwidth) in hertz at `sample_rate` samples a second; each gives a pair of poles
     exp(-π bandwidth / rate ± 2πi frequency / rate). Source of the poles: Rabiner and Schafer, "Digital Processing of
     Speech Signals" (1978), section 3.2. Raises TypeError or ValueError unless 0 < frequency < sample_rate / 2 and

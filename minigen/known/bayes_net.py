@@ -27,8 +27,9 @@ HOUSE = (
 
 
 class BayesNet(Source):
-    """Binary variables, each with a probability of 1 that depends on its parents, which stand before it.
+    """Yes-or-no facts that depend on each other as a Bayesian network says, by default about a house and its alarm.
 
+    Each variable is 1 with a probability that depends on its parents, which stand before it.
     `variables` is a sequence of (name, names of parents, P(1) for each value of the parents in binary order, the first
     parent counting most). Raises TypeError or ValueError if a parent does not stand before, a table has another length
     than 2^parents, a number is no probability, or there are more than 20 variables.

@@ -9,8 +9,9 @@ from .planar import PlanarMixture
 
 
 class Checkerboard(PlanarMixture):
-    """Uniform on the squares (i, j) with i + j even of a board of `cells` × `cells` squares of side `side` about 0.
+    """Points in the plane, uniform on every other square of a checkerboard.
 
+    The board has `cells` × `cells` squares of side `side` about 0; points lie on the squares (i, j) with i + j even.
     log p(x) = -log(K side²) on one of the K squares, edges included, and -inf elsewhere; the entropy is log(K side²).
     The label is the square. Raises TypeError or ValueError unless cells >= 1 and side > 0.
     """

@@ -40,7 +40,10 @@ class Gaussians(PlanarMixture):
 
 
 class EightGaussians(Gaussians):
-    """Eight Gaussians of standard deviation `scale` at equal distances on a circle of `radius`."""
+    """Points in the plane from eight round Gaussians at equal distances on a circle.
+
+    Their standard deviation is `scale` in every direction, and the circle's radius is `radius`.
+    """
 
     name = "eight_gaussians"
 
@@ -51,7 +54,10 @@ class EightGaussians(Gaussians):
 
 
 class TwentyFiveGaussians(Gaussians):
-    """Twenty-five Gaussians of standard deviation `scale` on a square grid, neighbours `spacing` apart."""
+    """Points in the plane from twenty-five round Gaussians on a square grid.
+
+    Their standard deviation is `scale` in every direction, and neighbours are `spacing` apart.
+    """
 
     name = "twenty_five_gaussians"
 

@@ -24,8 +24,9 @@ MAX_SIDE = 8
 
 
 class Ising(Source):
-    """Lattices of `rows` × `columns` spins as binary images, x = 1 for an upward spin.
+    """Black-and-white images from the Ising model, in which neighbours tend to agree.
 
+    A lattice of `rows` × `columns` spins is a binary image, with x = 1 for an upward spin.
     `beta` is the coupling of neighbours over the temperature (negative: they prefer to differ), `field` the field over
     the temperature, both between -10 and 10. `periodic` lattices close on themselves in both directions, others have
     free ends. Sides are at most 8, and at least 3 where periodic, so that no two neighbours meet twice. Raises

@@ -26,8 +26,9 @@ was in did he take his lamp and his dog and go home
 
 
 class LetterChain(Markov):
-    """Letters and spaces that follow each other as in a page of English, seen through contexts of `order` letters.
+    """Text in which each letter depends on a few letters before it, as in a page of English.
 
+    Letters and spaces follow each other as on that page, seen through contexts of `order` letters.
     The probability of a letter after a context is its count there, pulled towards its probability after the context
     that is a letter shorter, as if that had been seen `smoothing` times, and so on down to equal probabilities: every
     window has a positive one. Source: MacKay and Peto, "A hierarchical Dirichlet language model" (1995). Raises

@@ -24,9 +24,11 @@ def default_parameters(dimensions=10, factors=3):
 
 
 class LinearFactors(Source):
-    """Rows x = W z + μ + e: `weight` W of shape `(D, factors)`, `mean` μ `(D,)`, standard deviations `noise` `(D,)`.
+    """Correlated numbers: a few hidden factors, mixed linearly, plus noise.
 
-    All three are given or none. Raises TypeError or ValueError for shapes that do not fit, or noise not above 0.
+    x = W z + μ + e with `weight` W of shape `(D, factors)`, `mean` μ `(D,)` and standard deviations of e `noise`
+    `(D,)`. All three are given or none. Raises TypeError or ValueError for shapes that do not fit, or noise not above
+    0.
     """
 
     name = "linear_factors"

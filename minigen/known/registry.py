@@ -6,19 +6,22 @@ from ..data import Dataset
 from ..protocols import nearest
 from .source import Source
 
-# Where the class of each source lives, and parameters that differ from its defaults; imported when asked for.
+# For each name: the module and the class of the source (imported when asked for), parameters that differ from the
+# class's defaults, and where several names share a class one sentence that says what this one is.
 _SOURCES = {
     "audio": ("audio", "Audio", {}),
     "bayes_net": ("bayes_net", "BayesNet", {}),
     "checkerboard": ("checkerboard", "Checkerboard", {}),
     "eight_gaussians": ("gaussians", "EightGaussians", {}),
     "funnel": ("warped", "Funnel", {}),
-    "ising": ("ising", "Ising", {}),
-    "ising_free": ("ising", "Ising", {"periodic": False}),
+    "ising": ("ising", "Ising", {}, "Black-and-white images from the Ising model on a torus, where neighbours tend to "
+                                    "agree, also across opposite edges"),
+    "ising_free": ("ising", "Ising", {"periodic": False}, "Black-and-white images from the Ising model with free "
+                                                          "edges, where neighbours tend to agree"),
     "linear_factors": ("linear_factors", "LinearFactors", {}),
-    "markov1": ("letters", "LetterChain", {"order": 1}),
-    "markov2": ("letters", "LetterChain", {"order": 2}),
-    "markov3": ("letters", "LetterChain", {"order": 3}),
+    "markov1": ("letters", "LetterChain", {"order": 1}, "Text in which a letter depends on the letter before"),
+    "markov2": ("letters", "LetterChain", {"order": 2}, "Text in which a letter depends on the two letters before"),
+    "markov3": ("letters", "LetterChain", {"order": 3}, "Text in which a letter depends on the three letters before"),
     "moons": ("arcs", "Moons", {}),
     "pinwheel": ("warped", "Pinwheel", {}),
     "rings": ("rings", "Rings", {}),
@@ -36,15 +39,24 @@ def available() -> list[str]:
 
 
 def source_class(name: str):
-    """The class of a source; ValueError for an unknown name, with the nearest that there is."""
-    module, attribute, _ = _entry(name)
+    """The class of a source. Raises ValueError for an unknown name and names the nearest known one."""
+    module, attribute = _entry(name)[:2]
     return getattr(importlib.import_module(f"{__package__}.{module}"), attribute)
 
 
-def create(name: str, **parameters) -> Source:
-    """The source of a name in `available()`, with other parameters of its class where given.
+def describe(name: str) -> str:
+    """What a source is, in one sentence without a full stop. Raises ValueError for an unknown name."""
+    entry = _entry(name)
+    if len(entry) > 3:
+        return entry[3]
+    first_paragraph = " ".join(source_class(name).__doc__.split("\n\n")[0].split())
+    return first_paragraph.split(". ")[0].removesuffix(".")
 
-    Raises ValueError for an unknown name, TypeError for a parameter that the class does not have.
+
+def create(name: str, **parameters) -> Source:
+    """The source of a name in `available()`; `parameters` replace its class's defaults.
+
+    Raises ValueError for an unknown name and TypeError for a parameter that the class does not have.
     """
     source = source_class(name)(**{**_entry(name)[2], **parameters})
     source.name = name
@@ -52,7 +64,7 @@ def create(name: str, **parameters) -> Source:
 
 
 def load(name: str, seed: int = 0, n_train: int = 10_000, n_validation: int = 1_000, n_test: int = 10_000) -> Dataset:
-    """Fresh draws from the source of a name, as a `data.Dataset` of the name "known:NAME"; see `Source.dataset`."""
+    """Fresh examples from the source of a name, as a `data.Dataset` of the name "known:NAME"; see `Source.dataset`."""
     return create(name).dataset(seed, n_train, n_validation, n_test)
 
 

@@ -18,8 +18,9 @@ from .planar import PlanarMixture
 
 
 class Rings(PlanarMixture):
-    """Equally probable circles of radii `radii` about the origin, with Gaussian noise of standard deviation `noise`.
+    """Points in the plane on circles about the origin, with noise.
 
+    The circles have radii `radii` and are equally probable, and the noise is Gaussian with standard deviation `noise`.
     Raises TypeError or ValueError unless all are above 0.
     """
 

@@ -52,9 +52,10 @@ RULES = {
 
 
 class Sentences(Source):
-    """Windows of `length` letters of the sentences that a grammar writes, from the start of a sentence on.
+    """English-like sentences that a small grammar writes, cut to a fixed number of letters.
 
-    `rules` and `start` are as in `Grammar`. Raises ValueError as that does, TypeError or ValueError unless length >= 1.
+    An example is a window of `length` letters that begins with a sentence. `rules` and `start` are as in `Grammar`.
+    Raises ValueError as that does, TypeError or ValueError unless length >= 1.
     """
 
     name = "sentences"

@@ -48,8 +48,9 @@ STROKES = (
 
 
 class StrokeDigits(Source):
-    """Binary images of `size` × `size` pixels, with the digit as the label.
+    """Black-and-white images of digits drawn with strokes, labelled by the digit.
 
+    Images have `size` × `size` pixels.
     `slants` are shears, `thicknesses` widths of the stroke in pixels, `shifts` how many pixels the digit is moved, in
     either direction, and `blur` the width of the rim in pixels. `latents` has a row (digit, slant, right, down,
     thickness) for each drawing and `means` the pixels' probabilities, `(drawings, size²)`. Raises TypeError or

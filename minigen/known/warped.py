@@ -17,13 +17,14 @@ from .source import Source
 
 
 class Pinwheel(PlanarMixture):
-    """`arms` Gaussians round the origin, at distance `radius`, twisted into blades.
+    """Points in the plane on the blades of a pinwheel: Gaussians round the origin, twisted.
 
-    Arm k is N((radius, 0), diag(radial², tangential²)), turned by 2πk / arms. Then every point turns about the origin
-    by `twist` times its distance from it. A turn by an angle that depends on the distance alone keeps areas (its
-    determinant is 1) and is undone by the opposite turn, so the entropy is that of the Gaussians before the twist; by
-    symmetry that is one expectation over one arm. Raises TypeError or ValueError for an arm count below 1 and
-    for standard deviations or a radius that are not above 0.
+    There are `arms` Gaussians at distance `radius` from the origin. Arm k is N((radius, 0), diag(radial²,
+    tangential²)), turned by 2πk / arms. Then every point turns about the origin by `twist` times its distance from it.
+    A turn by an angle that depends on the distance alone keeps areas (its determinant is 1) and is undone by the
+    opposite turn, so the entropy is that of the Gaussians before the twist; by symmetry that is one expectation over
+    one arm. Raises TypeError or ValueError for an arm count below 1 and for standard deviations or a radius that are
+    not above 0.
     """
 
     name = "pinwheel"
@@ -66,11 +67,11 @@ def _turn(x, angle):
 
 
 class WarpedGaussian(Source):
-    """The banana: x₁ = scale z₁, x₂ = z₂ + bend (x₁² - scale²), z ~ N(0, I).
+    """Points in the plane from a Gaussian that is bent into a banana.
 
-    The determinant is `scale`, so the entropy is 1 + log 2π + log scale. Source: Haario, Saksman, Tamminen,
-    "Adaptive proposal distribution for random walk Metropolis algorithm" (1999), the twisted Gaussian. Raises TypeError
-    or ValueError unless scale > 0.
+    x₁ = scale z₁, x₂ = z₂ + bend (x₁² - scale²), z ~ N(0, I). The determinant is `scale`, so the entropy is 1 + log 2π
+    + log scale. Source: Haario, Saksman, Tamminen, "Adaptive proposal distribution for random walk Metropolis
+    algorithm" (1999), the twisted Gaussian. Raises TypeError or ValueError unless scale > 0.
     """
 
     name = "warped_gaussian"
@@ -94,11 +95,11 @@ class WarpedGaussian(Source):
 
 
 class Funnel(Source):
-    """Neal's funnel: x₁ ~ N(0, scale²) and x₂ | x₁ ~ N(0, exp(x₁)), a standard deviation exp(x₁ / 2).
+    """Points in the plane from Neal's funnel: the first number sets how far the second spreads.
 
-    The logarithm of the determinant is log scale + x₁ / 2, zero mean in its second term, so the entropy is 1 + log 2π +
-    log scale. Source: Neal, "Slice sampling" (2003), section 8, with one variable in place of nine. Raises
-    TypeError or ValueError unless scale > 0.
+    x₁ ~ N(0, scale²) and x₂ | x₁ ~ N(0, exp(x₁)), a standard deviation exp(x₁ / 2). The logarithm of the determinant is
+    log scale + x₁ / 2, zero mean in its second term, so the entropy is 1 + log 2π + log scale. Source: Neal, "Slice
+    sampling" (2003), section 8, with one variable in place of nine. Raises TypeError or ValueError unless scale > 0.
     """
 
     name = "funnel"

@@ -191,3 +191,13 @@ def test_importing_is_light(fresh_python):
         "'minigen.known.') and m.split('.')[2] not in ('registry', 'source', 'common')])"
     )
     assert fresh_python(code).split() == ["loaded"]
+
+
+def test_every_source_says_in_one_sentence_what_it_is():
+    words = {name: known.describe(name) for name in known.available()}
+    assert len(set(words.values())) == len(words)  # the Markov chains of three orders too
+    for name, sentence in words.items():
+        assert sentence[0].isupper() and not sentence.endswith(".") and 25 <= len(sentence) <= 130, name
+        assert not set("`_=₁") & set(sentence), f"{name}: a name or a formula that the reader has not seen: {sentence}"
+    with pytest.raises(ValueError, match="unknown source 'moon'.*moons"):
+        known.describe("moon")
