@@ -1,4 +1,4 @@
-"""Compiled passes and samplers of autoregressive models against their references, and draws against their definition."""
+"""Compiled passes and samplers of autoregressive models against their references; draws against their definition."""
 
 import numpy as np
 import pytest
