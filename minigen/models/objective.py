@@ -11,8 +11,8 @@ class Objective:
 
     `loss(batch, rng, step)` gives a scalar Tensor (nats per example unless the model says otherwise) and a dict of
     metrics, 0-d arrays or Tensors by name. `batch` is a `data.Batch`, `rng` a source of noise, and `step` the number of
-    updates of the model so far: an int, or on a GPU a 0-d array. The call is a training call: the loss passes
-    `train=True` on to its networks.
+    updates of the model so far: an int, or in a captured step on a GPU a 0-d array of the model's dtype. The call is a
+    training call: the loss passes `train=True` on to its networks.
 
     Most models have one objective; an adversarial model has a critic's and a generator's, which take turns:
 

@@ -66,7 +66,7 @@ class _Recording:
         with stream, cupy.cuda.using_allocator(pool.malloc):
             self.batches = _apart(batches)
             self.rates = [xp.zeros((), np.float64) for _ in due]
-            self.updates = xp.zeros((), np.int64)
+            self.updates = xp.zeros((), step.model.dtype)  # float: an integer array would make a float32 loss float64
             self.rng, self.position = DeviceGenerator(xp), None
             held = [(array, array.copy()) for array in _changed_by(step)]
             for _ in range(WARM_UPS):
