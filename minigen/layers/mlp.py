@@ -30,9 +30,10 @@ class MLP(Module):
 
     def __call__(self, x, *, train=False, rng=None):
         rng = None if rng is None else as_generator(rng)  # one stream for all layers, also for an integer seed
-        keywords = {"train": train, "rng": rng}
-        of_activation = keywords if isinstance(self.activation, Module) else {}
+        of_activation = {"train": train, "rng": rng} if isinstance(self.activation, Module) else {}
         *hidden, last = self.layers
         for layer in hidden:
-            x = self.dropout(self.activation(layer(x), **of_activation), **keywords)
+            x = self.activation(layer(x), **of_activation)
+            if train:
+                x = self.dropout(x, train=True, rng=rng)
         return last(x)
