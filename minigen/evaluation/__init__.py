@@ -1,4 +1,25 @@
-"""What a trained model is worth on data that it has not seen, what its samples are worth, and whether it is correct."""
+"""What a trained model is worth on data that it has not seen, what its samples are worth, and whether it is correct.
+
+Figures of a model: read `likelihood.py` first.
+
+    likelihood                              evaluate: means over a split, with standard errors
+    dequantisation                          bits of discrete data under a continuous density
+    gap                                     the distance from a source whose density is known
+    samples, sample_figures                 samples in batches; figures of models without a likelihood
+    two_sample, classifier_test             tests of whether two sets of samples have one distribution
+    wasserstein, coverage, rows             distances between samples; what they show of the data; rows of numbers
+    calibration                             whether densities are as sure as they should be
+    receptive_field                         the pixels that a conditional depends on
+
+Is a model correct? Read `identities.py`, then `checks.py`.
+
+    identities, checks                      all checks of a model, and what they share
+    normalisation, quadrature               whether a density adds up to 1: sums and integrals
+    importance, proposal                    the same in many dimensions, by importance sampling
+    sampler_check                           whether samples have the density
+    bounds, marginals, classes, bijections  checks of latent, missing-value, class and flow models
+    kernel_check, selfcheck                 checks of an installed minigen
+"""
 
 from .calibration import Calibration, Uniformity, calibration, integral_transform, region_coverage, uniformity
 from .classifier_test import ClassifierTest, classifier_test
