@@ -13,12 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...arrays import as_generator
+from ...arrays.checks import non_negative_number
 from ...layers import Linear, MaskedLinear, degree_mask, zeros
 from ...protocols import DataSpec
-from ..settings import check_not_negative, check_order
 from ..support.conditions import condition_width
 from ..takes import Takes
-from .support.orders import variable_order
+from .support.orders import check_order, variable_order
 from .support.penalty import penalty
 from .support.rows import RowModel, output_head
 from .support.sampling import sampler
@@ -34,7 +34,7 @@ class Config:
 
     def __post_init__(self):
         check_order(self.order, self.order_seed)
-        check_not_negative("l2", self.l2)
+        non_negative_number("l2", self.l2)
 
 
 class FVSBN(RowModel):

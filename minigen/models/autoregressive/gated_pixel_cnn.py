@@ -20,10 +20,10 @@ from dataclasses import dataclass
 
 from ... import ops
 from ...arrays import as_generator
+from ...arrays.checks import odd_integer, positive_integer
 from ...layers import ColourConv, Conv, Linear, Module, taps
 from ...protocols import DataSpec
 from ..heads import Scaled, integer_head
-from ..settings import check_odd, check_size
 from .support.pixels import HERE, PixelModel
 from .support.sampling import sampler
 
@@ -40,9 +40,9 @@ class Config:
 
     def __post_init__(self):
         for name in ("channels", "layers", "skip_channels"):
-            check_size(name, getattr(self, name))
+            positive_integer(name, getattr(self, name))
         for name in ("first_size", "size"):
-            check_odd(name, getattr(self, name))
+            odd_integer(name, getattr(self, name))
 
 
 class GatedLayer(Module):

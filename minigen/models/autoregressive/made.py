@@ -22,23 +22,16 @@ import numpy as np
 
 from ... import ops
 from ...arrays import as_generator
+from ...arrays.checks import boolean, non_negative_number, one_of, positive_integer, positive_number, sizes
 from ...autograd import Parameter
 from ...kernels.masked import Blocks
 from ...layers import Linear, degree_mask, glorot_uniform, zeros
 from ...layers.conv import live_init
 from ...protocols import DataSpec
-from ..settings import (
-    ACTIVATIONS,
-    check_activation,
-    check_not_negative,
-    check_order,
-    check_positive,
-    check_size,
-    check_sizes,
-)
+from ..settings import ACTIVATIONS
 from ..support.conditions import condition_width
 from ..takes import Takes
-from .support.orders import mask_stream, variable_order
+from .support.orders import check_order, mask_stream, variable_order
 from .support.penalty import penalty
 from .support.rows import RowModel, output_head
 from .support.sampling import sampler
@@ -63,15 +56,14 @@ class Config:
     floor: float = 1e-3
 
     def __post_init__(self):
-        object.__setattr__(self, "hidden", check_sizes("hidden", self.hidden))
+        object.__setattr__(self, "hidden", sizes("hidden", self.hidden))
         check_order(self.order, self.order_seed)
         for name in ("masks", "components"):
-            check_size(name, getattr(self, name))
-        check_activation("activation", self.activation)
-        check_not_negative("l2", self.l2)
-        check_positive("floor", self.floor)
-        if not isinstance(self.direct, bool):
-            raise ValueError(f"direct: expected true or false, got {self.direct!r}")
+            positive_integer(name, getattr(self, name))
+        one_of("activation", self.activation, ACTIVATIONS)
+        non_negative_number("l2", self.l2)
+        positive_number("floor", self.floor)
+        boolean("direct", self.direct)
 
 
 class MADE(RowModel):
@@ -90,15 +82,15 @@ class MADE(RowModel):
         stream = mask_stream(config.order_seed) if several else None
         self.orders = [stream.permutation(variables) if several else np.arange(variables) for _ in range(config.masks)]
         self.masks = [self._blocks(order, stream) for order in self.orders]
-        sizes = (variables * self.output.code.channels, *config.hidden, variables * self.output.width)
+        widths = (variables * self.output.code.channels, *config.hidden, variables * self.output.width)
         masks = [blocks.mask for blocks in self.masks[0][0]]
         self.weights = [Parameter(live_init(glorot_uniform, mask.shape, mask, rng, "float32")) for mask in masks]
-        self.biases = [Parameter(zeros((n,))) for n in sizes[1:]]
-        self.skip = Parameter(zeros((sizes[0], sizes[-1]))) if config.direct else None
+        self.biases = [Parameter(zeros((n,))) for n in widths[1:]]
+        self.skip = Parameter(zeros((widths[0], widths[-1]))) if config.direct else None
         features = condition_width(spec.condition)
         # the first variable sees no hidden unit: a condition has to enter the outputs too
-        self.condition_to_hidden = Linear(features, sizes[1], rng, bias=False) if features else None
-        self.condition_to_outputs = Linear(features, sizes[-1], rng, bias=False, init=zeros) if features else None
+        self.condition_to_hidden = Linear(features, widths[1], rng, bias=False) if features else None
+        self.condition_to_outputs = Linear(features, widths[-1], rng, bias=False, init=zeros) if features else None
 
     def _blocks(self, order, stream):
         """(masks of the layers, mask of the direct connections), for variables that come in this order.

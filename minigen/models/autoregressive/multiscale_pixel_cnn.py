@@ -20,11 +20,12 @@ import numpy as np
 
 from ... import ops
 from ...arrays import array_module, as_generator
+from ...arrays.checks import positive_integer
 from ...autograd.tensor import raw
 from ...layers import Conv, Conv2d, Module
 from ...protocols import DataSpec
 from ..heads import PixelMixtureHead, Scaled, integer_head
-from ..settings import check_batch, check_size
+from ..settings import check_batch
 from ..takes import Takes
 from .gated_pixel_cnn import Config as GatedConfig
 from .gated_pixel_cnn import GatedPixelCNN
@@ -48,7 +49,7 @@ class Config:
 
     def __post_init__(self):
         for name in ("scales", "channels", "layers", "group_channels", "blocks", "components"):
-            check_size(name, getattr(self, name))
+            positive_integer(name, getattr(self, name))
         if self.group_channels % 2:
             raise ValueError("group_channels: expected an even number, of which blocks use half, "
                              f"got {self.group_channels}")

@@ -21,18 +21,17 @@ import numpy as np
 
 from ... import kernels, ops
 from ...arrays import array_module, as_generator
+from ...arrays.checks import boolean, one_of, positive_integer
 from ...autograd import Parameter
 from ...autograd.tensor import raw
 from ...layers import Buffer, Linear
 from ...protocols import DataSpec
-from ..settings import check_batch, check_size
+from ..settings import check_batch
 from ..support.conditions import condition_rows, condition_width
 from ..takes import Takes
 from .support.autoregressive import Autoregressive
 from .support.rows import output_head
 from .support.sampling import check_given_values, sampler
-
-ORDERS = ("natural", "random")
 
 
 @dataclass(frozen=True)
@@ -45,12 +44,10 @@ class Config:
     orderings: int = 8
 
     def __post_init__(self):
-        check_size("hidden", self.hidden)
-        check_size("orderings", self.orderings)
-        if self.order not in ORDERS:
-            raise ValueError(f"order: expected one of {', '.join(ORDERS)}, got {self.order!r}")
-        if not isinstance(self.orderless, bool):
-            raise ValueError(f"orderless: expected true or false, got {self.orderless!r}")
+        positive_integer("hidden", self.hidden)
+        positive_integer("orderings", self.orderings)
+        one_of("order", self.order, ("natural", "random"))
+        boolean("orderless", self.orderless)
 
 
 class NADE(Autoregressive):

@@ -17,10 +17,10 @@ van den Oord, Kalchbrenner and Kavukcuoglu, "Pixel Recurrent Neural Networks", 2
 from dataclasses import dataclass
 
 from ...arrays import as_generator
+from ...arrays.checks import odd_integer, positive_integer
 from ...layers import ColourConv, MaskedConv2d, Module
 from ...protocols import DataSpec
 from ..heads import Scaled, integer_head
-from ..settings import check_odd, check_size
 from .support.pixels import HERE, PixelModel
 from .support.sampling import sampler
 
@@ -35,10 +35,10 @@ class Config:
     size: int = 3
 
     def __post_init__(self):
-        check_size("channels", self.channels)
-        check_size("blocks", self.blocks)
+        positive_integer("channels", self.channels)
+        positive_integer("blocks", self.blocks)
         for name in ("first_size", "size"):
-            check_odd(name, getattr(self, name))
+            odd_integer(name, getattr(self, name))
         if self.channels % 2:
             raise ValueError(f"channels: expected an even number, of which blocks use half, got {self.channels}")
 

@@ -18,11 +18,11 @@ from dataclasses import dataclass
 
 from ... import ops
 from ...arrays import array_module, as_generator
+from ...arrays.checks import fraction, positive_integer
 from ...autograd.tensor import raw
 from ...layers import Conv, ConvTranspose, Dropout, Linear, Module, glorot_uniform
 from ...protocols import DataSpec
 from ..heads import PixelMixtureHead
-from ..settings import check_fraction, check_size
 from ..takes import condition_name
 from .support.pixels import HERE, PixelModel
 from .support.sampling import check_whole_pixels, sampler
@@ -45,8 +45,8 @@ class Config:
 
     def __post_init__(self):
         for name in ("channels", "blocks", "scales", "components"):
-            check_size(name, getattr(self, name))
-        check_fraction("dropout", self.dropout)
+            positive_integer(name, getattr(self, name))
+        fraction("dropout", self.dropout)
 
 
 class GatedBlock(Module):

@@ -21,15 +21,15 @@ import numpy as np
 
 from ... import kernels, ops
 from ...arrays import as_generator
+from ...arrays.checks import non_negative_number, one_of, positive_integer, positive_number
 from ...autograd import Parameter
 from ...autograd.tensor import raw
 from ...layers import Linear, glorot_uniform, zeros
 from ...protocols import DataSpec
 from ..heads import FAMILIES
-from ..settings import check_not_negative, check_order, check_positive, check_size
 from ..support.conditions import condition_width
 from ..takes import Takes
-from .support.orders import variable_order
+from .support.orders import check_order, variable_order
 from .support.penalty import penalty
 from .support.rows import RowModel, output_head
 from .support.sampling import sampler
@@ -48,12 +48,11 @@ class Config:
     order_seed: int = 0
 
     def __post_init__(self):
-        check_size("hidden", self.hidden)
-        check_size("components", self.components)
-        if self.family not in FAMILIES:
-            raise ValueError(f"family: expected one of {', '.join(FAMILIES)}, got {self.family!r}")
-        check_positive("floor", self.floor)
-        check_not_negative("l2", self.l2)
+        positive_integer("hidden", self.hidden)
+        positive_integer("components", self.components)
+        one_of("family", self.family, FAMILIES)
+        positive_number("floor", self.floor)
+        non_negative_number("l2", self.l2)
         check_order(self.order, self.order_seed)
 
 

@@ -1,8 +1,8 @@
 """The head of integers."""
 
+from ...arrays.checks import positive_integer
 from ...distributions import Categorical
 from ...kernels.heads import CATEGORICAL
-from ..settings import check_size
 from .bernoulli import BernoulliHead
 from .codes import OneHot
 from .head import Head
@@ -17,7 +17,7 @@ class CategoricalHead(Head):
     draw = CATEGORICAL
 
     def __init__(self, levels: int, code=None):
-        self.width = self.levels = check_size("levels", levels)
+        self.width = self.levels = positive_integer("levels", levels)
         self.code = OneHot(levels) if code is None else code
 
     def _distribution(self, parameters, event_ndim, temperature):

@@ -3,9 +3,9 @@
 import numpy as np
 
 from ... import ops
+from ...arrays.checks import non_negative_number, one_of, positive_integer
 from ...distributions import Independent, Laplace, Logistic, Mixture, Normal
 from ...kernels.heads import LAPLACE_MIXTURE, LOGISTIC_MIXTURE, NORMAL_MIXTURE
-from ..settings import check_size
 from .head import Head
 
 # The distribution of a component, and the compiled draw of a mixture of such.
@@ -25,10 +25,9 @@ class MixtureHead(Head):
     """
 
     def __init__(self, components: int, family: str = "normal", floor: float = 0.0):
-        if family not in FAMILIES:
-            raise ValueError(f"family: expected one of {', '.join(FAMILIES)}, got {family!r}")
-        self.components = check_size("components", components)
-        self.family, self.floor = family, floor
+        self.components = positive_integer("components", components)
+        self.family = one_of("family", family, FAMILIES)
+        self.floor = non_negative_number("floor", floor)
         self.width = 3 * components
 
     @property

@@ -3,6 +3,7 @@
 import math
 
 from ... import ops
+from ...arrays.checks import non_negative_number, positive_number
 from ...autograd import Parameter
 from ...autograd.tensor import raw
 from ...distributions import Normal
@@ -20,7 +21,7 @@ class NormalHead(Head):
     width, draw = 2, NORMAL
 
     def __init__(self, floor: float = 0.0):
-        self.floor = floor
+        self.floor = non_negative_number("floor", floor)
 
     def _distribution(self, parameters, event_ndim, temperature):
         loc, log_scale = parameters[..., 0], parameters[..., 1]
@@ -43,9 +44,7 @@ class FixedNormalHead(Head):
     width, draw = 1, FIXED_NORMAL
 
     def __init__(self, scale: float = 1.0):
-        if not 0 < scale < math.inf:
-            raise ValueError(f"scale: expected a number above 0, got {scale!r}")
-        self.scale = float(scale)
+        self.scale = positive_number("scale", scale)
 
     def _distribution(self, parameters, event_ndim, temperature):
         loc = ops.reshape(parameters, parameters.shape[:-1])

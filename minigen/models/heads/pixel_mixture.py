@@ -6,10 +6,10 @@ import numpy as np
 
 from ... import ops
 from ...arrays import array_module, as_generator, to_numpy
+from ...arrays.checks import positive_integer
 from ...autograd.tensor import raw
 from ...distributions import DiscretizedLogisticMixture, Distribution, Independent
 from ...kernels.heads import LEAST_LOG_SCALE, PIXEL_MIXTURE, pixel_rows
-from ..settings import check_size
 from .codes import Scaled
 from .head import Head
 
@@ -65,8 +65,8 @@ class PixelMixtureHead(Head):
     draw = PIXEL_MIXTURE
 
     def __init__(self, components: int, colours: int, levels: int):
-        self.components = check_size("components", components)
-        self.colours, self.levels = check_size("colours", colours), check_size("levels", levels)
+        self.components = positive_integer("components", components)
+        self.colours, self.levels = positive_integer("colours", colours), positive_integer("levels", levels)
         self.width, self.event_shape = components * pixel_rows(colours), (colours,)
         self.code = Scaled(levels)
 

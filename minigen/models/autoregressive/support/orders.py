@@ -3,8 +3,15 @@
 import numpy as np
 
 from ....arrays import Generator, as_generator
+from ....arrays.checks import integer, one_of
 
 MASKS = 1  # the stream of random numbers, of the order's seed, from which several masks and their orders are drawn
+
+
+def check_order(order, seed) -> None:
+    """Raises ValueError or TypeError unless `order` is "natural" or "random", and `seed` an integer of at least 0."""
+    one_of("order", order, ("natural", "random"))
+    integer("order_seed", seed, 0)
 
 
 def variable_order(variables: int, order: str, seed: int) -> np.ndarray:

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from ....arrays import Generator, as_generator, to_numpy
+from ....arrays.checks import non_negative_number, positive_integer
 from ....autograd import no_grad
 from ....autograd.tensor import raw
-from ...settings import are_levels, check_not_negative, check_size
+from ...settings import are_levels
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Options:
     temperature: float = 1.0
 
     def __post_init__(self):
-        check_not_negative("temperature", self.temperature)
+        non_negative_number("temperature", self.temperature)
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def sampler(draw):
     """
     @functools.wraps(draw)
     def checked(self, n, rng, condition=None, given=None, **options):
-        check_size("n", n)
+        n = positive_integer("n", n)
         if self.xp is not np:
             twin = type(self)(self.spec, self.config, rng=0).to(dtype=self.dtype)
             twin.load_state_dict(self.state_dict())
