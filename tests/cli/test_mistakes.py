@@ -83,7 +83,7 @@ def said(capsys, monkeypatch, folder, *words):
     (("train", "vae", "--set", "momentum=0.5"), "momentum"),
     (("train", "vae", "--set", "schedule=cosine", "--set", "warmup=100000"), "warmup"),
     (("train", "vae", "--data", "missing.npz"), "missing.npz: no such file"),
-    (("train", "vae", "--data", "real.npy"), "vae: it takes binary data of any shape, got continuous data"),
+    (("train", "fvsbn", "--data", "real.npy"), "fvsbn: it takes binary data of any shape, got continuous data"),
     (("train", "vae", "--data", "digits:gray"), "binary data"),
     (("train", "vae", "--data", "nan.npy"), "expected a finite number, got nan"),
     (("train", "vae", "--data", "object.npy"), "object.npy"),

@@ -1,8 +1,10 @@
 """The variational autoencoder, conditional on c if the data have a condition.
 
-    p(z) = N(0, I)        p(x | z) = Π Bernoulli(xᵢ; sigmoid(decoder(z)ᵢ))        q(z | x) = N(μ(x), diag σ(x)²)
+    p(z) = N(0, I)        p(x | z) = Π p(xᵢ; decoder(z)ᵢ)        q(z | x) = N(μ(x), diag σ(x)²)
 
-Training maximises the evidence lower bound
+The factors of p(x | z) are Bernoulli distributions of binary data (their logits from the decoder), softmaxes of discrete
+data, and normal distributions of continuous data, with one scale for all that is learned too. Training maximises the
+evidence lower bound
 
     log p(x) ≥ ELBO(x) = E_q[log p(x | z)] - KL(q(z | x) ‖ p(z)),
 
@@ -29,12 +31,13 @@ from ... import ops
 from ...arrays import as_generator
 from ...autograd import no_grad
 from ...autograd.tensor import raw
-from ...distributions import Bernoulli, Normal
+from ...distributions import Distribution, Normal
 from ...layers import MLP
 from ...protocols import DataSpec
+from ..heads import Scaled, SharedNormalHead, integer_head
 from ..model import Model
 from ..objective import Objective
-from ..settings import ACTIVATIONS, check_activation, check_batch, check_fraction, check_size, check_sizes
+from ..settings import ACTIVATIONS, check_activation, check_batch, check_fraction, check_positive, check_size, check_sizes
 from ..support.conditions import condition_rows, condition_width
 from ..takes import CONDITIONS, Takes
 
@@ -63,17 +66,28 @@ class Config:
         check_fraction("dropout", self.dropout)
 
 
+@dataclass(frozen=True)
+class Options:
+    """The temperature of p(x | z): below 1, samples are closer to its likeliest values."""
+
+    temperature: float = 1.0
+
+    def __post_init__(self):
+        check_positive("temperature", self.temperature)
+
+
 class VAE(Model):
-    """A variational autoencoder of binary data of any shape.
+    """A variational autoencoder of data of any shape.
 
     `encoder` maps rows `(batch, D + C)`, an example and its condition, to μ and log σ `(batch, 2·latent_dim)`;
-    `decoder` maps rows `(…, latent_dim + C)` to logits `(…, D)`. Both are Modules, by default MLPs whose parameters
-    `rng` draws; D is the number of variables of an example, C that of the condition's features. Raises ValueError for
-    data of another kind.
+    `decoder` maps rows `(…, latent_dim + C)` to the parameters of p(x | z), `(…, D·output.width)`. Both are Modules, by
+    default MLPs whose parameters `rng` draws; D is the number of variables of an example, C that of the condition's
+    features. `output` is the head of one variable. Discrete values are scaled to [-1, 1] for the encoder.
     """
 
     Config = Config
-    takes = Takes(kinds=("binary",), condition=CONDITIONS)
+    Options = Options
+    takes = Takes(condition=CONDITIONS)
     training = {"epochs": 800, "batch_size": 128, "optimizer": "adamw", "weight_decay": 0.1, "ema": 0.99}
 
     def __init__(self, spec: DataSpec, config: Config | None = None, *, rng, encoder=None, decoder=None):
@@ -84,8 +98,11 @@ class VAE(Model):
             hidden = (400,) if n >= 256 else (200, 200)
         self.config = replace(config, hidden=hidden)
         c, m, activation = condition_width(spec.condition), config.latent_dim, ACTIVATIONS[config.activation]
+        code = Scaled(spec.levels) if spec.kind == "discrete" else None  # binary values are their own code
         self.encoder = encoder or MLP((n + c, *hidden, 2 * m), activation, rng=rng, dropout=config.dropout)
-        self.decoder = decoder or MLP((m + c, *hidden[::-1], n), activation, rng=rng, dropout=config.dropout)
+        self.output = SharedNormalHead() if spec.kind == "continuous" else integer_head(spec.levels or 2, code)
+        width = n * self.output.width
+        self.decoder = decoder or MLP((m + c, *hidden[::-1], width), activation, rng=rng, dropout=config.dropout)
 
     @property
     def prior(self) -> Normal:
@@ -97,14 +114,15 @@ class VAE(Model):
         """q(z | x, condition) for x of shape `(batch, *spec.shape)`: events `(latent_dim,)`."""
         return self._posterior(*self._rows(x, condition))
 
-    def decode(self, z, condition=None) -> Bernoulli:
+    def decode(self, z, condition=None) -> Distribution:
         """p(x | z, condition) for z of shape `(..., latent_dim)`: events of `spec.shape`.
 
         `condition` is one for all, or one for each z of the last batch axis.
         """
         c = condition_rows(self, condition, z.shape[-2] if z.ndim > 1 else 1)
-        logits = self._logits(z, c if z.ndim > 1 or c is None else c[0])
-        return Bernoulli(logits=logits.reshape(*z.shape[:-1], *self.spec.shape), event_ndim=len(self.spec.shape))
+        parameters = self._decoded(z, c if z.ndim > 1 or c is None else c[0])
+        parameters = parameters.reshape(*z.shape[:-1], *self.spec.shape, self.output.width)
+        return self.output.distribution(parameters, event_ndim=len(self.spec.shape))
 
     def elbo(self, x, rng, condition=None):
         """One-sample estimate of the evidence lower bound, nats, `(batch,)`."""
@@ -137,16 +155,18 @@ class VAE(Model):
         elbo = log_likelihood - kl
         return -elbo, {"elbo": elbo, "reconstruction": log_likelihood, "kl": kl}
 
-    def sample(self, n: int, rng, condition=None, given=None) -> np.ndarray:
-        """Draw `n` examples: z from the prior, then x from p(x | z, condition). uint8 array `(n, *spec.shape)`."""
+    def sample(self, n: int, rng, condition=None, given=None, **options) -> np.ndarray:
+        """Draw `n` examples `(n, *spec.shape)`: z from the prior, then x from p(x | z, condition)."""
+        temperature = self.sampling_options(options).temperature
         if given is not None:
             raise ValueError("vae: sample cannot keep given values: it does not know p(x | some of x)")
         check_size("n", n)
         rng = as_generator(rng)
         with no_grad():
             z = rng.standard_normal((n, self.config.latent_dim), self.dtype, self.xp)
-            x = self._likelihood(z, condition_rows(self, condition, n)).sample((), rng)
-        return raw(x).astype("uint8").reshape(n, *self.spec.shape)
+            parameters = self._decoded(z, condition_rows(self, condition, n)).reshape(n, -1, self.output.width)
+            x = self.output.distribution(parameters, 1, temperature).sample((), rng)
+        return self.output.values(x).reshape(n, *self.spec.shape)
 
     def _terms(self, rows, c, rng, train=False):
         """The two terms of the bound: log p(x | z, c) and KL(q ‖ p), each `(batch,)`."""
@@ -161,13 +181,16 @@ class VAE(Model):
         return x.reshape(len(x), -1), condition_rows(self, condition, len(x))
 
     def _posterior(self, rows, c, train=False, rng=None):
-        loc, log_scale = ops.split(self.encoder(_beside(rows, c, self.dtype), train=train, rng=rng), 2, axis=-1)
+        coded = self.output.code(raw(rows), self.dtype)[..., 0] if self.output.levels > 2 else rows
+        loc, log_scale = ops.split(self.encoder(_beside(coded, c, self.dtype), train=train, rng=rng), 2, axis=-1)
         return Normal(loc, log_scale=log_scale, event_ndim=1)
 
     def _likelihood(self, z, c, train=False, rng=None):
-        return Bernoulli(logits=self._logits(z, c, train, rng), event_ndim=1)
+        """p(x | z, c) of examples read as rows: events `(D,)`."""
+        parameters = self._decoded(z, c, train, rng)  # (…, D · width)
+        return self.output.distribution(parameters.reshape(*z.shape[:-1], -1, self.output.width), event_ndim=1)
 
-    def _logits(self, z, c, train=False, rng=None):
+    def _decoded(self, z, c, train=False, rng=None):
         return self.decoder(_beside(z, c, self.dtype), train=train, rng=rng)
 
 

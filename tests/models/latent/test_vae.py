@@ -137,13 +137,74 @@ def test_kl_is_that_of_the_posterior(model):
     assert float(raw(metrics["kl"])) == pytest.approx(expected, rel=1e-7)
 
 
-@pytest.mark.parametrize(("spec", "said"), [
-    (DataSpec((4,), "continuous"), "binary data"),
-    (DataSpec((4,), "discrete", 3), "binary data"),
-])
-def test_data_it_cannot_model_are_refused(spec, said):
-    with pytest.raises(ValueError, match=said):
-        models.create("vae", spec)
+KINDS = {  # (spec, three examples)
+    "discrete": (DataSpec((2,), "discrete", 3), np.array([[0, 2], [1, 1], [2, 0]])),
+    "two levels": (DataSpec((2,), "discrete", 2), np.array([[0, 1], [1, 1], [0, 0]])),
+    "continuous": (DataSpec((1, 2), "continuous"), np.array([[[0.3, -1.0]], [[0.0, 2.0]], [[-0.7, 0.4]]])),
+}
+
+
+def log_likelihood_of_kind(vae, x, z):
+    """log p(x | z) of one example at each z, written out with the model's weights."""
+    first, last = vae.decoder.layers
+    outputs, x = affine(np.tanh(affine(z[:, None], first)), last), x.reshape(-1)
+    if vae.spec.kind == "continuous":
+        return stats.norm.logpdf(x, outputs, np.exp(vae.output.log_scale.data[0])).sum(axis=1)
+    if vae.spec.levels == 2:
+        return np.log(np.where(x == 1, special.expit(outputs), special.expit(-outputs))).sum(axis=1)
+    log_p = special.log_softmax(outputs.reshape(len(z), len(x), -1), axis=-1)
+    return log_p[:, np.arange(len(x)), x].sum(axis=1)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_every_kind_of_data_has_its_likelihood(name):
+    spec, x = KINDS[name]
+    vae = models.create("vae", spec, rng=3, hidden=(7,), latent_dim=1, activation="tanh").to(dtype="float64")
+    random = np.random.default_rng(0)
+    for key, parameter in vae.named_parameters():
+        size = 0.1 if key.startswith("encoder") else 0.5
+        parameter.assign(parameter.data * 2 * size + size * random.standard_normal(parameter.shape))
+    for example in x:
+        exact = special.logsumexp(log_likelihood_of_kind(vae, example, Z), b=WEIGHTS)
+        bounds = np.array([raw(vae.iwae_bound(example[None], 500, seed))[0] for seed in range(60)])
+        error = bounds.std(ddof=1) / math.sqrt(60)
+        assert exact - 0.05 < bounds.mean() < exact + 4.5 * error
+        decoded = vae.decode(Z[::400, None])
+        assert decoded.event_shape == spec.shape
+        np.testing.assert_allclose(raw(decoded.log_prob(example)), log_likelihood_of_kind(vae, example, Z[::400]),
+                                   rtol=1e-9)
+    samples = vae.sample(20_000, 1)
+    if spec.kind == "continuous":  # E x = E_z f(z), Var x = σ² + Var_z f(z)
+        first, last = vae.decoder.layers
+        outputs = affine(np.tanh(affine(Z[:, None], first)), last)
+        mean = (outputs * WEIGHTS[:, None]).sum(axis=0)
+        spread = (np.square(outputs - mean) * WEIGHTS[:, None]).sum(axis=0) + np.exp(2 * vae.output.log_scale.data[0])
+        rows = samples.reshape(-1, 2)
+        assert np.all(np.abs(rows.mean(axis=0) - mean) < 4.5 * np.sqrt(spread / 20_000))
+        np.testing.assert_allclose(rows.var(axis=0), spread, rtol=0.06)
+    else:
+        k = spec.levels
+        states = np.array([[i // k, i % k] for i in range(k * k)])
+        p = [np.exp(special.logsumexp(log_likelihood_of_kind(vae, state, Z), b=WEIGHTS)) for state in states]
+        assert samples.dtype == np.uint8 and stats.chisquare(
+            np.bincount(samples @ [k, 1], minlength=k * k), 20_000 * np.array(p) / np.sum(p)).pvalue > 1e-4
+
+
+def test_temperature_sharpens_what_is_decoded():
+    spec, _ = KINDS["continuous"]
+    vae = models.create("vae", spec, rng=3, hidden=(7,), latent_dim=1, activation="tanh").to(dtype="float64")
+    vae.decoder.layers[-1].weight.assign(np.zeros((7, 2)))  # no spread but that of p(x | z), σ = 1
+    for temperature in (0.25, 1.0):
+        x = vae.sample(20_000, 1, temperature=temperature)
+        np.testing.assert_allclose(x.std(axis=0), temperature, rtol=4.5 / math.sqrt(2 * 20_000))
+    for bad in (0, -1.0):
+        with pytest.raises(ValueError, match="temperature: expected a number above 0"):
+            vae.sample(2, 0, temperature=bad)
+
+
+def test_data_it_cannot_model_are_refused():
+    with pytest.raises(ValueError, match="got a table of binary and continuous columns"):
+        models.create("vae", DataSpec((2,), ("binary", "continuous")))
 
 
 @pytest.mark.parametrize(("settings", "said"), [
