@@ -44,8 +44,8 @@ from ..autograd.tensor import raw
 from ..data.batch import Batch
 from ..layers import Module
 from ..protocols import DataSpec, nearest
+from .examples import check_batch
 from .registry import key_of
-from .settings import check_batch
 from .takes import Takes, condition_name
 
 CAPABILITIES = []  # the names of the methods and properties below that a model offers by overriding them

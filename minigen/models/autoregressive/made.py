@@ -28,7 +28,7 @@ from ...kernels.masked import Blocks
 from ...layers import Linear, degree_mask, glorot_uniform, zeros
 from ...layers.conv import live_init
 from ...protocols import DataSpec
-from ..settings import ACTIVATIONS
+from ..activations import ACTIVATIONS
 from ..support.conditions import condition_width
 from ..takes import Takes
 from .support.orders import check_order, mask_stream, variable_order

@@ -24,8 +24,8 @@ from ...arrays.checks import positive_integer
 from ...autograd.tensor import raw
 from ...layers import Conv, Conv2d, Module
 from ...protocols import DataSpec
+from ..examples import check_batch
 from ..heads import PixelMixtureHead, Scaled, integer_head
-from ..settings import check_batch
 from ..takes import Takes
 from .gated_pixel_cnn import Config as GatedConfig
 from .gated_pixel_cnn import GatedPixelCNN

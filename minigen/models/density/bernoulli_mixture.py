@@ -23,12 +23,13 @@ import numpy as np
 
 from ... import kernels, ops, plotting
 from ...arrays import as_generator
+from ...arrays.categories import categories, category_of_rows
+from ...arrays.checks import non_negative_number, one_of, positive_integer, positive_number
 from ...autograd.tensor import raw
 from ...layers import Buffer
-from ..settings import check_not_negative, check_positive, check_size
 from ..takes import Takes
 from .support.example_rows import as_rows
-from .support.mixture_model import MixtureModel, draw_components
+from .support.mixture_model import MixtureModel
 
 SHOWN = 100  # components in a picture
 BLOCK = 1 << 22  # numbers in memory at a time when examples are scored
@@ -52,11 +53,10 @@ class Config:
 
     def __post_init__(self):
         for name in ("n_components", "restarts", "max_iterations"):
-            check_size(name, getattr(self, name))
-        check_positive("smoothing", self.smoothing)
-        check_not_negative("tolerance", self.tolerance)
-        if self.precision not in ("float32", "float64"):
-            raise ValueError(f"precision: expected float32 or float64, got {self.precision!r}")
+            positive_integer(name, getattr(self, name))
+        positive_number("smoothing", self.smoothing)
+        non_negative_number("tolerance", self.tolerance)
+        one_of("precision", self.precision, ("float32", "float64"))
 
 
 class BernoulliMixture(MixtureModel):
@@ -92,8 +92,12 @@ class BernoulliMixture(MixtureModel):
         return k - 1 + k * d
 
     def assign(self, weights, means):
-        """Take these parameters. Raises ValueError for weights that are no probabilities, and means outside (0, 1)."""
-        weights, means = np.asarray(weights, np.float64), np.asarray(means, np.float64)
+        """Take these parameters.
+
+        Raises ValueError for weights that are not probabilities, and for means that are not between 0 and 1.
+        """
+        weights = np.asarray(weights, np.float64)
+        means = np.asarray(means, np.float64)
         if weights.shape != self.logits.shape or not (weights >= 0).all() or abs(weights.sum() - 1) > 1e-6:
             raise ValueError(f"weights: expected {len(self.logits.data)} probabilities that sum to 1, got {weights}")
         if means.shape != self.mean_logits.shape or not ((means > 0) & (means < 1)).all():
@@ -103,79 +107,90 @@ class BernoulliMixture(MixtureModel):
 
     def e_step(self, data):
         """Σ_n r_nk, Σ_n r_nk x_n, and Σ_n r_nk of the examples in which a column is observed; objective's terms."""
-        rows, mask = data
-        a, dtype = self.config.smoothing, self.config.precision
-        logits, log_zero, constant = self._tables(mask)
-        tables = (logits.astype(dtype), constant.astype(dtype), mask, None if mask is None else log_zero.astype(dtype))
-        total, counts, ones, seen = kernels.bernoulli_mixture_moments(rows, *tables)
-        counts, ones = counts.astype(np.float64), ones.astype(np.float64)
-        seen = counts[:, None] if seen is None else seen.astype(np.float64)
+        rows, observed = data
+        dtype = self.config.precision
+        logits, log_zero, constant = self._tables(observed)
+        zero = None if observed is None else log_zero.astype(dtype)
+        total, counts, ones, present = kernels.bernoulli_mixture_moments(
+            rows, logits.astype(dtype), constant.astype(dtype), observed, zero)
+        counts = counts.astype(np.float64)
+        ones = ones.astype(np.float64)
+        present = counts[:, None] if present is None else present.astype(np.float64)
         # log Beta(θ; 1 + α, 1 + α) = α (log θ + log (1 - θ)) - log B(1 + α, 1 + α)
-        normaliser = 2 * math.lgamma(1 + a) - math.lgamma(2 + 2 * a)
-        prior = a * float((logits + 2 * log_zero).sum()) - logits.size * normaliser
-        return (counts, ones, seen), float(total) / len(rows), prior / len(rows)
+        a = self.config.smoothing
+        log_beta = 2 * math.lgamma(1 + a) - math.lgamma(2 + 2 * a)
+        prior = a * float((logits + 2 * log_zero).sum()) - logits.size * log_beta
+        return (counts, ones, present), float(total) / len(rows), prior / len(rows)
 
     def m_step(self, statistics):
-        """Weights and means of what each component is responsible for; a component without examples has means ½."""
-        counts, ones, seen = statistics
+        """Take the weights and means of the examples that each component is responsible for; without any, means ½."""
+        counts, ones, present = statistics
         a = self.config.smoothing
-        self._take(counts / counts.sum(), np.log(ones + a) - np.log(np.maximum(seen - ones, 0) + a))
+        self._take(counts / counts.sum(), np.log(ones + a) - np.log(np.maximum(present - ones, 0) + a))
 
     def impute(self, x, observed, rng=None):
         """`x` with missing values replaced by their mean given the observed ones (float64), or with `rng` by a draw."""
         rows, mask = as_rows(x, self.spec, observed)
         if mask is None:
             return np.array(x)
-        r = self.predict_proba(x, observed)
+        r = self.predict_proba(x, observed)  # (n, K)
         if rng is None:
             filled = np.where(mask, rows, r @ self.means)
         else:
             rng = as_generator(rng)
-            means = self.means[draw_components(r, rng)]
+            means = self.means[category_of_rows(r, rng)]
             filled = np.where(mask, rows, rng.bernoulli(means, dtype=np.uint8).astype(rows.dtype))
         return filled.reshape(np.shape(x))
 
     def report_pictures(self, dataset, folder):
         """Where examples are images, draw the means of the heaviest components into a run's folder."""
-        shape, d = self.spec.shape, self.spec.dimensions
-        if not (len(shape) == 3 and shape[2] in (1, 3)) and not (d >= 64 and math.isqrt(d) ** 2 == d):
+        shape = self.spec.shape
+        d = self.spec.dimensions
+        is_image = len(shape) == 3 and shape[2] in (1, 3)
+        is_square = d >= 64 and math.isqrt(d) ** 2 == d
+        if not is_image and not is_square:
             return
         order = np.argsort(-self.weights, kind="stable")[:SHOWN]
         means = self.means[order].reshape(len(order), *(shape if len(shape) == 3 else (d,)))
         plotting.image_grid(means, Path(folder) / "components.png", title="Means of the components, heaviest first")
 
     def _sample(self, n, rng):
-        picked = draw_components(np.broadcast_to(self.weights, (n, len(self.weights))), rng)
-        return rng.bernoulli(self.means[picked], dtype=np.uint8).reshape(n, *self.spec.shape)
+        means = self.means[categories(self.weights, n, rng)]
+        return rng.bernoulli(means, dtype=np.uint8).reshape(n, *self.spec.shape)
 
-    def _log_joint(self, rows, mask):
+    def _log_joint(self, rows, observed):
         """log p(x, k) `(n, K)`, a block of rows at a time."""
-        logits, log_zero, constant = self._tables(mask)
-        joint, size = np.empty((len(rows), len(constant))), max(1, BLOCK // logits.shape[1])
+        logits, log_zero, constant = self._tables(observed)
+        joint = np.empty((len(rows), len(constant)))
+        size = max(1, BLOCK // logits.shape[1])
         for start in range(0, len(rows), size):
-            part = slice(start, start + size)
-            joint[part] = rows[part].astype(np.float64) @ logits.T + constant
-            if mask is not None:
-                joint[part] += mask[part].astype(np.float64) @ log_zero.T
+            block = slice(start, start + size)
+            joint[block] = rows[block].astype(np.float64) @ logits.T + constant
+            if observed is not None:
+                joint[block] += observed[block].astype(np.float64) @ log_zero.T
         return joint
 
-    def _tables(self, mask):
-        """log θ - log (1 - θ), log (1 - θ), and what log p(x, k) is where no column counts that `mask` leaves."""
-        logits = self.mean_logits.data
-        log_zero, log_weights = -ops.softplus(logits), ops.log_softmax(self.logits.data)
-        return logits, log_zero, log_weights if mask is not None else log_weights + log_zero.sum(axis=1)
+    def _tables(self, observed):
+        """log θ - log (1 - θ), log (1 - θ), and log p(x, k) of an example of zeros (with a mask: without values)."""
+        logits = self.mean_logits.data  # (K, D)
+        log_zero = -ops.softplus(logits)
+        constant = ops.log_softmax(self.logits.data)
+        if observed is None:
+            constant = constant + log_zero.sum(axis=1)
+        return logits, log_zero, constant
 
-    def _prepared(self, rows, mask):
-        return rows, mask
+    def _prepared(self, rows, observed):
+        return rows, observed
 
     def _start(self, prepared, rng):
-        """For each component an example drawn at random, every pixel half way to the mean of all examples."""
-        rows, mask = prepared
+        """Take for each component an example drawn at random, every pixel half way to the mean of all examples."""
+        rows, observed = prepared
         k = len(self.logits.data)
         chosen = rng.permutation(len(rows))[:k]
-        ones, seen = rows.sum(axis=0, dtype=np.float64), len(rows) if mask is None else mask.sum(axis=0)
-        mean = (ones + 1) / (seen + 2)
-        examples = rows[chosen] if mask is None else np.where(mask[chosen], rows[chosen], mean)
+        ones = rows.sum(axis=0, dtype=np.float64)
+        counts = len(rows) if observed is None else observed.sum(axis=0)
+        mean = (ones + 1) / (counts + 2)
+        examples = rows[chosen] if observed is None else np.where(observed[chosen], rows[chosen], mean)
         means = 0.5 * (examples + mean)
         self._take(np.full(k, 1 / k), np.log(means) - np.log1p(-means))
 

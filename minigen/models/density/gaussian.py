@@ -23,11 +23,11 @@ import numpy as np
 
 from ... import ops
 from ...arrays import as_generator
+from ...arrays.checks import non_negative_number, one_of, positive_integer
 from ...arrays.constants import LOG_2PI
 from ...autograd.tensor import Tensor
 from ...inference import em_steps
 from ...layers import Buffer
-from ..settings import check_not_negative, check_size
 from ..takes import Takes
 from .support.columns import column_moments
 from .support.estimator import Estimator
@@ -54,11 +54,10 @@ class Config:
     tolerance: float = 1e-9
 
     def __post_init__(self):
-        if self.covariance not in COVARIANCES:
-            raise ValueError(f"covariance: expected one of {', '.join(COVARIANCES)}, got {self.covariance!r}")
-        check_not_negative("floor", self.floor)
-        check_not_negative("tolerance", self.tolerance)
-        check_size("max_iterations", self.max_iterations)
+        one_of("covariance", self.covariance, COVARIANCES)
+        non_negative_number("floor", self.floor)
+        non_negative_number("tolerance", self.tolerance)
+        positive_integer("max_iterations", self.max_iterations)
 
 
 class Gaussian(Estimator):

@@ -7,8 +7,8 @@ EM alternates between the responsibilities r and the moments under them:
     N_k = Σ_n r_nk    π_k = N_k / N    μ_k = Σ_n r_nk x_n / N_k    Σ_k = Σ_n r_nk (x_n - μ_k)(x_n - μ_k)ᵀ / N_k
 
 Σ_k is a matrix for each component (full), one for all (tied: Σ_n Σ_k r_nk (x_n - μ_k)(x_n - μ_k)ᵀ / N), or a diagonal
-for each, of different variances (diagonal) or of one (spherical). Where values are missing their conditional mean and
-covariance given component and observed values stand in for them, which keeps EM exact; r is then p(k | x_observed).
+for each, of different variances (diagonal) or of one (spherical). Where values are missing, their mean and
+covariance given the component and the observed values stand in for them, which keeps EM exact; r is then p(k | x_o).
 
 Gradient ascent has the same density with π = softmax(logits) and Σ_k = L_k L_kᵀ, where the diagonal of L is positive.
 The likelihood of free covariances is unbounded (a component may shrink onto one example), hence their floor.
@@ -23,11 +23,13 @@ import numpy as np
 
 from ... import kernels, ops
 from ...arrays import as_generator
+from ...arrays.categories import categories, category_of_rows
+from ...arrays.checks import non_negative_number, one_of, positive_integer
+from ...arrays.columns import constant_columns
 from ...autograd import Parameter
 from ...autograd.tensor import Tensor, raw
 from ...layers import Buffer
 from ..objective import Objective
-from ..settings import check_not_negative, check_size
 from ..takes import Takes
 from .support.example_rows import as_rows
 from .support.gmm_components import (
@@ -43,7 +45,7 @@ from .support.gmm_components import (
 )
 from .support.gmm_missing import complete, completed_moments
 from .support.k_means import k_means
-from .support.mixture_model import MixtureModel, draw_components
+from .support.mixture_model import MixtureModel
 from .support.patterns import patterns
 
 
@@ -69,12 +71,11 @@ class Config:
 
     def __post_init__(self):
         for name in ("n_components", "restarts", "max_iterations"):
-            check_size(name, getattr(self, name))
-        for name, allowed in (("covariance", TYPES), ("method", ("em", "gradient"))):
-            if getattr(self, name) not in allowed:
-                raise ValueError(f"{name}: expected one of {', '.join(allowed)}, got {getattr(self, name)!r}")
-        for name in ("floor", "tolerance"):
-            check_not_negative(name, getattr(self, name))
+            positive_integer(name, getattr(self, name))
+        one_of("covariance", self.covariance, TYPES)
+        one_of("method", self.method, ("em", "gradient"))
+        non_negative_number("floor", self.floor)
+        non_negative_number("tolerance", self.tolerance)
 
 
 class GaussianMixture(MixtureModel):
@@ -115,28 +116,30 @@ class GaussianMixture(MixtureModel):
     @property
     def matrices(self):
         """The covariances as matrices `(K, D, D)`."""
-        (k, d), scale = self.loc.shape, self._numbers()
+        k, d = self.loc.shape
+        scale = self._numbers()
         squares = scale @ scale.transpose(0, 2, 1) if scale.ndim == 3 else scale[:, :, None] ** 2 * np.eye(d)
         return np.broadcast_to(squares, (k, d, d))
 
     @property
     def parameter_count(self):
-        """K - 1 for the weights, K·D for the means, and the covariances' own."""
+        """K - 1 for the weights, K·D for the means, and those of the covariances."""
         k, d = self.loc.shape
         triangle = d * (d + 1) // 2
-        own = {"full": k * triangle, "tied": triangle, "diagonal": k * d, "spherical": k}[self.config.covariance]
-        return k - 1 + k * d + own
+        of_covariances = {"full": k * triangle, "tied": triangle, "diagonal": k * d, "spherical": k}
+        return k - 1 + k * d + of_covariances[self.config.covariance]
 
     def assign(self, weights, loc, covariance):
         """Take these parameters, shaped as the attributes are.
 
-        Raises ValueError for weights that are no probabilities, numbers that are not finite, and covariances that are
+        Raises ValueError for weights that are not probabilities, numbers that are not finite, and covariances that are
         not positive definite or have an eigenvalue below the floor.
         """
         weights = np.asarray(weights, np.float64)
         if weights.shape != self.logits.shape or not (weights >= 0).all() or abs(weights.sum() - 1) > 1e-6:
             raise ValueError(f"weights: expected {len(self.logits.data)} probabilities that sum to 1, got {weights}")
-        loc, covariance = np.asarray(loc, np.float64), np.asarray(covariance, np.float64)
+        loc = np.asarray(loc, np.float64)
+        covariance = np.asarray(covariance, np.float64)
         for name, value, like in (("loc", loc, self.loc), ("covariance", covariance, self.factor)):
             if value.shape != like.shape or not np.isfinite(value).all():
                 raise ValueError(f"{name}: expected finite numbers of shape {like.shape}, got shape {value.shape}")
@@ -177,11 +180,12 @@ class GaussianMixture(MixtureModel):
 
         The last sum is `(K, D)`, of squares, for diagonal and spherical covariances.
         """
-        rows, centre, mask, least = data
-        if mask is not None:
-            joint = self._log_joint(rows, mask, centre)
-            r, total = np.exp(ops.log_softmax(joint, axis=1)), ops.logsumexp(joint, axis=1).sum()
-            sums = (r.sum(axis=0), *completed_moments(rows, mask, r, self.loc.data - centre, self._numbers()))
+        rows, centre, observed, least = data
+        if observed is not None:
+            joint = self._log_joint(rows, observed, centre)  # (n, K)
+            r = np.exp(ops.log_softmax(joint, axis=1))
+            total = ops.logsumexp(joint, axis=1).sum()
+            sums = (r.sum(axis=0), *completed_moments(rows, observed, r, self.loc.data - centre, self._numbers()))
         else:
             total, counts, first, second = kernels.normal_mixture_moments(rows, *self._standardising(centre))
             scale = self._numbers()
@@ -192,11 +196,12 @@ class GaussianMixture(MixtureModel):
         return (*sums, least), float(total) / len(rows)
 
     def m_step(self, statistics):
-        """Weights, means and covariances of what each component is responsible for."""
+        """Weights, means and covariances of the examples that each component is responsible for."""
         counts, first, second, least = statistics
-        form, some = self.config.covariance, counts > np.finfo(np.float64).tiny / EPS
-        share = np.where(some, counts, 1.0)
-        shift = np.where(some[:, None], first / share[:, None], 0.0)
+        form = self.config.covariance
+        responsible = counts > np.finfo(np.float64).tiny / EPS  # (K,)
+        divisor = np.where(responsible, counts, 1.0)
+        shift = np.where(responsible[:, None], first / divisor[:, None], 0.0)
         if second.ndim == 3:
             second = second - counts[:, None, None] * shift[:, :, None] * shift[:, None, :]
         else:
@@ -204,99 +209,35 @@ class GaussianMixture(MixtureModel):
         if form == "tied":
             covariance = second.sum(axis=0) / counts.sum()
         else:
-            covariance = second / share.reshape(-1, *[1] * (second.ndim - 1))
+            covariance = second / divisor.reshape(-1, *[1] * (second.ndim - 1))
             covariance = covariance.mean(axis=1) if form == "spherical" else covariance
-        if form != "tied":  # any parameters are as good for a component without examples
-            covariance[~some] = self.covariance[~some]
+            covariance[~responsible] = self.covariance[~responsible]  # any is as good for a component without examples
         covariance = floored(covariance, form, least, refuse=self.config.floor == 0)
         self._take(counts / counts.sum(), self.loc.data + shift, covariance)
 
     def impute(self, x, observed, rng=None):
-        """`x` with missing values replaced by their mean given the observed ones, or with `rng` by a draw; float64.
+        """`x` with missing values replaced by their mean given the observed ones, or with `rng` by a sample; float64.
 
-        The mean is that of the whole mixture; a draw picks a component by its responsibility and draws from it.
+        The mean is that of the whole mixture; a sample comes from a component chosen by its responsibility.
         """
         rows, mask = as_rows(x, self.spec, observed)
         rows = rows.astype(np.float64)
         if mask is None:
             return rows.reshape(np.shape(x))
-        r, draws = self.predict_proba(x, observed), None
+        r = self.predict_proba(x, observed)  # (n, K)
+        samples = None
         if rng is not None:
-            picked = draw_components(r, rng := as_generator(rng))
-            r, draws = np.eye(r.shape[1])[picked], self._draw(picked, rng)
-        return complete(rows, mask, r, raw(self.loc), self._numbers(), draws).reshape(np.shape(x))
+            rng = as_generator(rng)
+            k = category_of_rows(r, rng)
+            r = np.eye(r.shape[1])[k]
+            samples = self._sample_of(k, rng)
+        return complete(rows, mask, r, raw(self.loc), self._numbers(), samples).reshape(np.shape(x))
 
-    def _sample(self, n, rng):
-        picked = draw_components(np.broadcast_to(self.weights, (n, len(self.weights))), rng)
-        return self._draw(picked, rng).reshape(n, *self.spec.shape)
+    def begin(self, deviations, weights, loc, least):
+        """Take weights and means, and for all components the covariance of these deviations `(n, D)`.
 
-    def _draw(self, picked, rng):
-        """A row from each of the components `picked`."""
-        noise, scale = rng.standard_normal((len(picked), self.loc.shape[1]), np.float64), self._numbers()
-        for k in np.unique(picked):
-            mine, own = picked == k, scale[k if len(scale) > 1 else 0]
-            noise[mine] = noise[mine] @ own.T if scale.ndim == 3 else noise[mine] * own
-        return raw(self.loc)[picked] + noise
-
-    def _rows(self, x, observed):
-        rows, mask = as_rows(x, self.spec, observed)
-        if isinstance(x, Tensor):
-            rows = x.reshape(rows.shape) if mask is None else ops.where(mask, x.reshape(rows.shape), 0.0)
-        return rows if isinstance(x, Tensor) else rows.astype(self.loc.dtype), mask
-
-    def _log_joint(self, rows, mask, centre=0.0):
-        """log p(x, k) `(n, K)` of rows less the `centre`."""
-        plain = not (isinstance(rows, Tensor) or self.learns_by_gradient)
-        if plain and mask is None:
-            middle = self.weights @ self.loc.data  # without which means far from 0 would cost digits
-            return kernels.normal_mixture_log_joint(rows - middle, *self._standardising(middle))
-        logits, loc, scale = self.logits, self.loc, self._scale()
-        if plain:
-            logits, loc, scale = logits.data, loc.data, self._numbers()
-        loc = loc - centre
-        log_weights = ops.log_softmax(logits, axis=0)
-        if mask is None or scale.ndim == 2:
-            return ops.transpose(log_normals(rows, loc, scale, mask)) + log_weights
-        parts, places = [], []
-        for chosen, _ in patterns(mask):
-            parts.append(log_normals(rows[chosen], loc, scale, mask[chosen[:1]]))
-            places.append(chosen)
-        order = np.argsort(np.concatenate(places))
-        return ops.transpose(ops.concatenate(parts, axis=1))[order] + log_weights
-
-    def _standardising(self, centre):
-        return standardising(ops.log_softmax(self.logits.data), self.loc.data - centre, self._numbers())
-
-    def _prepared(self, rows, mask):
-        """Rows less their mean, that mean, the mask, and the least eigenvalue: the floor, but above rounding errors."""
-        rows = rows.astype(np.float64)
-        count = len(rows) if mask is None else mask.sum(axis=0)
-        centre = rows.sum(axis=0) / count
-        rows = rows - centre if mask is None else np.where(mask, rows - centre, 0.0)
-        variance = (rows**2).sum(axis=0) / count
-        if not np.isfinite(variance).all():
-            raise ValueError("x: the numbers are too large to have a variance in float64")
-        constant = np.flatnonzero(variance <= (8 * EPS * centre) ** 2)
-        if self.config.floor == 0 and len(constant):
-            raise ValueError(f"x: column {constant[0]} (from 0) is constant, which makes covariances singular; a "
-                             "floor above 0 gives every direction at least that variance")
-        rounding = 64 * EPS * {"diagonal": variance, "spherical": variance.mean()}.get(
-            self.config.covariance, len(centre) * variance.max())
-        return rows, centre, mask, np.maximum(self.config.floor, rounding)
-
-    def _start(self, prepared, rng):
-        """Means of k-means' clusters, and for all components the covariance within clusters."""
-        rows, centre, _, least = prepared
-        k, spread = self.config.n_components, rows.std(axis=0)
-        spread = np.where(spread > 0, spread, 1.0)
-        labels, centres = k_means(rows / spread, k, rng)
-        # One more example for each, so that none starts without weight.
-        weights = (np.bincount(labels, minlength=k) + 1) / (len(rows) + k)
-        loc = centres * spread
-        self._begin(rows - loc[labels], weights, loc + centre, least)
-
-    def _begin(self, deviations, weights, loc, least):
-        """Take weights and means, and for all components the covariance of these deviations `(n, D)`."""
+        No eigenvalue of it is below `least`.
+        """
         form = self.config.covariance
         if form in ("full", "tied"):
             within = deviations.T @ deviations / len(deviations)
@@ -304,6 +245,80 @@ class GaussianMixture(MixtureModel):
             within = (deviations**2).mean(axis=0) if form == "diagonal" else np.mean(deviations**2)
         within = np.broadcast_to(within, self.factor.shape).copy()
         self._take(weights, loc, floored(within, form, least, refuse=self.config.floor == 0))
+
+    def _sample(self, n, rng):
+        k = categories(self.weights, n, rng)
+        return self._sample_of(k, rng).reshape(n, *self.spec.shape)
+
+    def _sample_of(self, components, rng):
+        """A row from each of these components."""
+        noise = rng.standard_normal((len(components), self.loc.shape[1]), np.float64)
+        scale = self._numbers()
+        for k in np.unique(components):
+            rows = components == k
+            factor = scale[k if len(scale) > 1 else 0]
+            noise[rows] = noise[rows] @ factor.T if scale.ndim == 3 else noise[rows] * factor
+        return raw(self.loc)[components] + noise
+
+    def _rows(self, x, observed):
+        rows, observed = as_rows(x, self.spec, observed)
+        if not isinstance(x, Tensor):
+            return rows.astype(self.loc.dtype), observed
+        rows = x.reshape(rows.shape)
+        return rows if observed is None else ops.where(observed, rows, 0.0), observed
+
+    def _log_joint(self, rows, observed, centre=0.0):
+        """log p(x, k) `(n, K)` of rows less the `centre`."""
+        plain = not (isinstance(rows, Tensor) or self.learns_by_gradient)
+        if plain and observed is None:
+            middle = self.weights @ self.loc.data  # without which means far from 0 would cost digits
+            return kernels.normal_mixture_log_joint(rows - middle, *self._standardising(middle))
+        logits, loc, scale = self.logits, self.loc, self._scale()
+        if plain:
+            logits, loc, scale = logits.data, loc.data, self._numbers()
+        loc = loc - centre
+        log_weights = ops.log_softmax(logits, axis=0)
+        if observed is None or scale.ndim == 2:
+            return ops.transpose(log_normals(rows, loc, scale, observed)) + log_weights
+        log_probs = []  # (K, rows of one pattern)
+        row_numbers = []
+        for chosen, _ in patterns(observed):
+            log_probs.append(log_normals(rows[chosen], loc, scale, observed[chosen[:1]]))
+            row_numbers.append(chosen)
+        order = np.argsort(np.concatenate(row_numbers))
+        return ops.transpose(ops.concatenate(log_probs, axis=1))[order] + log_weights
+
+    def _standardising(self, centre):
+        return standardising(ops.log_softmax(self.logits.data), self.loc.data - centre, self._numbers())
+
+    def _prepared(self, rows, observed):
+        """Rows less their mean, that mean, the mask, and the least eigenvalue: the floor, but above rounding errors."""
+        rows = rows.astype(np.float64)
+        counts = len(rows) if observed is None else observed.sum(axis=0)
+        centre = rows.sum(axis=0) / counts
+        rows = rows - centre if observed is None else np.where(observed, rows - centre, 0.0)
+        variance = (rows**2).sum(axis=0) / counts
+        if not np.isfinite(variance).all():
+            raise ValueError("x: the numbers are too large to have a variance in float64")
+        constant = np.flatnonzero(constant_columns(centre, np.sqrt(variance), len(rows)))
+        if self.config.floor == 0 and len(constant):
+            raise ValueError(f"x: column {constant[0]} (from 0) is constant, which makes covariances singular; a "
+                             "floor above 0 gives every direction at least that variance")
+        largest = {"diagonal": variance, "spherical": variance.mean()}.get(
+            self.config.covariance, len(centre) * variance.max())
+        return rows, centre, observed, np.maximum(self.config.floor, 64 * EPS * largest)
+
+    def _start(self, prepared, rng):
+        """Take the means of k-means' clusters, and for all components the covariance within clusters."""
+        rows, centre, _, least = prepared
+        k = self.config.n_components
+        spread = rows.std(axis=0)
+        spread = np.where(spread > 0, spread, 1.0)
+        labels, centres = k_means(rows / spread, k, rng)
+        # One more example for each component, so that none starts without weight.
+        weights = (np.bincount(labels, minlength=k) + 1) / (len(rows) + k)
+        loc = centres * spread
+        self.begin(rows - loc[labels], weights, loc + centre, least)
 
     def _preference(self, prepared):
         """Minus the number of directions in which components have no more than the least variance."""

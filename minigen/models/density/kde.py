@@ -25,12 +25,14 @@ import numpy as np
 
 from ... import kernels
 from ...arrays import as_generator
+from ...arrays.checks import integer, non_negative_number, one_of, positive_integer, positive_number
+from ...arrays.columns import constant_columns
 from ...layers import Buffer
-from ..settings import check_not_negative, check_positive, check_size
 from ..takes import Takes
 from .support.estimator import Estimator
 from .support.example_rows import as_rows
-from .support.radial_kernels import SHAPES, deviation, draw, log_normaliser
+from .support.radial_kernels import SHAPES, deviation, log_normaliser
+from .support.radial_kernels import sample as sample_kernel
 
 RULES = ("scott", "silverman", "cross_validation")
 MULTIPLES = tuple(np.geomspace(0.02, 2.5, 25).tolist())  # of Scott's bandwidths, the candidates unless others are given
@@ -43,9 +45,9 @@ class Config:
     `bandwidth` is a number, in the data's units and the same for every column, or a rule: "scott", "silverman" or
     "cross_validation". The rules give each column a bandwidth of its own, in proportion to its standard deviation, and
     a constant column `floor`; `floor=0` refuses constant columns. Cross-validation compares `candidates`, numbers like
-    `bandwidth`; if there are none, multiples of Scott's bandwidths from 0.02 to 2.5. `folds` is the number of parts of
-    which each is scored by the others, 0 for leaving out one example at a time. `n_points` is the number of examples;
-    fitting sets it.
+    `bandwidth`; if there are none, multiples of Scott's bandwidths from 0.02 to 2.5. `folds` is into how many
+    sets the examples are divided, of which each is scored by the others; 0 leaves out one example at a time. `n_points`
+    is the number of examples; fitting sets it.
     """
 
     kernel: str = "gaussian"
@@ -56,23 +58,20 @@ class Config:
     n_points: int = 1
 
     def __post_init__(self):
-        if self.kernel not in SHAPES:
-            raise ValueError(f"kernel: expected one of {', '.join(SHAPES)}, got {self.kernel!r}")
+        one_of("kernel", self.kernel, SHAPES)
         if isinstance(self.bandwidth, str):
             if self.bandwidth not in RULES:
                 raise ValueError(f"bandwidth: expected a number or one of {', '.join(RULES)}, got {self.bandwidth!r}")
         else:
-            check_positive("bandwidth", self.bandwidth)
+            positive_number("bandwidth", self.bandwidth)
         if not isinstance(self.candidates, tuple | list):
-            raise ValueError(f"candidates: expected numbers, got {self.candidates!r}")
-        candidates = tuple(check_positive("candidates", value) for value in self.candidates)
+            raise TypeError(f"candidates: expected a tuple of numbers, got {self.candidates!r}")
+        candidates = tuple(positive_number("candidates", value) for value in self.candidates)
         object.__setattr__(self, "candidates", candidates)
-        if self.folds != 0 or isinstance(self.folds, bool):
-            check_size("folds", self.folds)
-            if self.folds == 1:
-                raise ValueError("folds: expected 0 (leave one out) or at least 2, got 1")
-        check_not_negative("floor", self.floor)
-        check_size("n_points", self.n_points)
+        if integer("folds", self.folds, 0) == 1:
+            raise ValueError("folds: expected 0 (leave one out) or at least 2, got 1")
+        non_negative_number("floor", self.floor)
+        positive_integer("n_points", self.n_points)
 
 
 class KernelDensity(Estimator):
@@ -155,24 +154,26 @@ class KernelDensity(Estimator):
 
     def _held_out(self, points, bandwidth, rng):
         """The mean of log p(x_i), p made of the other folds' examples, in nats per example."""
-        n, folds = len(points), self.config.folds
+        n = len(points)
+        folds = self.config.folds
         if not folds:
-            return float(self._log_density(points, points, bandwidth, own=True).mean())
-        part = np.empty(n, np.int64)
-        part[rng.permutation(n)] = np.arange(n) * folds // n
-        scores = [self._log_density(points[part == i], points[part != i], bandwidth) for i in range(folds)]
+            return float(self._log_density(points, points, bandwidth, leave_out=True).mean())
+        fold = np.empty(n, np.int64)  # of each example
+        fold[rng.permutation(n)] = np.arange(n) * folds // n
+        scores = [self._log_density(points[fold == i], points[fold != i], bandwidth) for i in range(folds)]
         return float(np.concatenate(scores).mean())
 
-    def _log_density(self, rows, points, bandwidth, own=False):
-        """log p(x) of rows, p made of `points`; with `own`, of the points themselves, each left out of its own."""
-        shape, n = self.config.kernel, len(points) - own
-        constant = math.log(n) + log_normaliser(shape, points.shape[1]) + np.log(bandwidth).sum()
-        return kernels.kernel_log_sum(rows, points, 1 / bandwidth, shape, own) - constant
+    def _log_density(self, rows, points, bandwidth, leave_out=False):
+        """log p(x) of rows, p made of `points`; with `leave_out` the rows are these, and p(x_i) is made without x_i."""
+        kernel = self.config.kernel
+        n = len(points) - leave_out
+        log_volume = log_normaliser(kernel, points.shape[1]) + np.log(bandwidth).sum()
+        return kernels.kernel_log_sum(rows, points, 1 / bandwidth, kernel, leave_out) - math.log(n) - log_volume
 
     def _sample(self, n, rng):
-        chosen = self.points.data[rng.integers(len(self.points.data), size=n)]
-        rows = chosen + self.bandwidth.data * draw(self.config.kernel, n, self.spec.dimensions, rng)
-        return rows.reshape(n, *self.spec.shape)
+        centres = self.points.data[rng.integers(len(self.points.data), size=n)]
+        bumps = sample_kernel(self.config.kernel, n, self.spec.dimensions, rng)
+        return (centres + self.bandwidth.data * bumps).reshape(n, *self.spec.shape)
 
     def _candidates(self, points):
         if self.config.candidates:
@@ -181,12 +182,14 @@ class KernelDensity(Estimator):
         return [multiple * scott for multiple in MULTIPLES]
 
     def _by_rule(self, points, rule):
+        """The bandwidths of Scott's or Silverman's rule."""
         n, d = points.shape
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):
             sigma = points.std(axis=0, ddof=1) if n > 1 else np.zeros(d)
+            mean = points.mean(axis=0)
         if not np.isfinite(sigma).all():
             raise ValueError("x: the numbers are too large to have a variance in float64")
-        constant = (points == points[0]).all(axis=0)  # its deviation is of the size of rounding, not always 0
+        constant = constant_columns(mean, sigma, n)
         if self.config.floor == 0 and constant.any():
             raise ValueError(f"x: column {int(np.argmax(constant))} (from 0) is constant, a rule has no "
                              "bandwidth for it; a floor above 0 is what it gets")
@@ -195,8 +198,10 @@ class KernelDensity(Estimator):
 
 
 def _as_points(rows):
+    """Rows as the kernels take them."""
     return np.ascontiguousarray(rows, dtype=np.float64)
 
 
 def _geometric_mean(bandwidth):
+    """One number for the bandwidths of all columns."""
     return float(np.exp(np.log(bandwidth).mean()))

@@ -20,12 +20,15 @@ import numpy as np
 
 from ... import ops
 from ...arrays import as_generator
+from ...arrays.categories import category_of_rows
+from ...arrays.checks import boolean, integer, non_negative_number, one_of, positive_integer, sizes
+from ...arrays.columns import constant_columns
 from ...autograd import grad, no_grad
 from ...autograd.tensor import raw
 from ...layers import MLP, Buffer
 from ...layers.initializers import glorot_uniform, zeros
 from ...optim.l_bfgs import l_bfgs
-from ..settings import ACTIVATIONS, check_activation, check_not_negative, check_size, check_sizes
+from ..activations import ACTIVATIONS
 from ..takes import Takes
 from .support.estimator import Estimator
 from .support.example_rows import as_rows
@@ -53,16 +56,14 @@ class Config:
     tolerance: float = 1e-8
 
     def __post_init__(self):
-        check_size("max_iterations", self.max_iterations)
-        if check_size("n_classes", self.n_classes) == 1:
-            raise ValueError("n_classes: expected at least 2, got 1")
-        object.__setattr__(self, "hidden", check_sizes("hidden", self.hidden))
-        check_activation("activation", self.activation)
-        check_not_negative("penalty", self.penalty)
-        check_not_negative("tolerance", self.tolerance)
-        for name in ("one_hot", "standardize"):
-            if not isinstance(getattr(self, name), bool):
-                raise ValueError(f"{name}: expected true or false, got {getattr(self, name)!r}")
+        integer("n_classes", self.n_classes, 2)
+        non_negative_number("penalty", self.penalty)
+        object.__setattr__(self, "hidden", sizes("hidden", self.hidden))
+        one_of("activation", self.activation, ACTIVATIONS)
+        boolean("one_hot", self.one_hot)
+        boolean("standardize", self.standardize)
+        positive_integer("max_iterations", self.max_iterations)
+        non_negative_number("tolerance", self.tolerance)
 
 
 class LogisticRegression(Estimator):
@@ -78,9 +79,11 @@ class LogisticRegression(Estimator):
     def __init__(self, spec, config=None, *, rng=0):
         super().__init__(spec, config)
         levels = spec.levels if isinstance(spec.levels, tuple) else (spec.levels,) * spec.dimensions
+        # how many features each column has
         self.levels = [1 if level is None or not self.config.one_hot else level for level in levels]
         self.network = self._network(as_generator(rng))
-        self.loc, self.scale = Buffer(np.zeros(sum(self.levels))), Buffer(np.ones(sum(self.levels)))
+        self.loc = Buffer(np.zeros(sum(self.levels)))
+        self.scale = Buffer(np.ones(sum(self.levels)))
 
     @classmethod
     def data_settings(cls, dataset):
@@ -104,7 +107,7 @@ class LogisticRegression(Estimator):
         return np.exp(self.predict_log_proba(x, observed))
 
     def predict(self, x, observed=None):
-        """The most probable class of each example, int64 `(n,)`; of equal ones the first."""
+        """The most probable class of each example, int64 `(n,)`; the first of those that are equally probable."""
         return self.predict_log_proba(x, observed).argmax(axis=1)
 
     def fit_steps(self, batch, rng=0, state=None):
@@ -152,32 +155,35 @@ class LogisticRegression(Estimator):
             raise NotImplementedError("logistic regression draws labels given examples (condition=x), not examples")
         if given is not None:
             raise ValueError("given: expected None, logistic regression draws labels")
+        positive_integer("n", n)
         condition = np.asarray(raw(condition))
         if condition.shape == self.spec.shape:
-            condition = np.broadcast_to(condition, (check_size("n", n), *self.spec.shape))
+            condition = np.broadcast_to(condition, (n, *self.spec.shape))
         if len(condition) != n:
             raise ValueError(f"condition: expected one example or {n}, got {len(condition)}")
-        noise = as_generator(rng).gumbel((n, self.config.n_classes), np.float64)
-        return (self.predict_log_proba(condition) + noise).argmax(axis=1)
+        return category_of_rows(self.predict_proba(condition), as_generator(rng))
 
     @property
     def parameter_count(self):
-        """The weights and biases, but only K - 1 logits' of the last layer: adding a number to all changes nothing."""
+        """The weights and biases, of the last layer those of K - 1 logits: one number added to all changes nothing."""
         *hidden, last = self.network.layers
-        own = sum(parameter.data.size for layer in hidden for parameter in layer.parameters())
-        return own + (self.config.n_classes - 1) * (last.inputs + 1)
+        of_hidden = sum(parameter.data.size for layer in hidden for parameter in layer.parameters())
+        return of_hidden + (self.config.n_classes - 1) * (last.inputs + 1)
 
     @property
     def _parameters(self):
         return self.network.parameters()
 
     def _network(self, rng):
-        config, outputs = self.config, 1 if self.config.n_classes == 2 else self.config.n_classes
-        first = glorot_uniform if config.hidden else lambda shape, rng, dtype: zeros(shape, dtype=dtype)
-        sizes = (sum(self.levels), *config.hidden, outputs)
-        return MLP(sizes, ACTIVATIONS[config.activation], rng=rng, init=first, dtype="float64")
+        """A new network; without hidden layers its weights are 0."""
+        config = self.config
+        outputs = 1 if config.n_classes == 2 else config.n_classes
+        start = glorot_uniform if config.hidden else lambda shape, rng, dtype: zeros(shape, dtype=dtype)
+        widths = (sum(self.levels), *config.hidden, outputs)
+        return MLP(widths, ACTIVATIONS[config.activation], rng=rng, init=start, dtype="float64")
 
     def _logits(self, features):
+        """f of standardised features, `(n, K)`."""
         logits = self.network(features)
         if self.config.n_classes > 2:
             return logits
@@ -204,6 +210,7 @@ class LogisticRegression(Estimator):
             parameter.assign(fresh.data)
 
     def _assign(self, point):
+        """Take the parameters from one vector."""
         start = 0
         for parameter in self._parameters:
             stop = start + parameter.data.size
@@ -212,10 +219,11 @@ class LogisticRegression(Estimator):
 
 
 def _moments(features):
-    """Mean and standard deviation of each column, 1 for one that is constant."""
+    """Mean and standard deviation of each column, 1 for a constant one."""
     with np.errstate(over="ignore", invalid="ignore"):
-        loc, scale = features.mean(axis=0), features.std(axis=0)
+        loc = features.mean(axis=0)
+        scale = features.std(axis=0)
     if not np.isfinite(scale).all():
         raise ValueError("x: the numbers are too large to have a variance in float64")
-    constant = (features == features[0]).all(axis=0)  # its deviation is of the size of rounding, not always 0
+    constant = constant_columns(loc, scale, len(features))
     return np.where(constant, features[0], loc), np.where(constant, 1.0, scale)

@@ -24,10 +24,11 @@ import numpy as np
 
 from ... import kernels
 from ...arrays import as_generator
+from ...arrays.categories import categories, category_of_rows
+from ...arrays.checks import non_negative_number, positive_integer
 from ...data.batch import as_batch
 from ...inference import em_restarts
 from ...layers import Buffer
-from ..settings import check_not_negative, check_size
 from ..takes import Takes
 from .support.class_columns import CategoricalColumns, NormalColumns
 from .support.estimator import Estimator
@@ -60,9 +61,9 @@ class Config:
 
     def __post_init__(self):
         for name in ("n_classes", "restarts", "max_iterations"):
-            check_size(name, getattr(self, name))
+            positive_integer(name, getattr(self, name))
         for name in ("smoothing", "class_smoothing", "floor", "tolerance"):
-            check_not_negative(name, getattr(self, name))
+            non_negative_number(name, getattr(self, name))
 
 
 class NaiveBayes(Estimator):
@@ -79,13 +80,15 @@ class NaiveBayes(Estimator):
 
     def __init__(self, spec, config=None, *, rng=0):
         super().__init__(spec, config)
+        k = self.config.n_classes
         table = isinstance(spec.kind, tuple)
         kinds = np.array(spec.kind if table else (spec.kind,) * spec.dimensions)
         levels = np.array([level or 2 for level in (spec.levels if table else (spec.levels,) * spec.dimensions)])
-        discrete, k = np.flatnonzero(kinds != "continuous"), self.config.n_classes
+        discrete = np.flatnonzero(kinds != "continuous")
         continuous = np.flatnonzero(kinds == "continuous")
         self.class_log_prior = Buffer(np.full(k, -math.log(k)))
-        self.categorical = self.normal = None
+        self.categorical = None
+        self.normal = None
         if len(discrete):
             self.categorical = CategoricalColumns(discrete, levels[discrete], k, self.config.smoothing)
         if len(continuous):
@@ -109,8 +112,8 @@ class NaiveBayes(Estimator):
         """
         if condition is None:
             return kernels.logsumexp(self.joint_log_prob(x, observed), axis=1)
-        given = self._given_class(*as_rows(x, self.spec, observed))
-        return given[np.arange(len(given)), self._classes(condition, len(given))]
+        given_class = self._given_class(*as_rows(x, self.spec, observed))  # (n, K)
+        return given_class[np.arange(len(given_class)), self._classes(condition, len(given_class))]
 
     def predict_log_proba(self, x, observed=None):
         """log p(y | x) in nats, float64 `(n, K)`, given the observed values alone.
@@ -130,7 +133,7 @@ class NaiveBayes(Estimator):
         return np.exp(self.predict_log_proba(x, observed))
 
     def predict(self, x, observed=None):
-        """The most probable class of each example, int64 `(n,)`; of equal ones the first."""
+        """The most probable class of each example, int64 `(n,)`; the first of those that are equally probable."""
         return self.predict_log_proba(x, observed).argmax(axis=1)
 
     def fit_steps(self, batch, rng=0, state=None):
@@ -180,50 +183,51 @@ class NaiveBayes(Estimator):
 
         def start(rng):
             self.load_state_dict(pooled)
-            self.m_step(self._statistics(rows, observed, _start(labels, k, rng)))
+            self.m_step(self._statistics(rows, observed, _starting_weights(labels, k, rng)))
 
-        every_class_labelled = len(np.unique(labels[labelled])) == k
-        restarts = 1 if every_class_labelled else self.config.restarts
-        yield from em_restarts(self, (rows, observed, labels), start, rng, restarts,
-                               max_iterations=self.config.max_iterations, tolerance=self.config.tolerance, state=state)
+        every_class_has_labels = len(np.unique(labels[labelled])) == k
+        restarts = 1 if every_class_has_labels else self.config.restarts
+        yield from em_restarts(self, (rows, observed, labels), start, rng, restarts, state=state,
+                               max_iterations=self.config.max_iterations, tolerance=self.config.tolerance)
 
     def e_step(self, data):
         """The statistics under r, the log-likelihood and the log-prior, both in nats per example."""
-        rows, mask, known = data
-        joint, labelled = self.class_log_prior.data + self._given_class(rows, mask), known != MISSING
-        r = np.where(labelled[:, None], one_hot(known, joint.shape[1]), np.exp(kernels.log_softmax(joint, axis=1)))
-        values = np.where(labelled, joint[np.arange(len(known)), known], kernels.logsumexp(joint, axis=1))
+        rows, observed, labels = data
+        labelled = labels != MISSING
+        joint = self.class_log_prior.data + self._given_class(rows, observed)  # (n, K)
+        posterior = np.exp(kernels.log_softmax(joint, axis=1))
+        r = np.where(labelled[:, None], one_hot(labels, joint.shape[1]), posterior)
+        log_probs = np.where(labelled, joint[np.arange(len(labels)), labels], kernels.logsumexp(joint, axis=1))
         prior = sum(group.log_prior() for group in self.groups)
         if self.config.class_smoothing:
             prior += self.config.class_smoothing * float(self.class_log_prior.data.sum())
-        return self._statistics(rows, mask, r), float(values.mean()), prior / len(rows)
+        return self._statistics(rows, observed, r), float(log_probs.mean()), prior / len(rows)
 
     def m_step(self, statistics):
         """Take the smoothed class frequencies, and of each group of columns the most likely parameters."""
-        counts, *rest = statistics
+        counts, *of_groups = statistics
         counts = counts + self.config.class_smoothing
         with np.errstate(divide="ignore"):
             self.class_log_prior.assign(np.log(counts / counts.sum()))
-        for group, found in zip(self.groups, rest, strict=True):
-            group.maximise(*found)
+        for group, group_statistics in zip(self.groups, of_groups, strict=True):
+            group.maximise(*group_statistics)
 
     def sample(self, n, rng, condition=None, given=None):
         """Draw `n` examples `(n, *spec.shape)`; with `condition`, a class or `(n,)` of them, from these classes.
 
-        `given` is as in `ClosedForm.sample`, and not for both at once.
+        `given` is as in `Estimator.sample`, and not for both at once.
         """
         if condition is None:
             return super().sample(n, rng, given=given)
         if given is not None:
             raise ValueError("given: expected None together with a condition")
-        return self._draw(self._classes(condition, check_size("n", n)), as_generator(rng))
+        return self._sample_of(self._classes(condition, positive_integer("n", n)), as_generator(rng))
 
     def sample_joint(self, n, rng):
         """Draw `n` examples with their classes: `(x, y)`, y int64 `(n,)`."""
         rng = as_generator(rng)
-        prior = np.broadcast_to(np.exp(self.class_log_prior.data), (check_size("n", n), self.config.n_classes))
-        classes = pick(prior, rng)
-        return self._draw(classes, rng), classes
+        classes = categories(np.exp(self.class_log_prior.data), positive_integer("n", n), rng)
+        return self._sample_of(classes, rng), classes
 
     def impute(self, x, observed, rng=None):
         """`x` with missing values replaced, of the dtype of samples.
@@ -231,88 +235,92 @@ class NaiveBayes(Estimator):
         By default by the mean given the observed ones, or the most probable category; with `rng` by a joint draw.
         """
         rows, mask = as_rows(x, self.spec, observed)
+        rows = rows.astype(self.sample_dtype)
         if mask is None:
-            return rows.astype(self.sample_dtype).reshape(np.shape(x))
-        r = self.predict_proba(x, observed)
+            return rows.reshape(np.shape(x))
+        r = self.predict_proba(x, observed)  # (n, K)
         if rng is None:
             filled = self._assemble([group.centre(r) for group in self.groups], len(rows))
         else:
             rng = as_generator(rng)
-            filled = self._draw(pick(r, rng), rng)
-        return np.where(mask, rows.astype(self.sample_dtype), filled.reshape(rows.shape)).reshape(np.shape(x))
+            filled = self._sample_of(category_of_rows(r, rng), rng)
+        return np.where(mask, rows, filled.reshape(rows.shape)).reshape(np.shape(x))
 
     @property
     def parameter_count(self):
         """K - 1 for the classes, and those of all columns."""
         return self.config.n_classes - 1 + sum(group.parameter_count for group in self.groups)
 
-    def _given_class(self, rows, mask):
+    def _given_class(self, rows, observed):
         """log p(x | y), `(n, K)`."""
-        found = np.zeros((len(rows), self.config.n_classes))
-        for part, block in self._blocks(rows, mask):
+        log_probs = np.zeros((len(rows), self.config.n_classes))
+        for block, block_rows, block_observed in self._blocks(rows, observed):
             for group in self.groups:
-                found[part] += group.log_prob(*block)
-        return found
+                log_probs[block] += group.log_prob(block_rows, block_observed)
+        return log_probs
 
-    def _statistics(self, rows, mask, r):
+    def _statistics(self, rows, observed, r):
         """The weights of the classes, and the statistics of each group of columns."""
         totals = None
-        for part, block in self._blocks(rows, mask):
-            found = [group.statistics(*block, r[part]) for group in self.groups]
-            totals = found if totals is None else [
-                tuple(a + b for a, b in zip(*pair, strict=True)) for pair in zip(totals, found, strict=True)]
+        for block, block_rows, block_observed in self._blocks(rows, observed):
+            of_block = [group.statistics(block_rows, block_observed, r[block]) for group in self.groups]
+            totals = of_block if totals is None else [
+                tuple(a + b for a, b in zip(*pair, strict=True)) for pair in zip(totals, of_block, strict=True)]
         return r.sum(axis=0), *totals
 
-    def _take_moments(self, rows, mask, r):
+    def _take_moments(self, rows, observed, r):
+        """Take the most likely parameters of examples with these weights."""
         for _ in range(2):  # the second time with deviations from the classes' own means
-            self.m_step(self._statistics(rows, mask, r))
+            self.m_step(self._statistics(rows, observed, r))
 
     def _sample(self, n, rng):
         return self.sample_joint(n, rng)[0]
 
-    def _draw(self, classes, rng):
-        return self._assemble([group.draw(classes, rng) for group in self.groups], len(classes))
+    def _sample_of(self, classes, rng):
+        """An example of each of these classes."""
+        return self._assemble([group.sample(classes, rng) for group in self.groups], len(classes))
 
-    def _assemble(self, parts, n):
+    def _assemble(self, columns, n):
         """Examples from the columns of each group."""
         rows = np.empty((n, self.spec.dimensions), self.sample_dtype)
-        for group, part in zip(self.groups, parts, strict=True):
-            rows[:, group.columns] = part
+        for group, values in zip(self.groups, columns, strict=True):
+            rows[:, group.columns] = values
         return rows.reshape(n, *self.spec.shape)
 
     def _classes(self, condition, n):
+        """A condition as classes `(n,)`, each of which is known."""
         classes = check_labels(np.broadcast_to(condition, n) if np.ndim(condition) == 0 else condition, n,
                                self.config.n_classes)
         if (classes == MISSING).any():
-            raise ValueError("condition: expected classes, got -1, which is none")
+            raise ValueError("condition: expected classes, got -1, a missing label")
         return classes
 
-    def _blocks(self, rows, mask):
+    def _blocks(self, rows, observed):
         """Slices of the rows, each with its rows and their mask."""
         step = max(1, BLOCK // rows.shape[1])
         for start in range(0, len(rows), step):
-            part = slice(start, start + step)
-            yield part, (rows[part], None if mask is None else mask[part])
+            block = slice(start, start + step)
+            yield block, rows[block], None if observed is None else observed[block]
 
 
-def _start(known, k, rng):
-    """Weights to start EM from: of each class half all examples, half those labelled with it, or else one drawn."""
-    weights = np.full((len(known), k), 1 / k)
-    unlabelled = np.flatnonzero(known == MISSING)
+def _starting_weights(labels, k, rng):
+    """Weights `(n, K)` to start EM from.
+
+    The weight of a class is spread evenly, one half over all examples, the other over those that have its label, or if
+    there are none over one unlabelled example drawn at random.
+    """
+    n = len(labels)
+    weights = np.full((n, k), 1 / k)
+    unlabelled = np.flatnonzero(labels == MISSING)
     drawn = unlabelled[rng.permutation(len(unlabelled))]
     for c in range(k):
-        seeds = np.flatnonzero(known == c)
-        seeds = seeds if len(seeds) else drawn[[c % len(drawn)]]
-        weights[seeds, c] += len(known) / k / len(seeds)
+        seeds = np.flatnonzero(labels == c)
+        if not len(seeds):
+            seeds = drawn[[c % len(drawn)]]
+        weights[seeds, c] += n / k / len(seeds)
     return weights
 
 
 def one_hot(labels, n_classes):
     """Rows with a 1 at the label, all 0 for a missing one."""
     return (labels[:, None] == np.arange(n_classes)).astype(np.float64)
-
-
-def pick(probabilities, rng):
-    """A column for each row of probabilities `(n, K)`, drawn by them."""
-    cumulative = probabilities.cumsum(axis=1)
-    return (cumulative <= rng.random((len(probabilities), 1), np.float64) * cumulative[:, -1:]).sum(axis=1)

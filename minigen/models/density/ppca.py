@@ -24,12 +24,12 @@ import numpy as np
 
 from ... import ops
 from ...arrays import as_generator
+from ...arrays.checks import non_negative_number, one_of, positive_integer, positive_number
 from ...arrays.constants import LOG_2PI
 from ...autograd.tensor import Tensor
 from ...distributions import MultivariateNormal, Normal
 from ...inference import em_steps
 from ...layers import Buffer
-from ..settings import check_not_negative, check_positive, check_size
 from ..takes import Takes
 from .support.columns import column_moments
 from .support.estimator import Estimator
@@ -59,12 +59,11 @@ class Config:
 
     def __post_init__(self):
         if self.latent_dim is not None:
-            check_size("latent_dim", self.latent_dim)
-        if self.noise not in NOISES:
-            raise ValueError(f"noise: expected one of {', '.join(NOISES)}, got {self.noise!r}")
-        check_positive("floor", self.floor)
-        check_not_negative("tolerance", self.tolerance)
-        check_size("max_iterations", self.max_iterations)
+            positive_integer("latent_dim", self.latent_dim)
+        one_of("noise", self.noise, NOISES)
+        positive_number("floor", self.floor)
+        non_negative_number("tolerance", self.tolerance)
+        positive_integer("max_iterations", self.max_iterations)
 
 
 class ProbabilisticPCA(Estimator):

@@ -2,14 +2,14 @@
 
     p(z) = N(0, I)        p(x | z) = Π p(xᵢ; decoder(z)ᵢ)        q(z | x) = N(μ(x), diag σ(x)²)
 
-The factors of p(x | z) are Bernoulli distributions of binary data (their logits from the decoder), softmaxes of discrete
-data, and normal distributions of continuous data, with one scale for all that is learned too. Training maximises the
+The factors of p(x | z) are Bernoulli distributions of binary data (the decoder gives their logits), softmaxes of
+discrete data, and normal distributions of continuous data, with one learned scale for all. Training maximises the
 evidence lower bound
 
     log p(x) ≥ ELBO(x) = E_q[log p(x | z)] - KL(q(z | x) ‖ p(z)),
 
-its expectation estimated at one z = μ + σ·ε, ε ~ N(0, I), through which gradients pass (the reparameterisation
-trick), its second term in closed form. The importance-weighted bound with k samples,
+with its expectation estimated at one z = μ + σ·ε, ε ~ N(0, I), through which gradients pass (the reparameterisation
+trick), and its second term in closed form. The importance-weighted bound with k samples,
 
     E log (1/k) Σᵢ p(x, zᵢ) / q(zᵢ | x),    zᵢ ~ q(z | x),
 
@@ -29,15 +29,17 @@ import numpy as np
 
 from ... import ops
 from ...arrays import as_generator
+from ...arrays.checks import fraction, one_of, positive_integer, positive_number, sizes
 from ...autograd import no_grad
 from ...autograd.tensor import raw
 from ...distributions import Distribution, Normal
 from ...layers import MLP
 from ...protocols import DataSpec
+from ..activations import ACTIVATIONS
+from ..examples import check_batch
 from ..heads import Scaled, SharedNormalHead, integer_head
 from ..model import Model
 from ..objective import Objective
-from ..settings import ACTIVATIONS, check_activation, check_batch, check_fraction, check_positive, check_size, check_sizes
 from ..support.conditions import condition_rows, condition_width
 from ..takes import CONDITIONS, Takes
 
@@ -60,10 +62,10 @@ class Config:
 
     def __post_init__(self):
         if self.hidden is not None:
-            object.__setattr__(self, "hidden", check_sizes("hidden", self.hidden))
-        check_size("latent_dim", self.latent_dim)
-        check_activation("activation", self.activation)
-        check_fraction("dropout", self.dropout)
+            object.__setattr__(self, "hidden", sizes("hidden", self.hidden))
+        positive_integer("latent_dim", self.latent_dim)
+        one_of("activation", self.activation, ACTIVATIONS)
+        fraction("dropout", self.dropout)
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ class Options:
     temperature: float = 1.0
 
     def __post_init__(self):
-        check_positive("temperature", self.temperature)
+        positive_number("temperature", self.temperature)
 
 
 class VAE(Model):
@@ -131,7 +133,7 @@ class VAE(Model):
 
     def iwae_bound(self, x, k: int, rng, condition=None):
         """The importance-weighted bound with `k` samples, nats, `(batch,)`; without gradients in blocks of samples."""
-        check_size("k", k)
+        positive_integer("k", k)
         rows, c = self._rows(x, condition)
         q, rng = self._posterior(rows, c), as_generator(rng)
 
@@ -160,7 +162,7 @@ class VAE(Model):
         temperature = self.sampling_options(options).temperature
         if given is not None:
             raise ValueError("vae: sample cannot keep given values: it does not know p(x | some of x)")
-        check_size("n", n)
+        positive_integer("n", n)
         rng = as_generator(rng)
         with no_grad():
             z = rng.standard_normal((n, self.config.latent_dim), self.dtype, self.xp)

@@ -10,8 +10,8 @@ import numpy as np
 
 from ....autograd.tensor import raw
 from ....kernels.incremental import run_program
+from ...examples import check_batch
 from ...heads import Head
-from ...settings import check_batch
 from ...takes import Takes
 from .autoregressive import Autoregressive
 from .conditions import condition_features

@@ -6,8 +6,8 @@ from .... import ops
 from ....arrays import Constant, array_module
 from ....autograd.tensor import raw
 from ....kernels.incremental import run_program
+from ...examples import check_batch
 from ...heads import Head, MixtureHead, integer_head
-from ...settings import check_batch
 from ...support.conditions import condition_rows
 from .autoregressive import Autoregressive
 from .tracing import compile_program, kept_program

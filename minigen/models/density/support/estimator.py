@@ -5,10 +5,10 @@ import math
 import numpy as np
 
 from ....arrays import as_generator
+from ....arrays.checks import positive_integer
 from ....autograd.tensor import raw
 from ....data.batch import as_batch
 from ...model import Model
-from ...settings import check_size
 from .example_rows import as_rows
 
 
@@ -55,7 +55,7 @@ class Estimator(Model):
         ValueError for shapes that do not fit, for a condition, and for `given` if the model does not take missing
         values.
         """
-        check_size("n", n)
+        positive_integer("n", n)
         self.check_condition(condition, n)
         rng = as_generator(rng)
         if given is None:

@@ -9,7 +9,6 @@ A scale has shape `(K, D, D)` if full, `(1, D, D)` if tied, `(K, D)` if diagonal
 variance of column i given the columns before it. Functions of scales take Tensors and are differentiable.
 """
 
-
 import numpy as np
 
 from .... import ops
@@ -27,11 +26,13 @@ def factor_shape(form, k, d):
 def scale_of(factor, form, floor):
     """The scale that belongs to a factor."""
     if form in ("full", "tied"):
-        factor = factor if form == "full" else factor.reshape(1, *factor.shape)
-        n = factor.shape[-1]
-        diagonal, below = np.eye(n, dtype=factor.dtype), np.tril(np.ones((n, n), factor.dtype), -1)
+        factor = factor if form == "full" else factor.reshape(1, *factor.shape)  # (K or 1, D, D)
+        d = factor.shape[-1]
+        diagonal = np.eye(d, dtype=factor.dtype)
+        below = np.tril(np.ones((d, d), factor.dtype), -1)
         return factor * below + ops.sqrt(floor + ops.exp(2 * factor * diagonal)) * diagonal
-    return ops.sqrt(floor + ops.exp(2 * (factor if form == "diagonal" else factor.reshape(-1, 1))))
+    factor = factor if form == "diagonal" else factor.reshape(-1, 1)
+    return ops.sqrt(floor + ops.exp(2 * factor))
 
 
 def factor_of(covariance, form, floor):
@@ -39,8 +40,8 @@ def factor_of(covariance, form, floor):
     if form not in ("full", "tied"):
         return 0.5 * np.log(_above(covariance, floor))
     factor = np.linalg.cholesky(covariance)
-    places = (..., *np.diag_indices(covariance.shape[-1]))
-    factor[places] = 0.5 * np.log(_above(factor[places] ** 2, floor))
+    diagonal = (..., *np.diag_indices(covariance.shape[-1]))
+    factor[diagonal] = 0.5 * np.log(_above(factor[diagonal] ** 2, floor))
     return factor
 
 
@@ -57,18 +58,22 @@ def covariance_of(scale, form):
     return scale**2 if form == "diagonal" else scale[:, 0] ** 2
 
 
-def log_normals(x, loc, scale, mask=None):
+def log_normals(x, loc, scale, observed=None):
     """log N(x_n; μ_k, Σ_k) in nats, `(K, n)`, of the observed values alone.
 
-    `x` is `(n, D)`, `mask` None or booleans likewise, which for full and tied scales are the same in all rows.
+    `x` is `(n, D)`, `observed` None or booleans likewise, which for full and tied scales are the same in all rows.
     """
     if scale.ndim == 2:
-        z = (x - loc[:, None]) / scale[:, None]
+        z = (x - loc[:, None]) / scale[:, None]  # (K, n, D)
         terms = ops.square(z) + 2 * ops.log(scale[:, None]) + LOG_2PI
-        return -0.5 * (terms if mask is None else terms * mask).sum(axis=2)
-    if mask is not None:
-        seen = np.flatnonzero(mask[0])
-        x, loc, rows = x[:, seen], loc[:, seen], scale[:, seen]
+        if observed is not None:
+            terms = terms * observed
+        return -0.5 * terms.sum(axis=2)
+    if observed is not None:
+        o = np.flatnonzero(observed[0])
+        x = x[:, o]
+        loc = loc[:, o]
+        rows = scale[:, o]
         scale = ops.cholesky(rows @ ops.transpose(rows, (0, 2, 1)))  # of Σ_oo
     d = x.shape[1]
     z = ops.triangular_solve(scale, ops.transpose(x - loc[:, None], (0, 2, 1)))  # L⁻¹ (x - μ)
@@ -86,7 +91,8 @@ def standardising(log_weights, loc, scale):
         offset = (loc[:, None] @ whitening)[:, 0]
     else:
         whitening = np.broadcast_to(1 / scale, (k, d))
-        log_det, offset = -np.log(whitening).sum(axis=1), loc * whitening
+        log_det = -np.log(whitening).sum(axis=1)
+        offset = loc * whitening
     return whitening, offset, log_weights - log_det - 0.5 * d * LOG_2PI
 
 
@@ -102,11 +108,12 @@ def floored(covariance, form, least, refuse=False):
         except np.linalg.LinAlgError:
             values, vectors = np.linalg.eigh(covariance)
     else:
-        values, vectors = covariance, None
+        values = covariance
+        vectors = None
     low = values <= least
     if refuse and low.any():
-        where = "the covariance" if form == "tied" else f"the covariance of component {np.argwhere(low)[0][0]} (from 0)"
-        raise ValueError(f"x: {where} became singular (examples too few or equal, or columns that depend linearly "
+        which = "the covariance" if form == "tied" else f"the covariance of component {np.argwhere(low)[0][0]} (from 0)"
+        raise ValueError(f"x: {which} became singular (examples too few or equal, or columns that depend linearly "
                          "on others); a floor above 0 gives every direction at least that variance")
     values = np.maximum(values, least)
     return values if vectors is None else (vectors * values[..., None, :]) @ np.swapaxes(vectors, -1, -2)

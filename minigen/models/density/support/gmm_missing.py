@@ -14,48 +14,49 @@ import numpy as np
 
 from .patterns import patterns
 
-PIECE = 4096  # rows that are completed at a time
+BLOCK = 4096  # rows that are completed at a time
 
 
-def completed_moments(rows, mask, r, loc, scale):
-    """Σ_n r_nk E[x_n - μ_k] `(K, D)` and Σ_n r_nk E[(x_n - μ_k)(x_n - μ_k)ᵀ] `(K, D, D)` given what is observed.
+def completed_moments(rows, observed, r, loc, scale):
+    """Σ_n r_nk E[x_n - μ_k] `(K, D)` and Σ_n r_nk E[(x_n - μ_k)(x_n - μ_k)ᵀ] `(K, D, D)` given the observed values.
 
-    `rows` `(n, D)` are 0 where `mask` is false, `r` is `(n, K)`. For scales of diagonal covariances the second is
+    `rows` `(n, D)` are 0 where `observed` is false, `r` is `(n, K)`. For scales of diagonal covariances the second is
     `(K, D)`, of squares.
     """
     if scale.ndim == 2:  # missing columns keep mean and variance
-        seen = r.T @ mask
-        squares = [(r[:, k, None] * mask * (rows - loc[k]) ** 2).sum(axis=0) for k in range(len(loc))]
-        return r.T @ rows - seen * loc, np.array(squares) + (r.sum(axis=0)[:, None] - seen) * scale**2
+        counts = r.T @ observed  # (K, D)
+        squares = [(r[:, k, None] * observed * (rows - loc[k]) ** 2).sum(axis=0) for k in range(len(loc))]
+        return r.T @ rows - counts * loc, np.array(squares) + (r.sum(axis=0)[:, None] - counts) * scale**2
     covariance = _matrices(scale, len(loc))
-    first, second = np.zeros(loc.shape), np.zeros(covariance.shape)
-    for chosen, seen in _pieces(mask):
-        slopes, rest = _regression(covariance, seen)
-        deviations = np.empty((len(loc), len(chosen), len(seen)))
-        deviations[:, :, seen] = rows[chosen][:, seen] - loc[:, None, seen]
-        deviations[:, :, ~seen] = deviations[:, :, seen] @ slopes.transpose(0, 2, 1)
+    first = np.zeros(loc.shape)
+    second = np.zeros(covariance.shape)
+    for chosen, o in _blocks(observed):
+        slopes, rest = _regression(covariance, o)
+        deviations = np.empty((len(loc), len(chosen), len(o)))  # (K, rows, D)
+        deviations[:, :, o] = rows[chosen][:, o] - loc[:, None, o]
+        deviations[:, :, ~o] = deviations[:, :, o] @ slopes.transpose(0, 2, 1)
         weighted = r[chosen].T[:, :, None] * deviations
         first += weighted.sum(axis=1)
         second += weighted.transpose(0, 2, 1) @ deviations
-        second[(slice(None), *np.ix_(~seen, ~seen))] += r[chosen].sum(axis=0)[:, None, None] * rest
+        second[(slice(None), *np.ix_(~o, ~o))] += r[chosen].sum(axis=0)[:, None, None] * rest
     return first, second
 
 
-def complete(rows, mask, r, loc, scale, draws=None):
+def complete(rows, observed, r, loc, scale, samples=None):
     """Rows with their missing values replaced by Σ_k r_nk E[x_m | x_o, k].
 
-    With `draws` `(n, D)`, a draw of N(μ_k, Σ_k) for each row's k, by a conditional draw instead; r is then 1 at this k.
+    With `samples` `(n, D)`, of N(μ_k, Σ_k) for each row's k, by a sample given x_o instead; r is then 1 at this k.
     """
     rows = rows.copy()
     covariance = _matrices(scale, len(loc)) if scale.ndim == 3 else None
-    for chosen, seen in _pieces(mask):
+    for chosen, o in _blocks(observed):
         # For any y ~ N(μ, Σ), y_m + B (x_o - y_o) has the distribution of x_m given x_o; for y = μ it is their mean.
-        y = loc[:, None] if draws is None else draws[None, chosen]
-        missing = np.broadcast_to(y[:, :, ~seen], (len(loc), len(chosen), int((~seen).sum())))
+        y = loc[:, None] if samples is None else samples[None, chosen]
+        missing = np.broadcast_to(y[:, :, ~o], (len(loc), len(chosen), int((~o).sum())))
         if covariance is not None:
-            slopes, _ = _regression(covariance, seen)
-            missing = missing + (rows[chosen][:, seen] - y[:, :, seen]) @ slopes.transpose(0, 2, 1)
-        rows[np.ix_(chosen, ~seen)] = np.einsum("nk,knm->nm", r[chosen], missing)
+            slopes, _ = _regression(covariance, o)
+            missing = missing + (rows[chosen][:, o] - y[:, :, o]) @ slopes.transpose(0, 2, 1)
+        rows[np.ix_(chosen, ~o)] = np.einsum("nk,knm->nm", r[chosen], missing)
     return rows
 
 
@@ -64,16 +65,17 @@ def _matrices(scale, k):
     return np.broadcast_to(scale @ scale.transpose(0, 2, 1), (k, *scale.shape[1:]))
 
 
-def _regression(covariance, seen):
-    """B `(K, m, o)` and Σ_mm - B Σ_om `(K, m, m)`: the missing columns given those `seen`."""
-    o, m = np.flatnonzero(seen), np.flatnonzero(~seen)
+def _regression(covariance, o):
+    """B `(K, m, o)` and Σ_mm - B Σ_om `(K, m, m)`, where the columns `o` are observed."""
+    m = np.flatnonzero(~o)
+    o = np.flatnonzero(o)
     between = covariance[:, o[:, None], m]
     slopes = np.linalg.solve(covariance[:, o[:, None], o], between).transpose(0, 2, 1)
     return slopes, covariance[:, m[:, None], m] - slopes @ between
 
 
-def _pieces(mask):
-    """The patterns of a mask, of many rows with one a few thousand at a time."""
-    for chosen, seen in patterns(mask):
-        for start in range(0, len(chosen), PIECE):
-            yield chosen[start : start + PIECE], seen
+def _blocks(observed):
+    """The patterns of a mask, each with a few thousand of its rows at a time."""
+    for chosen, o in patterns(observed):
+        for start in range(0, len(chosen), BLOCK):
+            yield chosen[start : start + BLOCK], o

@@ -18,32 +18,37 @@ ITERATIONS = 200  # of that run, at most
 def report_pictures(model, dataset, folder):
     """Draw a GaussianMixture and EM from broad components, on the training examples.
 
-    Writes `components.png`, and `em.gif` but for one dimension or component. Missing values are imputed.
+    Writes `components.png` and, for several dimensions and components, `em.gif`. Missing values are imputed.
     """
     x = np.asarray(dataset.train)
     observed = None if dataset.observed is None else dataset.observed["train"]
     x = np.asarray(x if observed is None else model.impute(x, observed), np.float64)
-    folder, title = Path(folder), f"Mixture of {len(model.weights)} normals, {model.config.covariance} covariance"
+    folder = Path(folder)
+    k = len(model.weights)
+    title = f"Mixture of {k} normals, {model.config.covariance} covariance"
     if model.spec.dimensions == 1:
-        loc, variance = model.loc.data.reshape(-1), model.matrices.reshape(-1)
+        loc = model.loc.data.reshape(-1)
+        variance = model.matrices.reshape(-1)
         plotting.mixture_density(x.reshape(-1), model.weights, loc, variance, folder / "components.png", title=title)
         return
     plane = _Plane(x.reshape(len(x), -1))
     plotting.mixture_picture(*plane.scene(model, x).values(), folder / "components.png", title, plane.names)
-    if len(model.weights) == 1:
-        return
     some = x[:: math.ceil(len(x) / EXAMPLES)]
-    states = _em_states(model, some, plane)
+    if not 1 < k <= len(some):
+        return
+    scenes = _em_scenes(model, some, plane)
     reference = (model.score(some), "the fitted mixture")
-    points = states[0].pop("x")
-    plotting.em_film(points, states, folder / "em.gif", f"EM, {len(model.weights)} components", plane.names, reference)
+    points = scenes[0].pop("x")
+    plotting.em_film(points, scenes, folder / "em.gif", f"EM, {k} components", plane.names, reference)
 
 
 class _Plane:
     """Coordinates of rows `(n, D)`: themselves in two dimensions, else along their first two principal axes."""
 
     def __init__(self, rows):
-        self.centre, self.axes, self.names = np.zeros(rows.shape[1]), np.eye(rows.shape[1]), ("x₁", "x₂")
+        self.centre = np.zeros(rows.shape[1])
+        self.axes = np.eye(rows.shape[1])  # (D, 2)
+        self.names = ("x₁", "x₂")
         if rows.shape[1] > 2:
             self.centre = rows.mean(axis=0)
             values, vectors = np.linalg.eigh(np.cov(rows.T, ddof=0))
@@ -63,15 +68,18 @@ class _Plane:
         }
 
 
-def _em_states(model, x, plane):
-    """What each iteration of EM sees, from k-means++ seeds and the covariance of all examples for each component."""
+def _em_scenes(model, x, plane):
+    """The scene at each iteration of EM, from k-means++ seeds and the covariance of all examples for each component."""
     config = replace(model.config, method="em", floor=max(model.config.floor, 1e-9))
-    learner, rows = type(model)(model.spec, config), x.reshape(len(x), -1)
+    learner = type(model)(model.spec, config)
+    rows = x.reshape(len(x), -1)
     spread = rows.std(axis=0)
-    seeds = k_means_seeds(rows / np.where(spread > 0, spread, 1), config.n_components, as_generator(0))
-    k, (centred, _, _, least) = config.n_components, (prepared := learner._prepared(rows, None))
-    learner._begin(centred, np.full(k, 1 / k), rows[seeds], least)
-    states = []
+    k = config.n_components
+    seeds = k_means_seeds(rows / np.where(spread > 0, spread, 1), k, as_generator(0))
+    prepared = learner.prepare(x)
+    centred, _, _, least = prepared
+    learner.begin(centred, np.full(k, 1 / k), rows[seeds], least)
+    scenes = []
     for metrics in em_steps(learner, prepared, ITERATIONS, 1e-5):
-        states.append({"log_likelihood": metrics["log_likelihood"], **plane.scene(learner, x)})
-    return states
+        scenes.append({"log_likelihood": metrics["log_likelihood"], **plane.scene(learner, x)})
+    return scenes

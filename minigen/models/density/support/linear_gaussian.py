@@ -27,56 +27,59 @@ BLOCK = 2**21  # numbers in the covariances that are held at a time
 class Observations:
     """Examples `(n, D)` in an order in which those that have the same coordinates observed stand together.
 
-    `kinds` are the different rows of the mask, and those of kind k are `rows[bounds[k]:bounds[k + 1]]`; `order` says
-    where they stood. The rows may be a Tensor.
+    `patterns` are the different rows of the mask, and the rows with pattern k are `rows[bounds[k]:bounds[k + 1]]`;
+    `order` says where they stood. The rows may be a Tensor.
     """
 
-    def __init__(self, rows, mask=None):
-        if mask is None:
-            self.kinds, which = np.ones((min(1, len(rows)), rows.shape[1]), bool), np.zeros(len(rows), np.int64)
+    def __init__(self, rows, observed=None):
+        if observed is None:
+            self.patterns = np.ones((min(1, len(rows)), rows.shape[1]), bool)
+            pattern_of_row = np.zeros(len(rows), np.int64)
         else:
-            self.kinds, which = np.unique(mask, axis=0, return_inverse=True)
-        which = which.reshape(-1)
-        self.order = np.argsort(which, kind="stable")
-        self.rows = rows if len(self.kinds) == 1 else rows[self.order]
-        self.bounds = np.append(0, np.cumsum(np.bincount(which, minlength=len(self.kinds))))
+            self.patterns, pattern_of_row = np.unique(observed, axis=0, return_inverse=True)
+        pattern_of_row = pattern_of_row.reshape(-1)
+        self.order = np.argsort(pattern_of_row, kind="stable")
+        self.rows = rows if len(self.patterns) == 1 else rows[self.order]
+        self.bounds = np.append(0, np.cumsum(np.bincount(pattern_of_row, minlength=len(self.patterns))))
 
     def restore(self, values):
-        """What was computed for each row, in the order in which the examples came."""
-        return values if len(self.kinds) == 1 else values[np.argsort(self.order)]
+        """Values computed for each row, in the order in which the examples came."""
+        return values if len(self.patterns) == 1 else values[np.argsort(self.order)]
 
 
 def infer(data, loc, weight, noise):
-    """Yield posteriors for one block of kinds after another: `(block, means, covariances, log_probs)`.
+    """Yield posteriors for one block of patterns after another: `(block, means, covariances, log_probs)`.
 
     `data` are Observations, `loc` μ `(D,)`, `weight` W `(D, M)` and `noise` the diagonal of Ψ `(D,)`. `block` is a
-    slice of kinds; means `(rows, M)` and log_probs `(rows,)` are of the rows of these kinds, covariances
-    `(kinds, M, M)`.
+    slice of the patterns; means `(rows, M)` and log_probs `(rows,)` are of the rows with these, covariances
+    `(patterns, M, M)`.
     """
     whiten = 1 / np.sqrt(noise)
-    v = weight * whiten[:, None]
+    v = weight * whiten[:, None]  # (D, M)
     size = max(1, BLOCK // v.shape[1] ** 2)
-    for first in range(0, len(data.kinds), size):
+    for first in range(0, len(data.patterns), size):
         block = slice(first, first + size)
-        seen = data.kinds[block].astype(np.float64)
-        bounds = data.bounds[first : first + len(seen) + 1]
-        mask = np.repeat(seen, np.diff(bounds), axis=0)
+        present = data.patterns[block].astype(np.float64)
+        bounds = data.bounds[first : first + len(present) + 1]
+        counts = np.diff(bounds)
+        mask = np.repeat(present, counts, axis=0)  # (rows, D)
         u = (data.rows[bounds[0] : bounds[-1]] - loc) * whiten * mask
-        precisions = np.eye(v.shape[1]) + _grams(v, seen)
+        precisions = np.eye(v.shape[1]) + _grams(v, present)
         covariances = np.linalg.inv(precisions)
-        means, ends = u @ v, bounds - bounds[0]
-        means = ops.concatenate([means[a:b] @ c for a, b, c in zip(ends, ends[1:], covariances, strict=False)])
+        projections = u @ v  # Vᵀ u, (rows, M)
+        ends = bounds - bounds[0]
+        means = ops.concatenate([projections[a:b] @ c for a, b, c in zip(ends, ends[1:], covariances, strict=False)])
         squares = ops.square(u - (means @ v.T) * mask).sum(axis=1) + ops.square(means).sum(axis=1)
-        constants = np.linalg.slogdet(precisions)[1] + seen @ (np.log(noise) + LOG_2PI)
-        yield block, means, covariances, -0.5 * (squares + np.repeat(constants, np.diff(bounds)))
+        constants = np.linalg.slogdet(precisions)[1] + present @ (np.log(noise) + LOG_2PI)
+        yield block, means, covariances, -0.5 * (squares + np.repeat(constants, counts))
 
 
-def _grams(v, seen):
-    """Vᵀ V of the observed coordinates, for each kind: `(kinds, M, M)`."""
-    if len(seen) == 1:
-        return ((v * seen[0][:, None]).T @ v)[None]
+def _grams(v, present):
+    """Vᵀ V of the observed coordinates, for each pattern: `(patterns, M, M)`."""
+    if len(present) == 1:
+        return ((v * present[0][:, None]).T @ v)[None]
     m = v.shape[1]
-    return (seen @ (v[:, :, None] * v[:, None, :]).reshape(-1, m * m)).reshape(-1, m, m)
+    return (present @ (v[:, :, None] * v[:, None, :]).reshape(-1, m * m)).reshape(-1, m, m)
 
 
 def masked_moments(data, loc, weight, noise):
@@ -85,23 +88,29 @@ def masked_moments(data, loc, weight, noise):
     The moments are sums over the examples in which a coordinate d is observed, of y = (z, 1) and of a = x_d - μ_d:
     E[y yᵀ] `(D, M + 1, M + 1)`, a E[y] `(D, M + 1)`, a² `(D,)`, and their number `(D,)`.
     """
-    (d, m), n = weight.shape, len(data.rows)
-    yy, ay, aa, total = np.zeros((d, (m + 1) ** 2)), np.zeros((d, m + 1)), np.zeros(d), 0.0
-    counts = np.diff(data.bounds)
+    d, m = weight.shape
+    n = len(data.rows)
+    counts = np.diff(data.bounds)  # of rows with each pattern
+    yy = np.zeros((d, (m + 1) ** 2))
+    ay = np.zeros((d, m + 1))
+    aa = np.zeros(d)
+    total = 0.0
     for block, means, covariances, log_probs in infer(data, loc, weight, noise):
-        seen, bounds = data.kinds[block].astype(np.float64), data.bounds[block.start : block.stop + 1]
-        a = (data.rows[bounds[0] : bounds[-1]] - loc) * np.repeat(seen, counts[block], axis=0)
-        y, ends = np.append(means, np.ones((len(means), 1)), axis=1), bounds - bounds[0]
-        each = np.zeros((len(seen), m + 1, m + 1))
-        each[:, :m, :m] = counts[block, None, None] * covariances
-        for kind in range(len(seen)):
-            part = y[ends[kind] : ends[kind + 1]]
-            each[kind] += part.T @ part
-        yy += seen.T @ each.reshape(len(seen), -1)
+        present = data.patterns[block].astype(np.float64)
+        bounds = data.bounds[block.start : block.stop + 1]
+        a = (data.rows[bounds[0] : bounds[-1]] - loc) * np.repeat(present, counts[block], axis=0)
+        y = np.append(means, np.ones((len(means), 1)), axis=1)  # (rows, M + 1)
+        ends = bounds - bounds[0]
+        sums = np.zeros((len(present), m + 1, m + 1))  # of E[y yᵀ] over the rows with each pattern
+        sums[:, :m, :m] = counts[block, None, None] * covariances
+        for pattern in range(len(present)):
+            y_rows = y[ends[pattern] : ends[pattern + 1]]
+            sums[pattern] += y_rows.T @ y_rows
+        yy += present.T @ sums.reshape(len(present), -1)
         ay += a.T @ y
         aa += (a * a).sum(axis=0)
         total += float(log_probs.sum())
-    moments = yy.reshape(d, m + 1, m + 1), ay, aa, counts @ data.kinds.astype(np.float64)
+    moments = yy.reshape(d, m + 1, m + 1), ay, aa, counts @ data.patterns.astype(np.float64)
     return tuple(moment / n for moment in moments), total / n
 
 
@@ -116,7 +125,8 @@ class Axes:
         centred = rows - self.mean
         if len(rows) > rows.shape[1]:
             values, vectors = np.linalg.eigh(centred.T @ centred / len(rows))
-            self.variances, self.axes = np.maximum(values[::-1], 0), vectors.T[::-1]
+            self.variances = np.maximum(values[::-1], 0)
+            self.axes = vectors.T[::-1]
         else:
             _, values, self.axes = np.linalg.svd(centred / math.sqrt(len(rows)), full_matrices=False)
             self.variances = values**2
@@ -126,9 +136,11 @@ class Axes:
 
         Examples enter by their covariance about μ alone, which is that of k + 1 rows however many there were.
         """
-        a = np.append(np.sqrt(self.variances)[:, None] * self.axes, [self.mean - loc], axis=0)
-        m, whiten = weight.shape[1], 1 / np.sqrt(noise)
-        u, v = a * whiten, weight * whiten[:, None]
+        m = weight.shape[1]
+        a = np.append(np.sqrt(self.variances)[:, None] * self.axes, [self.mean - loc], axis=0)  # (k + 1, D)
+        whiten = 1 / np.sqrt(noise)
+        u = a * whiten
+        v = weight * whiten[:, None]
         precision = np.eye(m) + v.T @ v
         covariance = np.linalg.inv(precision)
         means = u @ v @ covariance
@@ -140,7 +152,7 @@ class Axes:
 
 
 def maximise(moments, loc):
-    """The M-step: `(μ, W, residuals)`, the regression of each coordinate on (z, 1), and what it leaves of its square.
+    """The M-step: `(μ, W, residuals)`, the regression of each coordinate on (z, 1) and the squares that it leaves.
 
     W and the change of μ solve E[y yᵀ] (W_d, Δμ_d) = a E[y]; residuals `(D,)` are sums of E[(x_d - μ_d - W_d z)²].
     """

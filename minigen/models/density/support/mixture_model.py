@@ -88,11 +88,3 @@ class MixtureModel(Estimator):
 
     def _rows(self, x, observed):
         return as_rows(x, self.spec, observed)
-
-
-def draw_components(probabilities, rng):
-    """A component for each row of `probabilities` `(n, K)`, int64 `(n,)`."""
-    cumulative = np.cumsum(probabilities, axis=1)
-    # in (0, total]: never a component of probability 0
-    thresholds = (1 - rng.random(len(cumulative))) * cumulative[:, -1]
-    return (cumulative < thresholds[:, None]).sum(axis=1)

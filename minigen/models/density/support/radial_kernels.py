@@ -1,10 +1,10 @@
-"""Kernels that depend on a distance alone: their normalisation, spread, and draws, in any number of dimensions.
+"""Kernels that depend on a distance alone: their normalisation, spread, and samples, in any number of dimensions.
 
 A kernel density p(u) = K(|u|) / Z on R^d has, with moments M(q) = ∫₀^∞ r^(q-1) K(r) dr and V_d the unit ball's volume,
 
     Z = d·V_d·M(d)        V_d = π^(d/2) / Γ(d/2 + 1)        variance of a coordinate = M(d + 2) / (d·M(d))
 
-and a draw from it is a uniform direction times a radius with density r^(d-1) K(r) / M(d).
+and a sample of it is a uniform direction times a radius with density r^(d-1) K(r) / M(d).
 
     gaussian      exp(-r²/2)      tophat        1            epanechnikov  1 - r²
     exponential   exp(-r)         linear        1 - r        cosine        cos(πr/2)         (the last four: for r < 1)
@@ -41,16 +41,17 @@ def deviation(shape, d):
     return math.exp((log_moment(shape, d + 2) - log_moment(shape, d)) / 2) / math.sqrt(d)
 
 
-def draw(shape, n, d, rng):
-    """`n` exact draws from the kernel, float64 `(n, d)`."""
+def sample(shape, n, d, rng):
+    """`n` exact samples of the kernel, float64 `(n, d)`."""
     noise = rng.standard_normal((n, d), np.float64)
     if shape == "gaussian":
         return noise
-    return noise * (_radius(shape, n, d, rng) / np.sqrt((noise * noise).sum(axis=1)))[:, None]
+    lengths = np.sqrt((noise * noise).sum(axis=1))
+    return noise * (_radius(shape, n, d, rng) / lengths)[:, None]
 
 
 def _radius(shape, n, d, rng):
-    """Draws with density proportional to r^(d-1) K(r).
+    """Random numbers with density proportional to r^(d-1) K(r).
 
     u^(1/a) with u uniform has density a·r^(a-1), that of Beta(a, 1), and the product of a Beta(a, 1) and a
     Beta(a + 1, 1) is a Beta(a, 2), with density proportional to r^(a-1)·(1 - r).
