@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import signal
 
+from layers.toys import randomised, with_parameters
 from minigen import Tensor, check_grads, grad, jacobian, ops
 from minigen.layers import (
     CausalConv1d,
@@ -50,10 +51,10 @@ def dependence(layer, shape):
     lambda: MaskedConv2d(4, 2, 3, "B", 0, colours=2, dtype="float64"),
 ])
 def test_images_are_a_dense_convolution_with_zeros_in_its_weight(make):
-    layer, x = make(), RANDOM.standard_normal((2, 6, 7, make().inputs))
-    layer.bias.assign(RANDOM.standard_normal(layer.outputs))
+    layer = randomised(make())
+    x = RANDOM.standard_normal((2, 6, 7, layer.inputs))
     np.testing.assert_allclose(layer(x).data, dense(layer, 5, x), rtol=1e-10, atol=1e-12)
-    check_grads(lambda x: layer(x), (x[:1, :3, :3],), order=2)
+    check_grads(with_parameters(layer), (x[:1, :3, :3], layer.weight.data, layer.bias.data), order=2)
 
 
 @pytest.mark.parametrize("kind", ["A", "B"])
@@ -90,14 +91,32 @@ def test_causal_convolution_sees_the_past(dilation, present):
 
 
 def test_sequences_and_strides():
-    layer, x = Conv1d(2, 3, 4, 0, stride=2, dilation=2, dtype="float64"), RANDOM.standard_normal((2, 9, 2))
-    y = np.zeros((2, 5, 3))
+    layer, x = randomised(Conv1d(2, 3, 4, 0, stride=2, dilation=2)), RANDOM.standard_normal((2, 9, 2))
+    y = np.tile(layer.bias.data, (2, 5, 1))
     for p, t in itertools.product(range(5), range(4)):
         position = 2 * p + 2 * (t - 1)
         if 0 <= position < 9:
             y[:, p] += x[:, position] @ layer.weight.data[t]
     np.testing.assert_allclose(layer(x).data, y, rtol=1e-12)
-    check_grads(lambda x: layer(x), (x[:1],), order=2)
+    check_grads(with_parameters(layer), (x[:1], layer.weight.data, layer.bias.data), order=2)
+
+
+def test_a_rectifying_call_is_the_convolution_of_the_rectified_input():
+    layer, x = randomised(Conv1d(2, 3, 3, 0)), RANDOM.standard_normal((2, 6, 2))
+    np.testing.assert_allclose(layer(x, rectify=True).data, layer(np.maximum(x, 0)).data, rtol=1e-12)
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_transposed_is_its_formula(stride):
+    """Input p adds x[p] @ weight[t] to output stride·p + tap, and the bias is added everywhere."""
+    layer, x = randomised(ConvTranspose1d(2, 3, 4, 0, stride=stride)), RANDOM.standard_normal((2, 5, 2))
+    y = np.tile(layer.bias.data, (2, 5 * stride, 1))
+    for p, t in itertools.product(range(5), range(4)):
+        position = stride * p + t - 1
+        if 0 <= position < 5 * stride:
+            y[:, position] += x[:, p] @ layer.weight.data[t]
+    np.testing.assert_allclose(layer(x).data, y, rtol=1e-12)
+    check_grads(with_parameters(layer), (x[:1], layer.weight.data, layer.bias.data), order=2)
 
 
 @pytest.mark.parametrize("stride", [1, 2, 3])
@@ -134,9 +153,7 @@ def test_masked_linear_is_a_linear_layer_with_a_masked_weight(size):
     before, after = RANDOM.integers(0, 9, size[0]), RANDOM.integers(0, 9, size[1])
     for mask in (degree_mask(np.sort(before), np.sort(after)), degree_mask(before, after, strict=True),
                  RANDOM.random(size) < 0.2, np.zeros(size, bool)):
-        layer, x = MaskedLinear(*size, mask, 0, dtype="float64"), RANDOM.standard_normal((3, 50, size[0]))
-        layer.weight.assign(RANDOM.standard_normal(size))
-        layer.bias.assign(RANDOM.standard_normal(size[1]))
+        layer, x = randomised(MaskedLinear(*size, mask, 0)), RANDOM.standard_normal((3, 50, size[0]))
         t, g = Tensor(x), RANDOM.standard_normal((3, 50, size[1]))
         y = layer(t)
         np.testing.assert_allclose(y.data, x @ (layer.weight.data * mask) + layer.bias.data, rtol=1e-9, atol=1e-10)

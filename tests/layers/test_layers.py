@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import special
 
+from layers.toys import randomised, with_parameters
 from minigen import Tensor, check_grads, grad, ops
 from minigen.layers import (
     MLP,
@@ -20,10 +21,10 @@ RANDOM = np.random.default_rng(5)
 
 
 def test_linear_is_the_affine_map():
-    layer, x = Linear(4, 3, 0, dtype="float64"), RANDOM.standard_normal((2, 5, 4))
-    layer.bias.assign([1.0, 2.0, 3.0])
-    np.testing.assert_allclose(layer(x).data, np.einsum("abi,ij->abj", x, layer.weight.data) + [1, 2, 3])
-    check_grads(lambda x: layer(x), (x,))
+    layer, x = randomised(Linear(4, 3, 0)), RANDOM.standard_normal((2, 5, 4))
+    expected = np.einsum("abi,ij->abj", x, layer.weight.data) + layer.bias.data
+    np.testing.assert_allclose(layer(x).data, expected, rtol=1e-12)
+    check_grads(with_parameters(layer), (x, layer.weight.data, layer.bias.data))
 
 
 def test_linear_without_bias_and_with_chosen_weights():
@@ -48,13 +49,14 @@ def test_gradients_stay_float32():
 
 
 def test_mlp_is_its_layers_with_activations_between():
-    net, x = MLP((3, 5, 4, 2), ops.gelu, rng=0, dtype="float64"), RANDOM.standard_normal((6, 3))
+    net, x = MLP((3, 5, 4, 2), ops.gelu, rng=0), RANDOM.standard_normal((6, 3))
+    assert not np.array_equal(net.layers[0].weight.data[0, :2], net.layers[1].weight.data[0, :2])
+    randomised(net)
     y = x
     for i, layer in enumerate(net.layers):
         y = y @ layer.weight.data + layer.bias.data
         y = y * special.ndtr(y) if i < 2 else y
     np.testing.assert_allclose(net(x).data, y, rtol=1e-12)
-    assert not np.array_equal(net.layers[0].weight.data[0, :2], net.layers[1].weight.data[0, :2])
 
 
 def test_the_same_seed_is_the_same_network():
@@ -133,12 +135,10 @@ def test_embedding_looks_vectors_up():
 
 
 def test_layer_norm_is_its_formula():
-    layer, x = LayerNorm(6, eps=1e-3, dtype="float64"), RANDOM.standard_normal((4, 6)) * 3 + 1
-    layer.weight.assign(np.arange(6.0))
-    layer.bias.assign(np.arange(6.0) - 2)
-    expected = (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + 1e-3)
-    np.testing.assert_allclose(layer(x).data, expected * np.arange(6) + np.arange(6) - 2)
-    check_grads(lambda x: layer(x), (x,))
+    layer, x = randomised(LayerNorm(6, eps=1e-3)), RANDOM.standard_normal((4, 6)) * 3 + 1
+    normalised = (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + 1e-3)
+    np.testing.assert_allclose(layer(x).data, normalised * layer.weight.data + layer.bias.data, rtol=1e-9)
+    check_grads(with_parameters(layer), (x, layer.weight.data, layer.bias.data))
 
 
 @pytest.mark.parametrize(

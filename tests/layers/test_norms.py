@@ -8,19 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from layers.toys import randomised, with_parameters
 from minigen import Tensor, check_grads, grad, ops
 from minigen.layers import MLP, BatchNorm, GroupNorm, InstanceNorm, LayerNorm, Module
 from minigen.optim import ParameterBuffer
 
 SHAPES = st.tuples(st.integers(2, 4), st.lists(st.integers(2, 3), max_size=2)).map(lambda pair: (pair[0], *pair[1]))
-
-
-def randomised(layer, seed=0):
-    """The layer with weight and bias drawn at random, in float64."""
-    random = np.random.default_rng(seed)
-    for parameter in layer.to(dtype="float64").parameters():
-        parameter.assign(random.uniform(0.5, 2.0, parameter.shape) * random.choice([-1, 1], parameter.shape))
-    return layer
 
 
 def standardised(values, eps):
@@ -47,15 +40,6 @@ def group_normed(x, weight, bias, groups, eps):
             inside = (i, ..., slice(start, start + size))
             y[inside] = np.reshape(standardised(x[inside].ravel().tolist(), eps), x[inside].shape)
     return y * weight + bias
-
-
-def with_parameters(layer, **call):
-    """The layer as a function of x, weight and bias."""
-    def function(x, weight, bias):
-        layer.weight, layer.bias = weight, bias
-        return layer(x, **call)
-
-    return function
 
 
 @given(shape=SHAPES, channels=st.integers(1, 4), seed=st.integers(0, 99), eps=st.sampled_from([1e-5, 0.3]))
