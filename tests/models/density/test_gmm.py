@@ -206,9 +206,9 @@ def test_differentiable_in_x_and_by_parameters(form):
 
 @FORMS
 def test_gradients_reach_the_likelihood_of_em(form):
-    fitted = mixture(3, 3, form, restarts=1).fit(X, 0)
+    fitted = mixture(3, 3, form, restarts=1).fit(X, 1)
     model = mixture(3, 3, form, method="gradient")
-    model.initialise(X, Generator(0).fold_in(0))  # where EM began
+    model.initialise(X, Generator(1).fold_in(0))  # where EM began
     assert model.score(X) == pytest.approx(fitted.history[0]["log_likelihood"])
     assert model.learns_by_gradient and len(model.parameters()) == 3
     assert not fitted.learns_by_gradient and not fitted.parameters()
@@ -397,7 +397,7 @@ def test_a_broken_m_step_is_noticed(monkeypatch):
     (DataSpec((3,), "continuous"), {"max_iterations": 2.5}, "max_iterations: expected"),
 ])
 def test_settings_and_specs_that_do_not_fit(spec, config, words):
-    with pytest.raises(ValueError, match=words):
+    with pytest.raises((TypeError, ValueError), match=words):
         models.create("gmm", spec, **config)
 
 

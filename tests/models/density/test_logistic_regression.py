@@ -204,16 +204,16 @@ def test_shapes_settings_and_state():
 
 
 @pytest.mark.parametrize(("config", "words"), [
-    ({"n_classes": 1}, "n_classes: expected at least 2"),
+    ({"n_classes": 1}, "n_classes: expected an integer of at least 2"),
     ({"penalty": -1.0}, "penalty: expected"),
     ({"hidden": (0,)}, "hidden: expected"),
     ({"hidden": "no"}, "hidden: expected"),
     ({"activation": "step"}, "activation: expected one of"),
-    ({"one_hot": 1}, "one_hot: expected true or false"),
+    ({"one_hot": 1}, "one_hot: expected True or False"),
     ({"tolerance": math.nan}, "tolerance: expected"),
 ])
 def test_wrong_settings(config, words):
-    with pytest.raises(ValueError, match=words):
+    with pytest.raises((TypeError, ValueError), match=words):
         lr(**config)
 
 

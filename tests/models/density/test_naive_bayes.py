@@ -253,7 +253,7 @@ def test_blocks_change_nothing(monkeypatch):
     ({"restarts": 1.5}, "restarts: expected"),
 ])
 def test_wrong_settings(config, words):
-    with pytest.raises(ValueError, match=words):
+    with pytest.raises((TypeError, ValueError), match=words):
         nb(BITS, **config)
 
 
