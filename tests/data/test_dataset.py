@@ -190,3 +190,60 @@ def test_a_transform_frees_the_training_rows():
     mixed = DataSpec((2,), ("binary", "continuous"))
     x = np.column_stack([BITS[:, 0], FLOATS[:, 0]])
     assert Dataset("a", mixed, x, x, x).spec is mixed
+
+
+SPLITS = ("train", "validation", "test")
+
+
+def five(spec=None, **changes):
+    """A Dataset with all five arrays for each split."""
+    rng, sizes = np.random.default_rng(0), dict(zip(SPLITS, (8, 3, 4), strict=True))
+    tables = {
+        "labels": {split: rng.integers(0, 3, n) for split, n in sizes.items()},
+        "observed": {split: np.ones((n, 5), bool) for split, n in sizes.items()},
+        "condition": {split: rng.normal(size=(n, 2)).astype("float32") for split, n in sizes.items()},
+        "length": {split: rng.integers(0, 6, n) for split, n in sizes.items()},
+    }
+    spec = spec or DataSpec((5,), "discrete", 4, condition=DataSpec((2,), "continuous"))
+    return Dataset("five", spec, *(rng.integers(0, 4, (n, 5)) for n in sizes.values()), **{**tables, **changes})
+
+
+def test_a_split_is_one_batch():
+    data = five()
+    for name_of_split in SPLITS:
+        batch = data.batch(name_of_split)
+        assert batch.x is getattr(data, name_of_split)
+        for name in ("labels", "observed", "condition", "length"):
+            assert getattr(batch, name) is getattr(data, name)[name_of_split]
+    plain = five(spec=DataSpec((5,), "discrete", 4), labels=None, observed=None, condition=None, length=None)
+    assert plain.batch("test").present("labels", "observed", "condition", "length") == {}
+    with pytest.raises(ValueError, match="split: expected train, validation, test, got 'tset'"):
+        data.batch("tset")
+
+
+@pytest.mark.parametrize("changes, words", [
+    ({"condition": None}, "condition: the spec has DataSpec"), ({"spec": DataSpec((5,), "discrete", 4)}, "a condition"),
+    ({"condition": {}}, "five: train: condition: expected an array of 8 rows, got None"),
+    ({"condition": {split: np.zeros((n, 3), "float32") for split, n in zip(SPLITS, (8, 3, 4), strict=True)}},
+     r"train: condition: expected examples of shape \(2,\), got \(3,\)"),
+    ({"length": {split: np.full(n, 6) for split, n in zip(SPLITS, (8, 3, 4), strict=True)}}, "length: expected 0 to 5"),
+    ({"length": {split: np.zeros(n) for split, n in zip(SPLITS, (8, 3, 4), strict=True)}},
+     "length: expected 8 integers"),
+    ({"labels": {"train": np.zeros(7, int)}}, "expected 8 integer labels"),
+])
+def test_arrays_that_do_not_fit_are_refused(changes, words):
+    with pytest.raises(DataError, match=words):
+        five(**changes)
+
+
+def test_arrays_are_split_with_all_that_comes_with_them():
+    rows = np.arange(100)
+    data = from_arrays("rows", {"x": rows[:, None] % 7}, labels={"x": rows % 5}, condition={"x": rows[:, None] * 1.0},
+                       condition_spec=DataSpec((1,), "continuous"), length={"x": rows % 2})
+    for name_of_split in SPLITS:
+        batch = data.batch(name_of_split)
+        number = batch.condition[:, 0].astype(int)
+        np.testing.assert_array_equal(batch.x[:, 0], number % 7)
+        np.testing.assert_array_equal(batch.labels, number % 5)
+        np.testing.assert_array_equal(batch.length, number % 2)
+    assert sorted(np.concatenate([data.batch(split).condition[:, 0] for split in SPLITS])) == list(rows)
