@@ -1,11 +1,10 @@
-"""What an example is (`DataSpec`), what a model can do (the protocols every family shares), and names gone wrong."""
+"""What an example is (`DataSpec`), and which valid name a mistyped one resembles (`nearest`)."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
 
 KINDS = ("binary", "discrete", "continuous")
 
@@ -85,87 +84,6 @@ def _check_kind(kind, levels):
         raise ValueError(f"DataSpec levels: only discrete data have levels, got {levels!r} for {kind} data")
     if kind == "discrete" and (not isinstance(levels, int) or isinstance(levels, bool) or levels < 2):
         raise ValueError(f"DataSpec levels: discrete data need an integer of at least 2, got {levels!r}")
-
-
-@dataclass(frozen=True)
-class Objective:
-    """One loss and the parameters that descend it, applied on every `every`-th step.
-
-    `loss(batch, rng)` returns a scalar Tensor (nats per example unless its name says otherwise) and a dict of
-    metrics. Most models have one objective; adversarial ones have a critic's and a generator's.
-    """
-
-    name: str
-    loss: Callable[[Any, Any], tuple[Any, dict]]
-    parameters: Sequence
-    every: int = 1
-
-
-@runtime_checkable
-class Model(Protocol):
-    """What every model offers: its settings, its parameters and its samples."""
-
-    spec: DataSpec
-    config: Any
-
-    def sample(self, n: int, rng, condition=None, given=None):
-        """Draw `n` examples, shape `(n, *spec.shape)`."""
-
-    def parameters(self) -> list:
-        """The trainable parameters, each once."""
-
-    def state_dict(self) -> dict:
-        """Every parameter and buffer by name, as arrays."""
-
-
-@runtime_checkable
-class ExplicitDensity(Protocol):
-    """A model whose log-density is computed exactly."""
-
-    def log_prob(self, x, condition=None):
-        """log p(x) or log p(x | condition) in nats, shape `(batch,)`."""
-
-
-@runtime_checkable
-class LatentVariable(Protocol):
-    """A model p(x) = ∫ p(x | z) p(z) dz with an approximate posterior q(z | x)."""
-
-    def elbo(self, x, rng):
-        """One-sample estimate of the evidence lower bound in nats, shape `(batch,)`."""
-
-    def iwae_bound(self, x, k: int, rng):
-        """The importance-weighted bound with `k` samples in nats, shape `(batch,)`."""
-
-    def encode(self, x):
-        """The distribution q(z | x)."""
-
-    def decode(self, z):
-        """The distribution p(x | z)."""
-
-
-@runtime_checkable
-class TrainedByGradients(Protocol):
-    """A model that descends one or several objectives."""
-
-    def objectives(self) -> list[Objective]:
-        """The objectives, in the order in which a step applies them."""
-
-
-@runtime_checkable
-class FittedInClosedForm(Protocol):
-    """A model fitted in closed form or by expectation-maximisation; scikit-learn's verbs.
-
-    `observed` marks the values that are not missing (None: all); `labels` are classes, for models that learn them.
-    """
-
-    def fit_steps(self, data, rng, *, observed=None, labels=None) -> Iterator[dict]:
-        """Yield metrics after every pass over the data; the model is fitted once the iterator is exhausted."""
-
-    def fit(self, data, rng=0, *, observed=None, labels=None):
-        """Run `fit_steps` to its end and return the model."""
-
-    def score_samples(self, x, observed=None):
-        """log p(x) in nats, shape `(batch,)`."""
 
 
 def nearest(name, valid: Iterable[str]) -> str:
