@@ -5,10 +5,7 @@ import numpy as np
 from ..arrays import Generator, as_generator
 from ..arrays.checks import integer, positive_integer
 from .batch import Batch, as_batch
-
-# Children of an epoch's generator: one for the order, the rest for the batches' transforms.
-_ORDER = 0
-_FIRST_BATCH = 1
+from .streams import FIRST_BATCH, ORDER
 
 
 class Loader:
@@ -59,20 +56,20 @@ class Loader:
     def __iter__(self):
         epoch = self._epoch
         rng = self._rng.fold_in(epoch)
-        order = rng.fold_in(_ORDER).permutation(self.rows) if self.shuffle else np.arange(self.rows)
+        order = rng.fold_in(ORDER).permutation(self.rows) if self.shuffle else np.arange(self.rows)
         while self._epoch == epoch:
             number = self._position
             # Before the batch is handed out, so that a state saved while it is used points behind it.
             last = number + 1 == len(self)
             self._epoch, self._position = (epoch + 1, 0) if last else (epoch, number + 1)
             rows = order[number * self.batch_size : (number + 1) * self.batch_size]
-            yield self._batch(rows, rng.fold_in(_FIRST_BATCH + number))
+            yield self._batch(rows, rng.fold_in(FIRST_BATCH + number))
 
     def random_batch(self, rng) -> Batch:
         """A batch of examples drawn at random without repetition, which the order and the position know nothing of."""
         rng = as_generator(rng)
-        rows = rng.fold_in(_ORDER).permutation(self.rows)[: self.batch_size]
-        return self._batch(rows, rng.fold_in(_FIRST_BATCH))
+        rows = rng.fold_in(ORDER).permutation(self.rows)[: self.batch_size]
+        return self._batch(rows, rng.fold_in(FIRST_BATCH))
 
     def _batch(self, rows, rng):
         batch = self.examples[rows]

@@ -16,6 +16,7 @@ from .binarize import Dynamic, stochastic, threshold
 from .dataset import Dataset, from_arrays
 from .errors import DataError
 from .idx import read_idx
+from .streams import SPLITS
 
 MIRRORS = (
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
@@ -76,7 +77,7 @@ def mnist(folder, download=False, variant="gray", seed=0, kind=None) -> Dataset:
     # Each split has a stream of its own: "dynamic" need not draw the training images to get at the others.
     draws = {
         split: partial(stochastic, gray[split], Generator(seed).fold_in(number), LEVELS)
-        for number, split in enumerate(("train", "validation", "test"))
+        for split, number in SPLITS.items()
     }
     if variant == "fixed":
         return from_arrays(name, {s: draw() for s, draw in draws.items()}, kind=kind or "binary", labels=labels)

@@ -4,6 +4,7 @@ import numpy as np
 
 from ..arrays import Generator
 from .dataset import Dataset, from_arrays
+from .streams import SHAPES
 
 COUNT, SIZE = 3000, 32
 NAMES = ("disc", "square", "triangle", "ring")
@@ -14,7 +15,7 @@ def shapes(seed=0, kind=None) -> Dataset:
 
     The labels are disc, square, triangle and ring. The pictures are always the same; `seed` splits them.
     """
-    images, labels = draw_shapes(COUNT, Generator(2016))
+    images, labels = draw_shapes(COUNT, Generator(SHAPES))
     return from_arrays("shapes", {"x": images}, kind=kind, seed=seed, labels={"x": labels})
 
 

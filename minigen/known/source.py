@@ -8,6 +8,7 @@ from ..arrays import Generator, as_generator, to_numpy
 from ..arrays.checks import integer, positive_integer
 from ..arrays.logsumexp import logsumexp
 from ..data import Dataset
+from ..data.streams import SPLITS
 from ..protocols import DataSpec
 
 
@@ -67,8 +68,8 @@ class Source:
         """
         rng = Generator(integer("seed", seed, 0)).fold_in(zlib.crc32(f"known:{self.name}".encode()))
         splits, labels = {}, {}
-        for i, (split, n) in enumerate({"train": n_train, "validation": n_validation, "test": n_test}.items()):
-            x, y = self._sample(positive_integer(f"n_{split}", n), rng.fold_in(i))
+        for split, n in {"train": n_train, "validation": n_validation, "test": n_test}.items():
+            x, y = self._sample(positive_integer(f"n_{split}", n), rng.fold_in(SPLITS[split]))
             splits[split] = x.astype(np.float32) if self.spec.kind == "continuous" else x
             if y is not None:
                 labels[split] = y.astype(np.int64)
