@@ -206,6 +206,7 @@ MISTAKES = [
     (("logistic_regression", "--data", "whole.npy"), "have no labels"),
     (("gaussian", "--data", "constant.npy", "--set", "floor=0"), "is constant"),
     (("gaussian", "--data", "table.csv", "--set", "covariance=tied"), "covariance: expected one of"),
+    (("gmm", "--data", "table.csv", "--set", "method=gradient"), "gmm does not take missing values"),
 ]
 
 

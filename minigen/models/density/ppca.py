@@ -201,11 +201,12 @@ class ProbabilisticPCA(Estimator):
         return masked_moments(data, *self._parameters())
 
     def m_step(self, statistics):
-        """The regression of x on z, and the variances that it leaves."""
+        """Take the regression of x on z, and the variances that it leaves."""
         loc, weight, residuals = maximise(statistics, self.loc.data)
         counts = statistics[3]
         if self.config.noise == "isotropic":
-            residuals, counts = residuals.sum(keepdims=True), counts.sum(keepdims=True)
+            residuals = residuals.sum(keepdims=True)
+            counts = counts.sum(keepdims=True)
         self._take(loc, weight, residuals / counts)
 
     def impute(self, x, observed, rng=None):

@@ -189,7 +189,8 @@ def test_differentiable_in_x_and_by_parameters(form):
     trained, *_ = assigned(4, 3, 3, form, method="gradient")
     np.testing.assert_allclose(trained.score_samples(X), model.score_samples(X), rtol=1e-10)
     _, observed = holes(X)
-    np.testing.assert_allclose(trained.score_samples(X, observed=observed), model.score_samples(X, observed=observed), rtol=1e-9)
+    expected = model.score_samples(X, observed=observed)
+    np.testing.assert_allclose(trained.score_samples(X, observed=observed), expected, rtol=1e-9)
     names = ("logits", "loc", "factor")
     state = [getattr(trained, name).data.copy() for name in names]
     found = grad(trained.log_prob(X).mean(), [getattr(trained, name) for name in names])

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from minigen.models.density.support.radial_kernels import SHAPES, deviation, log_normaliser
 from scipy import stats
 from scipy.integrate import quad
 
 from minigen import DataSpec, data, models
 from minigen.models.density.kde import MULTIPLES, KernelDensity
+from minigen.models.density.support.radial_kernels import SHAPES, deviation, log_normaliser
 
 K = {
     "gaussian": lambda r: np.exp(-r * r / 2),

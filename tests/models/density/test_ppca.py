@@ -74,15 +74,32 @@ def test_posterior_is_the_dense_conditional(noise, share):
         np.testing.assert_allclose(spread, np.eye(m) - gain @ weight[o], rtol=1e-10, atol=1e-12)
     # Bayes' rule at any z
     z = RANDOM.standard_normal((6, m))
-    prior = Normal(np.zeros(m), np.ones(m), event_ndim=1).log_prob(z)
+    prior = -0.5 * (z**2 + np.log(2 * np.pi)).sum(axis=1)
+    np.testing.assert_allclose(model.prior.log_prob(z), prior, rtol=1e-12)
     if share == 0:
         both = model.decode(z).log_prob(x) + prior
         np.testing.assert_allclose(both - q.log_prob(z), model.log_prob(x), rtol=1e-10)
 
 
 @NOISES
+def test_examples_of_any_shape_are_decoded_in_their_shape(noise):
+    model = models.create("ppca", DataSpec((2, 3, 1), "continuous"), latent_dim=2, noise=noise, rng=4)
+    model.loc.assign(RANDOM.standard_normal(6))
+    model.noise.assign(RANDOM.uniform(0.1, 1, model.noise.shape))
+    x, z = model.sample(5, 0), RANDOM.standard_normal((5, 2))
+    p = model.decode(z)
+    assert (p.batch_shape, p.event_shape) == ((5,), (2, 3, 1)) and model.prior.event_shape == (2,)
+    assert model.decode(Tensor(z)).batch_shape == (5,)
+    deviations = (x.reshape(5, 6) - z @ model.weight.data.T - model.loc.data) / np.sqrt(model.noise.data)
+    logs = np.log(2 * np.pi * np.broadcast_to(model.noise.data, 6))
+    np.testing.assert_allclose(p.log_prob(x), -0.5 * (deviations**2 + logs).sum(axis=1), rtol=1e-10)
+    both = p.log_prob(x) + model.prior.log_prob(z)
+    np.testing.assert_allclose(both - model.encode(x).log_prob(z), model.log_prob(x), rtol=1e-9)
+
+
+@NOISES
 @pytest.mark.parametrize("share", [0.0, 0.4])
-def test_elbo_is_the_log_likelihood_less_the_divergence(noise, share):
+def test_the_bound_is_the_log_likelihood_less_the_divergence(noise, share):
     model = model_of(5, 3, noise)
     x, observed = factor_data(4, 5, 3, share=share)
     exact, p = model.log_prob(x, observed=observed), model.encode(x, observed=observed)
@@ -90,12 +107,12 @@ def test_elbo_is_the_log_likelihood_less_the_divergence(noise, share):
     loc = RANDOM.standard_normal((4, 3))
     for q in (MultivariateNormal(loc, scale_tril=factor), MultivariateNormal(loc[0], scale_tril=factor[0]),
               Normal(loc, np.exp(loc), event_ndim=1), Normal(loc[0], 0.3, event_ndim=1)):
-        found = model.bound(x, q, observed=observed)
-        np.testing.assert_allclose(found, exact - kl_divergence(q, p), rtol=1e-9, atol=1e-9)
+        expected = exact - kl_divergence(q, p)
+        np.testing.assert_allclose(model.bound(x, q, observed=observed), expected, rtol=1e-9, atol=1e-9)
     np.testing.assert_allclose(model.bound(x, p, observed=observed), exact, rtol=1e-10)
 
 
-def test_elbo_by_monte_carlo():
+def test_the_bound_by_monte_carlo():
     model, q = model_of(5, 2), Normal(np.array([0.3, -0.2]), np.array([0.7, 1.1]), event_ndim=1)
     x, n = factor_data(1, 5, 2)[0], 40_000
     z = q.sample(n, 3)

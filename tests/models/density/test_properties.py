@@ -1,10 +1,13 @@
-"""Every density model satisfies the identities that a model must, on each kind of data that it takes."""
+"""What every density model must satisfy: the identities of a model, and a gap to the truth that is not negative."""
+
+import math
 
 import numpy as np
 import pytest
 
-from minigen import DataSpec, models
-from minigen.evaluation import identities
+from minigen import DataSpec, known, models
+from minigen.evaluation import gap_to_truth, identities
+from minigen.known.markov import Markov
 
 RNG = np.random.default_rng(0)
 SIDES = np.repeat([0, 1], 60)
@@ -48,3 +51,33 @@ def test_identities(key, name, settings):
     assert not [one for one in found.values() if one.passed is False]
     if model.offers("log_prob"):
         assert found["normalisation"].passed and found["sampler against density"].passed, found
+
+
+CHAIN = Markov("abc", [[0.8, 0.1, 0.1], [0.1, 0.2, 0.7], [0.4, 0.5, 0.1]], length=6)
+TRUTHS = {  # a source, the settings of the model, and how small the gap must be, in nats
+    "gaussian": ("linear_factors", {}, 0.03),
+    "gmm": ("eight_gaussians", {"n_components": 8, "restarts": 3}, 0.03),
+    "kde": ("warped_gaussian", {"n_points": 4000}, 0.1),
+    "naive_bayes": ("bayes_net", {"n_classes": 6, "restarts": 2, "tolerance": 1e-5}, 0.2),
+    "hmm": (CHAIN, {"n_components": 3, "restarts": 1, "max_iterations": 60}, 0.05),
+    "ppca": ("linear_factors", {"latent_dim": 3, "noise": "diagonal"}, 0.03),
+    "bernoulli_mixture": ("bayes_net", {"n_components": 10}, 0.2),
+}
+
+
+@pytest.mark.parametrize("key", TRUTHS)
+def test_the_gap_to_a_known_truth_is_small_and_not_negative(key, monkeypatch):
+    name, settings, limit = TRUTHS[key]
+    source = known.create(name) if isinstance(name, str) else name
+    model = models.create(key, source.spec, **settings).fit(source.sample(4000, 0), 0)
+    x = source.sample(4000, 1)
+    gap = gap_to_truth(source, model, x=x)
+    assert -3 * gap.standard_error <= gap.value < limit
+    log_prob = type(model).log_prob
+    monkeypatch.setattr(type(model), "log_prob", lambda self, x: log_prob(self, x) + math.log(4 / 3))
+    too_high = gap_to_truth(source, model, x=x)  # not normalised: it seems to beat the truth
+    assert too_high.value < -3 * too_high.standard_error
+
+
+def test_every_density_is_held_to_a_truth():
+    assert set(TRUTHS) == {key for key in CASES if models.model_class(key).offers("log_prob")}
