@@ -98,7 +98,7 @@ class LogisticRegression(Estimator):
     def predict_log_proba(self, x, observed=None):
         """log p(y | x) in nats, float64 `(n, K)`."""
         if observed is not None and not np.all(observed):
-            raise ValueError("x: values are missing, and logistic regression takes none that are")
+            raise ValueError("x: values are missing, and logistic regression does not take missing values")
         with no_grad():
             return raw(ops.log_softmax(self.logits(x), axis=1))
 
