@@ -6,6 +6,7 @@ import numpy as np
 
 from .. import ops
 from ..arrays import as_generator, to_numpy
+from ..arrays.categories import categories
 from ..autograd.tensor import raw
 from .distribution import Distribution
 from .kl import register_kl
@@ -63,10 +64,8 @@ class Empirical(Distribution):
         return ops.where(never, nothing, ops.log(ops.where(never, 1, each)))
 
     def _sample(self, shape, rng):
-        cumulative = np.cumsum(raw(self.weights), dtype=np.float64)
         count = math.prod(shape[: len(shape) - self.event_ndim])
-        u = as_generator(rng).random((count,)) * cumulative[-1]
-        return self.values[cumulative.searchsorted(u, side="right")].reshape(shape)
+        return self.values[categories(raw(self.weights), count, as_generator(rng))].reshape(shape)
 
     def entropy(self):
         """-Σ p log p over the distinct values."""

@@ -11,10 +11,12 @@ Hesterberg, "Weighted Average Importance Sampling and Defensive Mixture Distribu
 "Bayesian Regularization for Normal Mixture Estimation", 2007 (the prior on covariances).
 """
 
+import itertools
 import math
 
 import numpy as np
 
+from ..arrays.categories import categories
 from ..arrays.constants import LOG_2PI
 from ..arrays.logsumexp import logsumexp
 
@@ -75,8 +77,8 @@ class Proposal:
         log_weights, means, factors, log_tables = self.mixture
         rows = np.empty((n, len(self.levels)))
         shares = np.append((1 - DEFENCE) * np.exp(log_weights), DEFENCE)
-        picked = np.searchsorted(np.cumsum(shares)[:-1], rng.random(n) * shares.sum(), side="right")
-        noise, uniform = rng.standard_normal((n, len(self.real))), rng.random((n, len(self.whole)))
+        picked = categories(shares, n, rng)
+        noise = rng.standard_normal((n, len(self.real)))
         # Student's t: a normal over the root of a chi-square with FREEDOM degrees (here of sums of exponentials)
         chi = 2 * rng.exponential((n, int(FREEDOM) // 2)).sum(axis=1) / FREEDOM
         for k in range(len(shares)):
@@ -85,9 +87,8 @@ class Proposal:
             stretch = np.sqrt(chi[chosen])[:, None] if last else 1.0
             rows[np.ix_(chosen, self.real)] = mean + noise[chosen] @ factor.T / stretch
             table, values = np.exp(self.log_table if last else log_tables[k]), np.empty((len(self.whole), len(chosen)))
-            for column, u in enumerate(uniform[chosen].T):
-                heights = np.cumsum(table[self.ends[column] : self.ends[column + 1]])
-                values[column] = np.searchsorted(heights[:-1], u * heights[-1], side="right")
+            for column, (start, stop) in enumerate(itertools.pairwise(self.ends)):
+                values[column] = categories(table[start:stop], len(chosen), rng)
             rows[np.ix_(chosen, self.whole)] = values.T
         return rows
 
