@@ -6,6 +6,7 @@ from .. import kernels
 from ..arrays import array_module
 from ..autograd.primitive import primitive
 from ..autograd.tensor import raw
+from ..kernels.machinery.examples import Example
 from .elementwise import exp
 from .recordable import recordable
 from .selection import where
@@ -27,6 +28,9 @@ def _(g, residuals, needed):
     return (_tanh_vjp(g, *residuals),)
 
 
+tanh.example(lambda make: [make.values(make.shape())])
+
+
 @primitive(residuals=("output",))
 def sigmoid(x, /):
     """1 / (1 + exp(-x))."""
@@ -41,6 +45,9 @@ def _(g, residuals, needed):
     return (_sigmoid_vjp(g, *residuals),)
 
 
+sigmoid.example(lambda make: [make.values(make.shape(), -4.0, 4.0)])
+
+
 @primitive(residuals=("x",))
 def log_sigmoid(x, /):
     """log(sigmoid(x)) = -log(1 + exp(-x))."""
@@ -51,6 +58,9 @@ def log_sigmoid(x, /):
 def _(g, residuals, needed):
     (x,) = residuals
     return (g * sigmoid(-x),)
+
+
+log_sigmoid.example(lambda make: [make.values(make.shape(), -4.0, 4.0)])
 
 
 @primitive(residuals=("x",))
@@ -67,6 +77,9 @@ def _(g, residuals, needed):
     return (_softplus_vjp(g, *residuals),)
 
 
+softplus.example(lambda make: [make.values(make.shape(), -4.0, 4.0)])
+
+
 @primitive(residuals=("output",))
 def relu(x, /):
     """max(x, 0); its derivative at 0 is 0."""
@@ -79,6 +92,9 @@ _relu_vjp = recordable(kernels.relu_vjp, lambda g, y: g * (raw(y) > 0))
 @relu.defvjp
 def _(g, residuals, needed):
     return (_relu_vjp(g, *residuals),)
+
+
+relu.example(lambda make: [make.apart(make.shape())])
 
 
 @primitive(residuals=("x", "slope"))
@@ -100,6 +116,11 @@ def _(g, residuals, needed):
     return (_leaky_relu_vjp(g, *residuals),)
 
 
+@leaky_relu.example
+def _(make):
+    return Example(make.apart(make.shape()), slope=make.choice([0.01, 0.3, -0.5]))
+
+
 @primitive(residuals=("x", "alpha"))
 def elu(x, /, alpha=1.0):
     """x where x > 0, alpha·(exp(x) - 1) elsewhere (Clevert et al., 2016)."""
@@ -119,6 +140,11 @@ def _(g, residuals, needed):
     return (_elu_vjp(g, *residuals),)
 
 
+@elu.example
+def _(make):
+    return Example(make.apart(make.shape()), alpha=make.choice([1.0, 0.4, 2.0]))
+
+
 @primitive(residuals=("x",))
 def concat_elu(x, /):
     """elu of x and of -x, side by side on the last axis, as in PixelCNN++ (Salimans et al., 2017)."""
@@ -136,6 +162,9 @@ _concat_elu_vjp = recordable(kernels.concat_elu_vjp, _concat_elu_formula)
 @concat_elu.defvjp
 def _(g, residuals, needed):
     return (_concat_elu_vjp(g, *residuals),)
+
+
+concat_elu.example(scalars=False)(lambda make: [make.apart(make.shape(least=1))])
 
 
 @primitive(residuals=("x",))
@@ -158,6 +187,9 @@ def _(g, residuals, needed):
     return (_gelu_vjp(g, *residuals),)
 
 
+gelu.example(lambda make: [make.values(make.shape())])
+
+
 @primitive(residuals=("x",))
 def silu(x, /):
     """x·sigmoid(x)."""
@@ -177,6 +209,9 @@ def _(g, residuals, needed):
     return (_silu_vjp(g, *residuals),)
 
 
+silu.example(lambda make: [make.values(make.shape())])
+
+
 @primitive(residuals=("a", "b"))
 def gate(a, b, /):
     """tanh(a)·sigmoid(b), the gated unit of van den Oord et al. (2016)."""
@@ -194,3 +229,6 @@ _gate_vjp = recordable(kernels.gate_vjp, _gate_formula)
 @gate.defvjp
 def _(g, residuals, needed):
     return _gate_vjp(g, *residuals)
+
+
+gate.example(lambda make: make.arrays(2))

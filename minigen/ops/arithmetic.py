@@ -4,8 +4,15 @@ import numpy as np
 
 from ..autograd.primitive import primitive
 from ..autograd.tensor import raw
+from ..kernels.machinery.examples import Example
 from .elementwise import log
 from .selection import where
+
+
+def _with_number(make):
+    """One operand is a Python number."""
+    operands = [make.choice([2, 3.5, 0.25]), make.values(make.shape(), 0.6, 1.8)]
+    return operands if make.boolean() else operands[::-1]
 
 
 @primitive()
@@ -19,6 +26,10 @@ def _(g, residuals, needed):
     return g, g
 
 
+add.example(lambda make: make.arrays(2))
+add.example(_with_number)
+
+
 @primitive()
 def subtract(x, y, /):
     """Elementwise difference x - y."""
@@ -28,6 +39,10 @@ def subtract(x, y, /):
 @subtract.defvjp
 def _(g, residuals, needed):
     return g, -g if needed[1] else None
+
+
+subtract.example(lambda make: make.arrays(2))
+subtract.example(_with_number)
 
 
 @primitive(residuals=("x", "y"))
@@ -40,6 +55,10 @@ def multiply(x, y, /):
 def _(g, residuals, needed):
     x, y = residuals
     return g * y if needed[0] else None, g * x if needed[1] else None
+
+
+multiply.example(lambda make: make.arrays(2))
+multiply.example(_with_number)
 
 
 @primitive(residuals=("y", "output"))
@@ -55,6 +74,15 @@ def _(g, residuals, needed):
     return gx, -gx * quotient if needed[1] else None
 
 
+@divide.example
+def _(make):
+    first, second = make.broadcastable()
+    return [make.values(first), make.apart(second)]
+
+
+divide.example(_with_number)
+
+
 @primitive()
 def negative(x, /):
     """Elementwise -x."""
@@ -64,6 +92,9 @@ def negative(x, /):
 @negative.defvjp
 def _(g, residuals, needed):
     return (-g,)
+
+
+negative.example(lambda make: [make.values(make.shape())])
 
 
 @primitive(residuals=("x", "y", "output"))
@@ -89,3 +120,27 @@ def _(g, residuals, needed):
         flat = (raw(x) == 0) & (raw(y) >= 0)
         gy = g * output * log(where(flat, 1, x))
     return gx, gy
+
+
+@power.example
+def _(make):
+    first, second = make.broadcastable()
+    return [make.values(first, 0.4, 2.0), make.values(second)]
+
+
+@power.example
+def _(make):
+    """Negative bases, to powers for which they have one; an exponent in float32 leaves the dtype to x."""
+    exponent = make.choice([0, 1, 2, 3, -1, -2])
+    return Example(make.apart(make.shape()), np.full((), exponent, np.float32) if make.boolean() else exponent,
+                   constants=(1,))
+
+
+@power.example
+def _(make):
+    """x to the power 0 is 1, but how fast it changes with the exponent depends on x."""
+    x = make.values(make.shape(), 0.4, 2.0)
+    return [x, np.zeros(x.shape)]
+
+
+power.example(_with_number)

@@ -5,8 +5,9 @@ offset tuples. Causal, masked and dilated kernels are fewer or further taps.
 """
 
 from .. import kernels
-from ..autograd.primitive import primitive
+from ..autograd.primitive import example, primitive
 from ..autograd.tensor import Tensor, raw
+from ..kernels.machinery.examples import Example
 from .activations import relu
 
 
@@ -80,6 +81,20 @@ def conv(x, w, taps, stride=1, bias=None, rectify=False):
     return _affine_conv(x, w, bias, taps, stride, rectify)
 
 
+@example(conv)(scalars=False)
+def _(make):
+    x, _, w, taps, stride = _example(make)
+    return Example(x, w, taps=taps, stride=stride)
+
+
+@_affine_conv.example(scalars=False)
+def _(make):
+    """With a bias, of x or of max(x, 0), for x apart from 0."""
+    x, _, w, taps, stride = _example(make)
+    return Example(make.apart(x.shape), w, make.values(w.shape[-1:]), taps=taps, stride=stride, rectify=make.boolean(),
+                   call=lambda x, w, bias, taps, stride, rectify: conv(x, w, taps, stride, bias, rectify))
+
+
 def conv_transpose(y, w, taps, stride=1, extents=None):
     """The adjoint of `conv`: x[stride·p + tapₜ] = Σ y[p] @ w[t]ᵀ, of `extents` (by default stride times y's).
 
@@ -89,6 +104,12 @@ def conv_transpose(y, w, taps, stride=1, extents=None):
     extents = tuple(stride * n for n in y.shape[1:-1]) if extents is None else tuple(extents)
     _check_extents("conv_transpose extents", extents, y, stride)
     return _conv_transpose(y, w, taps, stride, extents)
+
+
+@example(conv_transpose)(scalars=False)
+def _(make):
+    x, y, w, taps, stride = _example(make)
+    return Example(y, w, taps=taps, stride=stride, extents=None if make.boolean() else x.shape[1:-1])
 
 
 def conv_weight(x, y, taps, stride=1):
@@ -102,6 +123,23 @@ def conv_weight(x, y, taps, stride=1):
     if x.shape[0] != y.shape[0]:
         raise ValueError(f"conv_weight y: expected the batch of x, {x.shape[0]}, got {y.shape[0]}")
     return _conv_weight(x, y, taps, stride)
+
+
+@example(conv_weight)(scalars=False)
+def _(make):
+    x, y, _, taps, stride = _example(make)
+    return Example(x, y, taps=taps, stride=stride)
+
+
+def _example(make):
+    """x, y, w, taps and stride, of one or two axes of space."""
+    rank = make.integer(1, 2)
+    taps = [tuple(make.integer(-3, 3) for _ in range(rank)) for _ in range(make.integer(0, 3))]
+    stride, extents = make.integer(1, 3), tuple(make.extent() for _ in range(rank))
+    space = tuple(-(-extent // stride) for extent in extents)
+    batch, channels_in, channels_out = (make.extent() for _ in range(3))
+    return (make.values((batch, *extents, channels_in)), make.values((batch, *space, channels_out)),
+            make.values((len(taps), channels_in, channels_out)), taps, stride)
 
 
 def _check_taps(name, x, taps, stride):

@@ -5,6 +5,7 @@ import numpy as np
 from ..arrays import array_module
 from ..autograd.primitive import primitive
 from ..autograd.tensor import raw
+from ..kernels.machinery.examples import Example
 
 
 @primitive(residuals=("output",))
@@ -19,6 +20,9 @@ def _(g, residuals, needed):
     return (g * y,)
 
 
+exp.example(lambda make: [make.values(make.shape())])
+
+
 @primitive(residuals=("output",))
 def expm1(x, /):
     """exp(x) - 1, exact near 0."""
@@ -29,6 +33,9 @@ def expm1(x, /):
 def _(g, residuals, needed):
     (y,) = residuals
     return (g * (y + 1),)
+
+
+expm1.example(lambda make: [make.values(make.shape())])
 
 
 @primitive(residuals=("x",))
@@ -43,6 +50,9 @@ def _(g, residuals, needed):
     return (g / x,)
 
 
+log.example(lambda make: [make.values(make.shape(), 0.3, 3.0)])
+
+
 @primitive(residuals=("x",))
 def log1p(x, /):
     """log(1 + x), exact near 0."""
@@ -53,6 +63,9 @@ def log1p(x, /):
 def _(g, residuals, needed):
     (x,) = residuals
     return (g / (1 + x),)
+
+
+log1p.example(lambda make: [make.values(make.shape(), -0.6, 3.0)])
 
 
 @primitive(residuals=("output",))
@@ -67,6 +80,9 @@ def _(g, residuals, needed):
     return (g / (2 * y),)
 
 
+sqrt.example(lambda make: [make.values(make.shape(), 0.3, 3.0)])
+
+
 @primitive(residuals=("x",))
 def square(x, /):
     """x²."""
@@ -77,6 +93,9 @@ def square(x, /):
 def _(g, residuals, needed):
     (x,) = residuals
     return (g * (2 * x),)
+
+
+square.example(lambda make: [make.values(make.shape())])
 
 
 @primitive(residuals=("x",))
@@ -91,6 +110,9 @@ def _(g, residuals, needed):
     return (g * array_module(x).sign(x),)
 
 
+abs.example(lambda make: [make.apart(make.shape())])
+
+
 @primitive(residuals=("x",))
 def sin(x, /):
     """Sine of x in radians."""
@@ -101,6 +123,9 @@ def sin(x, /):
 def _(g, residuals, needed):
     (x,) = residuals
     return (g * cos(x),)
+
+
+sin.example(lambda make: [make.values(make.shape())])
 
 
 @primitive(residuals=("x",))
@@ -115,6 +140,9 @@ def _(g, residuals, needed):
     return (-g * sin(x),)
 
 
+cos.example(lambda make: [make.values(make.shape())])
+
+
 @primitive()
 def astype(x, /, dtype):
     """The values as float32 or float64; the gradient comes back in the dtype of x. Raises TypeError for others."""
@@ -127,3 +155,9 @@ def astype(x, /, dtype):
 @astype.defvjp
 def _(g, residuals, needed):
     return (g,)  # the sweep gives every gradient its input's dtype
+
+
+@astype.example
+def _(make):
+    """To float64 alone: differences of values would see how float32 rounds them."""
+    return Example(make.values(make.shape()), dtype=np.float64)

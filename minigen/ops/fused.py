@@ -6,6 +6,7 @@ from ..arrays import array_module
 from ..arrays.constants import LOG_2PI
 from ..autograd.primitive import primitive
 from ..autograd.tensor import raw
+from ..kernels.machinery.examples import Example
 from .activations import softplus
 from .elementwise import exp, expm1, sqrt, square
 from .recordable import recordable
@@ -31,6 +32,14 @@ def _(x, gain, bias, eps):
     return centred / sqrt((centred * centred).mean(axis=-1, keepdims=True) + eps) * gain + bias
 
 
+@layer_norm.example(scalars=False)
+def _(make):
+    """Values apart from each other: where the variance is next to 0 no difference of values has enough digits."""
+    shape = (*make.shape(0, 2), make.integer(2, 5))
+    gain, bias = (make.values(make.choice([shape[-1:], shape, (1,)])) for _ in range(2))
+    return Example(make.distinct(shape), gain, bias, eps=make.choice([1e-5, 0.1]))
+
+
 @primitive(residuals=("x", "logits"))
 def bernoulli_log_prob(x, logits, /):
     """log p(x) in nats where each p(xᵢ = 1) = sigmoid(lᵢ): Σ x·l - log(1 + exp(l)) over the last axis."""
@@ -51,6 +60,22 @@ def _(g, residuals, needed):
 @bernoulli_log_prob.defcomposite
 def _(x, logits):
     return (x * logits - softplus(logits)).sum(axis=-1)
+
+
+@bernoulli_log_prob.example(scalars=False)
+def _(make):
+    shape = make.shape(1, 3)
+    start = make.integer(0, len(shape) - 1)
+    shapes = [shape, make.choice([shape, shape[start:], (1,) * len(shape), shape[:-1] + (1,)])]
+    first, second = shapes if make.boolean() else shapes[::-1]
+    return [make.values(first, 0.1, 0.9), make.values(second, -4.0, 4.0)]
+
+
+@bernoulli_log_prob.example(scalars=False)
+def _(make):
+    """Bits, which are not differentiated."""
+    shape = make.shape(1, 3)
+    return [make.booleans(shape).astype(make.choice(["u1", "?"])), make.values(shape, -4.0, 4.0)]
 
 
 @primitive(residuals=("logits", "index"))
@@ -82,6 +107,13 @@ def _(logits, index):
     return (chosen * logits).sum(axis=-1) - logsumexp(logits, -1)
 
 
+@categorical_log_prob.example(scalars=False)
+def _(make):
+    levels, (batch, leading) = make.integer(1, 4), make.broadcastable()
+    index = make.integers(0, levels, batch)
+    return Example(make.values((*leading, levels), -3.0, 3.0), index=index.astype(make.choice(["i8", "u1"])))
+
+
 @primitive(residuals=("x", "loc", "log_scale"))
 def normal_log_prob(x, loc, log_scale, /):
     """log N(x; loc, exp(log_scale)²) summed over the last axis: -Σ ½z² + log_scale + ½ log 2π."""
@@ -97,6 +129,12 @@ def _(g, residuals, needed):
 def _(x, loc, log_scale):
     z = (x - loc) * exp(-log_scale)
     return -(0.5 * square(z) + (log_scale + 0.5 * LOG_2PI)).sum(axis=-1)
+
+
+@normal_log_prob.example(scalars=False)
+def _(make):
+    x, loc, log_scale = make.broadcastable_rows(3)
+    return [make.values(x), make.values(loc), make.values(log_scale, -0.8, 0.8)]
 
 
 @primitive(residuals=("loc", "log_scale"))
@@ -115,6 +153,12 @@ def _(loc, log_scale):
     return (0.5 * (expm1(2 * log_scale) + square(loc)) - log_scale).sum(axis=-1)
 
 
+@normal_kl.example(scalars=False)
+def _(make):
+    loc, log_scale = make.broadcastable_rows(2)
+    return [make.values(loc), make.values(log_scale, -1.0, 1.0)]
+
+
 @primitive(residuals=("log_scale", "noise"))
 def reparameterize(loc, log_scale, noise, /):
     """loc + exp(log_scale)·noise: a normal variable as a function of its parameters (Kingma and Welling, 2014)."""
@@ -128,3 +172,6 @@ _scale_vjp = recordable(kernels.reparameterize_vjp, lambda g, log_scale, noise: 
 def _(g, residuals, needed):
     log_scale, noise = residuals
     return (g, _scale_vjp(g, log_scale, noise) if needed[1] else None, g * exp(log_scale) if needed[2] else None)
+
+
+reparameterize.example(lambda make: make.arrays(3))

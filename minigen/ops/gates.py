@@ -1,7 +1,7 @@
 """Gated units of one array, whose last axis has two halves a and b."""
 
 from .. import kernels
-from ..autograd.primitive import primitive
+from ..autograd.primitive import example, primitive
 from ..autograd.tensor import raw
 from .activations import sigmoid, tanh
 from .recordable import recordable
@@ -54,12 +54,24 @@ def glu(x):
     return _glu(_halved("glu", x))
 
 
+@example(glu)(scalars=False)
+def _(make):
+    *leading, width = make.shape(least=1)
+    return [make.values((*leading, 2 * width))]
+
+
 def tanh_gate(x):
     """tanh(a)·sigmoid(b), half as long on the last axis as x = (a, b) (van den Oord et al., 2016).
 
     Raises ValueError if the last axis has no halves.
     """
     return _tanh_gate(_halved("tanh_gate", x))
+
+
+@example(tanh_gate)(scalars=False)
+def _(make):
+    *leading, width = make.shape(least=1)
+    return [make.values((*leading, 2 * width))]
 
 
 def _halved(name, x):

@@ -5,6 +5,7 @@ import math
 from .. import kernels
 from ..arrays import array_module
 from ..autograd.primitive import primitive
+from ..kernels.machinery.examples import Example
 from .elementwise import sqrt
 
 
@@ -63,6 +64,15 @@ def _(x, weight, bias, groups, eps):
     y = (centred / sqrt(variance + eps)).reshape(x.shape) * weight + bias
     shape = (x.shape[0], groups)
     return y, mean.reshape(shape), variance.reshape(shape)
+
+
+@group_norm.example(scalars=False)
+def _(make):
+    """Two positions or more: with one value in a group the variance is 0, and differences have no digits left."""
+    groups = make.choice([1, 2, 3])
+    shape = (make.extent(), make.integer(2, 3), *make.shape(0, 1, smallest=1), groups * make.integer(1, 2))
+    return Example(make.distinct(shape), make.values(shape[-1:]), make.values(shape[-1:]), groups=groups,
+                   eps=make.choice([1e-5, 0.1]))
 
 
 def _grouped(x, groups):

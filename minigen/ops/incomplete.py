@@ -10,8 +10,12 @@ families are closed under differentiation, derivatives of any order. All work on
 densities have one peak whatever the parameters, and where values that are too small for a float still have a place.
 """
 
+import numpy as np
+
 from .. import kernels
 from ..autograd.primitive import primitive
+from ..autograd.tensor import raw
+from ..kernels.machinery.examples import Example
 from .activations import softplus
 from .elementwise import exp
 from .special import digamma, lgamma, polygamma
@@ -28,6 +32,11 @@ def _(g, residuals, needed):
     a, b = residuals
     both = digamma(a + b)
     return g * (digamma(a) - both) if needed[0] else None, g * (digamma(b) - both) if needed[1] else None
+
+
+@lbeta.example
+def _(make):
+    return make.arrays(2, 0.4, make.choice([4.0, 30.0]))
 
 
 def log_gamma_density(a, log_x):
@@ -52,6 +61,12 @@ def _(g, residuals, needed):
     return ga, g * (score - (a - exp(s)) * value)
 
 
+@gamma_score.example
+def _(make):
+    a, log_x = make.arrays(2, -1.0, 1.0)
+    return Example(np.exp(a), log_x, order=make.integer(1, 2))
+
+
 @primitive(residuals=("a", "log_x"))
 def gamma_cdf(a, log_x, /):
     """P(X ≤ x) for X of distribution Gamma(a, 1), the regularised incomplete gamma function, from log x."""
@@ -63,6 +78,12 @@ def _(g, residuals, needed):
     a, s = residuals
     gs = g * log_gamma_density(a, s)
     return gs * gamma_score(a, s) if needed[0] else None, gs
+
+
+@gamma_cdf.example
+def _(make):
+    a, log_x = make.arrays(2, -1.5, 1.5)
+    return [np.exp(a), log_x]
 
 
 @primitive(residuals=("a", "output"))
@@ -77,6 +98,12 @@ def _(g, residuals, needed):
     return -g * gamma_score(a, s) if needed[0] else None, g / log_gamma_density(a, s) if needed[1] else None
 
 
+@gamma_quantile.example
+def _(make):
+    a, p = make.arrays(2, 0.1, 0.9)
+    return [4 * a, p]
+
+
 @primitive(residuals=("a", "output"))
 def implicit_gamma(a, log_x, /):
     """log x, drawn from Gamma(a, 1), as a function of a: its derivative is that of the quantile that it is."""
@@ -87,6 +114,14 @@ def implicit_gamma(a, log_x, /):
 def _(g, residuals, needed):
     a, s = residuals
     return -g * gamma_score(a, s), None
+
+
+@implicit_gamma.example
+def _(make):
+    """As a function of the concentration: what is drawn is the p-quantile."""
+    a = make.values(make.shape(), 0.4, 4.0)
+    return Example(a, p=make.values(a.shape, 0.1, 0.9),
+                   call=lambda a, p: implicit_gamma(a, kernels.gamma_quantile(raw(a), p.astype(a.dtype))))
 
 
 def log_beta_density(a, b, logit):
@@ -122,6 +157,13 @@ def _(g, residuals, needed):
     return ga, gb, g * (kernels.score_polynomial(m, n, cumulant) - slope * value)
 
 
+@beta_score.example
+def _(make):
+    a, b, logit = make.arrays(3, -0.8, 0.8)
+    m, n = make.choice([(1, 0), (0, 1), (1, 1)])
+    return Example(np.exp(a), np.exp(b), logit, m=m, n=n)
+
+
 @primitive(residuals=("a", "b", "logit"))
 def beta_cdf(a, b, logit, /):
     """P(X ≤ x) for X of distribution Beta(a, b), the regularised incomplete beta function, from logit x."""
@@ -136,6 +178,12 @@ def _(g, residuals, needed):
             gs * beta_score(a, b, s, 0, 1) if needed[1] else None, gs)
 
 
+@beta_cdf.example
+def _(make):
+    a, b, logit = make.arrays(3, -1.2, 1.2)
+    return [np.exp(a), np.exp(b), logit]
+
+
 @primitive(residuals=("a", "b", "output"))
 def beta_quantile(a, b, p, /):
     """The logit x at which `beta_cdf` is p; NaN for p outside [0, 1]."""
@@ -146,6 +194,12 @@ def beta_quantile(a, b, p, /):
 def _(g, residuals, needed):
     a, b, s = residuals
     return (*_implicit_beta_vjp(g, residuals, needed)[:2], g / log_beta_density(a, b, s) if needed[2] else None)
+
+
+@beta_quantile.example
+def _(make):
+    a, b, p = make.arrays(3, 0.1, 0.9)
+    return [4 * a, 3 * b, p]
 
 
 @primitive(residuals=("a", "b", "output"))
@@ -159,3 +213,14 @@ def _implicit_beta_vjp(g, residuals, needed):
     a, b, s = residuals
     return (-g * beta_score(a, b, s, 1, 0) if needed[0] else None,
             -g * beta_score(a, b, s, 0, 1) if needed[1] else None, None)
+
+
+@implicit_beta.example
+def _(make):
+    """As a function of both concentrations: what is drawn is the p-quantile."""
+    def drawn(a, b, p):
+        p = p.astype((raw(a) + raw(b)).dtype)
+        return implicit_beta(a, b, kernels.beta_quantile(raw(a), raw(b), p))
+
+    a, b = make.arrays(2, 0.4, 4.0)
+    return Example(a, b, p=make.values(np.broadcast_shapes(a.shape, b.shape), 0.1, 0.9), call=drawn)

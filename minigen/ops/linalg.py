@@ -7,6 +7,7 @@ import numpy as np
 from ..arrays import array_module
 from ..autograd.primitive import primitive
 from ..autograd.tensor import raw
+from ..kernels.machinery.examples import Example
 from .shape import reshape, transpose
 
 
@@ -51,6 +52,15 @@ def _(g, residuals, needed):
     return gx, gy
 
 
+@matmul.example(scalars=False)
+def _(make):
+    m, n, k = (make.extent() for _ in range(3))
+    batch_x, batch_y = make.broadcastable()
+    x = make.choice([(*batch_x, m, n), (*batch_x, m, n), (m, n), (n,)])
+    y = make.choice([(*batch_y, n, k), (*batch_y, n, k), (n, k), (n,)])
+    return [make.values(x), make.values(y)]
+
+
 @primitive(residuals=("a", "b", "output"))
 def solve(a, b, /):
     """The x with a @ x = b, b a matrix or (one-dimensional) a vector."""
@@ -64,6 +74,14 @@ def _(g, residuals, needed):
     gb = solve(_t(a), g[..., None] if vector else g)
     ga = -(gb @ (x[..., None, :] if vector else _t(x))) if needed[0] else None
     return ga, gb[..., 0] if vector else gb
+
+
+@solve.example(scalars=False)
+def _(make):
+    n = make.extent()
+    batch_a, batch_b = make.broadcastable()
+    b = make.choice([(n,), (*batch_b, n, make.extent()), (*batch_b, n, make.extent())])
+    return [make.matrices(batch_a, n), make.values(b)]
 
 
 def _triangle(a, lower):
@@ -104,6 +122,14 @@ def _(g, residuals, needed):
     return ga, gb
 
 
+@triangular_solve.example(scalars=False)
+def _(make):
+    n = make.choice([make.extent(), make.extent(), make.extent(), 40])
+    batch_a, batch_b = make.broadcastable() if n < 40 else ((), ())
+    return Example(make.matrices(batch_a, n), make.values((*batch_b, n, make.extent())), lower=make.boolean(),
+                   transposed=make.boolean())
+
+
 @primitive(residuals=("output",))
 def inverse(a, /):
     """The inverse matrix."""
@@ -114,6 +140,11 @@ def inverse(a, /):
 def _(g, residuals, needed):
     (y,) = residuals
     return (-(_t(y) @ g @ _t(y)),)
+
+
+@inverse.example(scalars=False)
+def _(make):
+    return [make.matrices(make.shape(0, 2, smallest=1), make.extent())]
 
 
 @primitive(residuals=("output",))
@@ -134,6 +165,12 @@ def _(g, residuals, needed):
     return (0.5 * (both + _t(both)),)
 
 
+@cholesky.example(scalars=False)
+def _(make):
+    """Of the symmetric part: other matrices have no factor."""
+    return Example(make.matrices(make.shape(0, 2), make.extent()), call=lambda a: cholesky(0.5 * (a + _t(a))))
+
+
 @primitive(residuals=("a",))
 def logabsdet(a, /):
     """log|det a|; -inf for a singular matrix."""
@@ -144,3 +181,8 @@ def logabsdet(a, /):
 def _(g, residuals, needed):
     (a,) = residuals
     return (g[..., None, None] * _t(inverse(a)),)
+
+
+@logabsdet.example(scalars=False)
+def _(make):
+    return [make.matrices(make.shape(0, 2), make.extent(1)) * make.choice([1.0, -1.0])]

@@ -1,7 +1,7 @@
 """Products with a masked matrix: two ops closed under differentiation."""
 
 from .. import kernels
-from ..autograd.primitive import primitive
+from ..autograd.primitive import example, primitive
 from ..autograd.tensor import raw
 from ..kernels.masked import Blocks
 from .shape import transpose
@@ -44,6 +44,12 @@ def masked_matmul(x, w, mask):
     return _masked_matmul(x, w, blocks)
 
 
+@example(masked_matmul)(scalars=False)
+def _(make):
+    mask = _example_mask(make)
+    return [make.values((*make.shape(0, 2), len(mask))), make.values(mask.shape), Blocks(mask)]
+
+
 def masked_weight(x, y, mask):
     """xᵀ y where the boolean mask is true and 0 elsewhere, summed over leading axes: `masked_matmul`'s gradient by w.
 
@@ -54,3 +60,15 @@ def masked_weight(x, y, mask):
     if not a or not b or (a[-1], b[-1]) != blocks.shape or a[:-1] != b[:-1]:
         raise ValueError(f"masked_weight x and y: the mask has shape {blocks.shape}, got {a} and {b}")
     return _masked_weight(x, y, blocks)
+
+
+@example(masked_weight)(scalars=False)
+def _(make):
+    mask, leading = _example_mask(make), make.shape(0, 2)
+    return [*[make.values((*leading, n)) for n in mask.shape], Blocks(mask)]
+
+
+def _example_mask(make):
+    """A staircase, or any mask."""
+    n, m = make.extent(), make.extent()
+    return make.integers(0, 4, n)[:, None] <= make.integers(0, 4, m) if make.boolean() else make.booleans((n, m))

@@ -4,6 +4,7 @@ from .. import kernels
 from ..arrays import array_module
 from ..autograd.primitive import primitive
 from ..autograd.tensor import raw
+from ..kernels.machinery.examples import Example
 from .activations import sigmoid
 from .reductions import cumsum
 from .shape import concatenate, reshape
@@ -45,3 +46,14 @@ def _(table, c, v, b, x, levels):
     start = reshape(c, (len(x), 1, c.shape[1])) if c.ndim == 2 else c
     hidden = sigmoid(before + start)  # (batch, D, H)
     return reshape(hidden[:, :, None, :] * v, (*hidden.shape[:2], v.shape[1], c.shape[-1])).sum(axis=-1) + b
+
+
+@nade_logits.example(scalars=False)
+def _(make):
+    """The pre-activation may start from one row for all examples, or from one for each."""
+    variables, hidden, levels = make.extent(), make.extent(), make.integer(2, 4)
+    rows, outputs = levels - make.integer(0, 1), make.choice([1, levels])
+    x = make.integers(0, levels, (make.extent(), variables))
+    c = make.values(make.choice([(hidden,), (len(x), hidden)]))
+    return Example(make.values((variables, rows, hidden)), c, make.values((variables, outputs, hidden)),
+                   make.values((variables, outputs)), x=x, levels=levels)

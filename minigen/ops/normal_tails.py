@@ -2,10 +2,13 @@
 
 import math
 
+import numpy as np
+
 from .. import kernels
 from ..arrays import array_module
 from ..autograd.primitive import primitive
 from ..autograd.tensor import raw
+from ..kernels.machinery.examples import Example
 from .elementwise import exp
 from .selection import where
 
@@ -22,6 +25,9 @@ def _(g, residuals, needed):
     return (g * (exp(-0.5 * (x * x)) * (1 / math.sqrt(2 * math.pi))),)
 
 
+ndtr.example(lambda make: [make.values(make.shape())])
+
+
 @primitive(residuals=("output",))
 def ndtri(p, /):
     """The inverse of `ndtr`: -inf at 0, inf at 1, NaN outside."""
@@ -32,6 +38,9 @@ def ndtri(p, /):
 def _(g, residuals, needed):
     (x,) = residuals
     return (g * (exp(0.5 * (x * x)) * math.sqrt(2 * math.pi)),)
+
+
+ndtri.example(lambda make: [make.values(make.shape(), 0.1, 0.9)])
 
 
 @primitive(residuals=("c", "w", "order"))
@@ -50,6 +59,13 @@ def _(g, residuals, needed):
     c, w, n = residuals
     gc = -g * normal_piece(c, w, n + 1) if needed[0] else None
     return gc, g * _relative(c, w) * w**n if needed[1] else None
+
+
+@normal_piece.example
+def _(make):
+    sign = make.choice([1, -1])
+    c, w = (sign * values for values in make.arrays(2, 0.1, 2.0))
+    return Example(c, w, order=make.integer(0, 2))
 
 
 @primitive(residuals=("c", "left", "right", "p", "output"))
@@ -80,6 +96,19 @@ def _(g, residuals, needed):
     if needed[3]:
         gp = here * mass
     return gc, gl, gr, gp
+
+
+@truncated_normal_quantile.example
+def _(make):
+    """On one side of the mode, by the sign of c, or on both. The side without an interval is not differentiated by.
+
+    What is 0 has float32, so that it leaves the dtype to the others.
+    """
+    c, left, right, p = make.arrays(4, 0.1, 0.9)
+    zero, sign = np.zeros(np.broadcast_shapes(c.shape, left.shape, right.shape), np.float32), make.integer(-1, 1)
+    if sign == 0:
+        return Example(zero, left, right, p, constants=(0,))
+    return Example(c, zero, right, p, constants=(1,)) if sign > 0 else Example(-c, left, zero, p, constants=(2,))
 
 
 def _relative(c, w):

@@ -8,6 +8,7 @@ from .. import kernels
 from ..arrays import array_module
 from ..autograd.primitive import primitive
 from ..autograd.tensor import raw
+from ..kernels.machinery.examples import Example
 from .elementwise import exp
 from .recordable import recordable
 from .selection import where
@@ -47,6 +48,12 @@ def _(g, residuals, needed):
     return (broadcast_to(_kept(g, shape, axis), shape),)
 
 
+@sum.example
+def _(make):
+    x = make.values(make.shape())
+    return Example(x, axis=make.axes(x.ndim), keepdims=make.boolean())
+
+
 @primitive(residuals=("x.shape", "axis"))
 def mean(x, /, axis=None, keepdims=False):
     """Arithmetic mean of the elements."""
@@ -57,6 +64,12 @@ def mean(x, /, axis=None, keepdims=False):
 def _(g, residuals, needed):
     shape, axis = residuals
     return (broadcast_to(_kept(g / (_count(shape, axis) or 1), shape, axis), shape),)
+
+
+@mean.example(empty=False)
+def _(make):
+    x = make.values(make.shape(smallest=1))
+    return Example(x, axis=make.axes(x.ndim), keepdims=make.boolean())
 
 
 @primitive(residuals=("x", "axis", "ddof"))
@@ -71,6 +84,13 @@ def _(g, residuals, needed):
     centred = x - mean(x, axis, True)
     freedom = _count(x.shape, axis) - ddof
     return (_kept(g * (2 / freedom if freedom > 0 else float("nan")), x.shape, axis) * centred,)
+
+
+@var.example(empty=False)
+def _(make):
+    x = make.values(make.shape(smallest=1))
+    axis, ddof = make.axes(x.ndim), make.integer(0, 1)
+    return Example(x, axis=axis, ddof=ddof if _count(x.shape, axis) > ddof else 0, keepdims=make.boolean())
 
 
 @primitive(residuals=("x", "output", "axis"))
@@ -94,6 +114,13 @@ def _(g, residuals, needed):
     return (_kept(g, x.shape, axis) * (hit / hit.sum(axis=axis, keepdims=True)),)
 
 
+@max.example(empty=False)
+@min.example(empty=False)
+def _(make):
+    x = make.distinct(make.shape(smallest=1))
+    return Example(x, axis=make.axes(x.ndim), keepdims=make.boolean())
+
+
 @primitive(residuals=("x", "output", "axis"))
 def logsumexp(x, /, axis=None, keepdims=False):
     """log Σ exp(x), shifted by the largest element so that it cannot overflow; -inf where every x is."""
@@ -111,6 +138,12 @@ def _(g, residuals, needed):
     return (_kept(g, x.shape, axis) * softmax(x, axis),)  # exp(x - y) would lose the digits that x and y share
 
 
+@logsumexp.example(empty=False)
+def _(make):
+    x = make.values(make.shape(smallest=1))
+    return Example(x, axis=make.axes(x.ndim), keepdims=make.boolean())
+
+
 @primitive(residuals=("output", "axis"))
 def softmax(x, /, axis=-1):
     """exp(x) / Σ exp(x) along `axis`."""
@@ -123,6 +156,12 @@ _softmax_vjp = recordable(kernels.softmax_vjp)
 @softmax.defvjp
 def _(g, residuals, needed):
     return (_softmax_vjp(g, *residuals),)
+
+
+@softmax.example(scalars=False)
+def _(make):
+    x = make.values(make.shape(1, 3))
+    return Example(x, axis=make.axis(x.ndim))
 
 
 @primitive(residuals=("output", "axis"))
@@ -140,6 +179,12 @@ def _(g, residuals, needed):
     return (_log_softmax_vjp(g, *residuals),)
 
 
+@log_softmax.example(scalars=False)
+def _(make):
+    x = make.values(make.shape(1, 3))
+    return Example(x, axis=make.axis(x.ndim))
+
+
 @primitive(residuals=("axis",))
 def cumsum(x, /, axis):
     """Running sum along `axis`."""
@@ -150,6 +195,12 @@ def cumsum(x, /, axis):
 def _(g, residuals, needed):
     (axis,) = residuals
     return (flip(cumsum(flip(g, axis), axis), axis),)
+
+
+@cumsum.example(scalars=False)
+def _(make):
+    x = make.values(make.shape(1, 3))
+    return Example(x, axis=make.axis(x.ndim))
 
 
 @primitive(residuals=("x", "output", "axis"))
@@ -163,3 +214,9 @@ def _(g, residuals, needed):
     x, y, axis = residuals
     y = where(raw(y) == 0, float("inf"), y)  # x / inf is 0, and so are all its derivatives
     return (_kept(g, x.shape, axis) * (x / _kept(y, x.shape, axis)),)
+
+
+@norm.example(empty=False)
+def _(make):
+    x = make.apart(make.shape(smallest=1), 0.4)
+    return Example(x, axis=make.axes(x.ndim), keepdims=make.boolean())

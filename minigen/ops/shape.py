@@ -1,12 +1,14 @@
 """Rearranging elements without changing them, and joining and cutting arrays."""
 
+import math
 import operator
 
 import numpy as np
 
 from ..arrays import array_module
-from ..autograd.primitive import primitive
+from ..autograd.primitive import example, primitive
 from ..autograd.tensor import raw
+from ..kernels.machinery.examples import Example
 
 
 def normalize_axis(axis, ndim):
@@ -29,6 +31,13 @@ def _(g, residuals, needed):
     return (reshape(g, shape),)
 
 
+@reshape.example
+def _(make):
+    shape = make.shape()
+    size = math.prod(shape)
+    return Example(make.values(shape), shape=make.choice([(size,), (1, size), shape[::-1], (-1,) if size else (0, 3)]))
+
+
 @primitive(residuals=("axes",))
 def transpose(x, /, axes=None):
     """The axes in another order; reversed when `axes` is None."""
@@ -47,6 +56,13 @@ def _(g, residuals, needed):
     return (transpose(g, tuple(inverse)),)
 
 
+@transpose.example
+def _(make):
+    x = make.values(make.shape())
+    axes = None if make.boolean() else tuple(int(a) for a in make.random().permutation(x.ndim))
+    return Example(x, axes=tuple(a - x.ndim for a in axes) if axes and make.boolean() else axes)
+
+
 @primitive()
 def broadcast_to(x, /, shape):
     """x repeated along new axes and axes of extent 1, as a view."""
@@ -56,6 +72,12 @@ def broadcast_to(x, /, shape):
 @broadcast_to.defvjp
 def _(g, residuals, needed):
     return (g,)  # the sweep sums over the axes that were broadcast
+
+
+@broadcast_to.example
+def _(make):
+    shape, other = make.broadcastable()
+    return Example(make.values(shape), shape=np.broadcast_shapes(shape, other))
 
 
 @primitive(residuals=("axis",))
@@ -70,6 +92,12 @@ def _(g, residuals, needed):
     return (flip(g, axis),)
 
 
+@flip.example
+def _(make):
+    x = make.values(make.shape())
+    return Example(x, axis=make.axes(x.ndim))
+
+
 @primitive(residuals=("x.shape", "widths"))
 def pad(x, /, widths, value=0):
     """`value` added around x: `widths` has (before, after) for each axis, or is one pair or one number for all."""
@@ -81,6 +109,14 @@ def _(g, residuals, needed):
     shape, widths = residuals
     pairs = np.broadcast_to(widths, (len(shape), 2)).tolist()
     return (g[tuple(slice(before, before + n) for n, (before, _) in zip(shape, pairs, strict=True))],)
+
+
+@pad.example(scalars=False)
+def _(make):
+    shape = make.shape(1, 3)
+    widths = tuple((make.integer(0, 2), make.integer(0, 2)) for _ in shape)
+    return Example(make.values(shape), widths=make.choice([widths, widths, make.integer(0, 2), widths[0]]),
+                   value=make.choice([0, -1.5]))
 
 
 @primitive(residuals=("shapes", "axis"), name="concatenate")
@@ -107,6 +143,20 @@ def concatenate(arrays, axis=0):
     return _concatenate(*arrays, axis=axis)
 
 
+@example(concatenate)
+def _(make):
+    shape = make.shape(1, 3)
+    axis = make.axis(len(shape))
+    extents = [make.extent() for _ in range(make.integer(1, 3))]
+    before, after = shape[:axis % len(shape)], shape[axis % len(shape) + 1:]
+    return Example([make.values((*before, extent, *after)) for extent in extents], axis=axis)
+
+
+@example(concatenate)
+def _(make):
+    return Example([make.values(make.shape()) for _ in range(2)], axis=None)
+
+
 @primitive(residuals=("axis",), name="stack")
 def _stack(*arrays, axis=0):
     return array_module(*arrays).stack(arrays, axis=axis)
@@ -122,6 +172,12 @@ def _(g, residuals, needed):
 def stack(arrays, axis=0):
     """Arrays of one shape side by side along a new axis."""
     return _stack(*arrays, axis=axis)
+
+
+@example(stack)
+def _(make):
+    shape = make.shape()
+    return Example([make.values(shape) for _ in range(make.integer(1, 3))], axis=make.axis(len(shape) + 1))
 
 
 @primitive(residuals=("x.shape", "cuts", "axis"), several=True, name="split")
@@ -157,3 +213,11 @@ def split(x, sections, axis=0):
         if list(cuts) != sorted(cuts):
             raise ValueError(f"split sections: expected indices in ascending order, got {list(sections)}")
     return _split(x, cuts, axis)
+
+
+@example(split)(scalars=False)
+def _(make):
+    before, after = make.shape(0, 1), make.shape(0, 1)
+    sections = make.choice([1, 2, 3, [1], [1, 3], [0, 2, 2], [-1], (2, 9)])
+    shape = (*before, sections * make.integer(0, 2) if isinstance(sections, int) else 4, *after)
+    return Example(make.values(shape), sections=sections, axis=len(before) - (len(shape) if make.boolean() else 0))

@@ -4,7 +4,8 @@ import math
 import operator
 
 from .. import kernels
-from ..autograd.primitive import primitive
+from ..autograd.primitive import example, primitive
+from ..kernels.machinery.examples import Example
 from .elementwise import exp
 
 
@@ -20,6 +21,9 @@ def _(g, residuals, needed):
     return (g * (exp(-(x * x)) * (2 / math.sqrt(math.pi))),)
 
 
+erf.example(lambda make: [make.values(make.shape())])
+
+
 @primitive(residuals=("x",))
 def lgamma(x, /):
     """log|Γ(x)|."""
@@ -30,6 +34,9 @@ def lgamma(x, /):
 def _(g, residuals, needed):
     (x,) = residuals
     return (g * polygamma(x, 0),)
+
+
+lgamma.example(lambda make: [make.values(make.shape(), 0.4, 4.0)])
 
 
 @primitive(residuals=("x", "order"))
@@ -46,6 +53,16 @@ def _(g, residuals, needed):
     return (g * polygamma(x, order + 1),)
 
 
+@polygamma.example
+def _(make):
+    return Example(make.values(make.shape(), 0.6, 4.0), order=make.integer(0, 3))
+
+
 def digamma(x):
     """The derivative of log|Γ(x)|; its own derivatives need x > 0."""
     return polygamma(x, 0)
+
+
+@example(digamma)
+def _(make):
+    return [make.values(make.shape(), 0.4, 4.0)]

@@ -24,9 +24,11 @@ class Example:
     """
 
     def __init__(self, *arguments, call: Callable | None = None, constants=(), operations: int = 0, **keywords):
-        self.arguments, self.keywords, self.call, self.operations = arguments, keywords, call, operations
+        # NumPy makes scalars of 0-d arrays in arithmetic
+        self.arguments = [np.asarray(a) if isinstance(a, np.floating) else a for a in arguments]
+        self.keywords, self.call, self.operations = keywords, call, operations
         self._positions = []  # of the arrays: pairs of an argument and, in a list, an item
-        for i, argument in enumerate(arguments):
+        for i, argument in enumerate(self.arguments):
             items = argument if isinstance(argument, list) else [argument]
             for j, item in enumerate(items):
                 if isinstance(item, np.ndarray) and item.dtype.kind == "f" and i not in constants:
@@ -133,6 +135,11 @@ class ExampleMaker:
             shapes.append(tuple(1 if self.integer(0, 3) == 0 else n for n in full[start:]))
         return shapes
 
+    def broadcastable_rows(self, count: int = 2) -> list[tuple[int, ...]]:
+        """Shapes of one axis or more that broadcast with each other."""
+        n = self.integer(1, 4)
+        return [(*shape, self.choice([n, n, 1])) for shape in self.broadcastable(count)]
+
     def rows(self, width: int = 512) -> tuple[int, ...]:
         """The shape of rows for a kernel: many of `width`; in a small example any shape of one to three axes."""
         if self.elements:
@@ -198,11 +205,11 @@ class ExampleMaker:
 
     def integers(self, low: int, high: int, shape) -> np.ndarray:
         """Integers from `low` to `high` - 1."""
-        return self.random().integers(low, high, shape)
+        return np.asarray(self.random().integers(low, high, shape))
 
     def booleans(self, shape) -> np.ndarray:
         """True and false, as often."""
-        return self.random().random(shape) < 0.5
+        return np.asarray(self.random().random(shape) < 0.5)
 
     def apart(self, shape, gap: float = 0.2, high: float = 2.0) -> np.ndarray:
         """Values of either sign that stay `gap` away from 0."""
