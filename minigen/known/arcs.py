@@ -29,9 +29,9 @@ _ROWS = 2**13  # examples at a time, so that what is computed for them stays in 
 class Arcs(PlanarMixture):
     """Points uniform by length on arcs, with Gaussian noise of standard deviation `noise`.
 
-    `arcs` has a row (centre x, centre y, radius, start angle, end angle) for each arc, `labels` the part that each
-    belongs to, 0, 1, ...; all parts together are one uniform distribution over the length. Raises TypeError or
-    ValueError unless noise > 0, radii are above 0 and each arc turns by more than 0 and at most π.
+    `arcs` has a row (centre x, centre y, radius, start angle, end angle) for each arc, and `labels` a class 0, 1, ...
+    for each. Points are uniform over the length of all arcs together. Raises TypeError or ValueError unless noise > 0,
+    radii are above 0 and each arc turns by more than 0 and at most π.
     """
 
     def __init__(self, arcs, labels, noise: float = 0.1):
@@ -46,11 +46,11 @@ class Arcs(PlanarMixture):
         self.weights, self.n_labels = lengths / lengths.sum(), 1 + self.arc_labels.max()
 
     def _joint_log_prob(self, x):
-        each = np.concatenate([self._arc_log_prob(x[i : i + _ROWS]) for i in range(0, len(x), _ROWS)])
-        return np.stack([logsumexp(each[:, self.arc_labels == k]) for k in range(self.n_labels)], axis=1)
+        by_arc = np.concatenate([self._arc_log_prob(x[i : i + _ROWS]) for i in range(0, len(x), _ROWS)])
+        return np.stack([logsumexp(by_arc[:, self.arc_labels == k]) for k in range(self.n_labels)], axis=1)
 
     def _arc_log_prob(self, x):
-        """log p(arc) p(x | arc) of shape `(n, arcs)`; -inf for an arc that adds nothing to others of its label."""
+        """log p(arc) p(x | arc), `(n, arcs)`; -inf for an arc that adds nothing to the other arcs of its label."""
         cx, cy, radius, start, end = self.arcs.T
         dx, dy = x[:, :1] - cx, x[:, 1:] - cy
         r = np.hypot(dx, dy)
@@ -59,16 +59,16 @@ class Arcs(PlanarMixture):
         across = log_scale - (r - radius) ** 2 / (2 * self.noise**2)
         needed = self._reaches(across - kappa * (1 - _highest_cosine(first, end - start)))
         length = np.broadcast_to(end - start, needed.shape)
-        each = np.full(needed.shape, -np.inf)
-        each[needed] = across[needed] + log_bessel_between(kappa[needed], first[needed], length[needed])
-        return each
+        log_prob = np.full(needed.shape, -np.inf)
+        log_prob[needed] = across[needed] + log_bessel_between(kappa[needed], first[needed], length[needed])
+        return log_prob
 
     def _reaches(self, peaks):
-        """Which arcs have a peak of the integrand that is not e⁵⁰ times lower than another one with their label."""
+        """Which arcs have an integrand whose peak is not e⁵⁰ times lower than that of another arc of their label."""
         needed = np.empty(peaks.shape, bool)
         for k in range(self.n_labels):
-            own = self.arc_labels == k
-            needed[:, own] = peaks[:, own] >= peaks[:, own].max(axis=1, keepdims=True) - 50
+            of_label = self.arc_labels == k
+            needed[:, of_label] = peaks[:, of_label] >= peaks[:, of_label].max(axis=1, keepdims=True) - 50
         return needed
 
     def _entropy(self):
@@ -91,19 +91,19 @@ def log_bessel_between(kappa, start, length) -> np.ndarray:
     first = np.mod(start, 2 * math.pi)
     half = np.floor(first / math.pi)
     turn, last = (half + 1) * math.pi, first + length
-    # In either piece |s| modulo 2π goes up or goes down; a and b are its lowest and highest value there.
+    # On either side of the turn |s| modulo 2π only rises or only falls, from its lowest value to its highest.
     pieces = [_folded(first, np.minimum(last, turn), half), _folded(turn, np.maximum(last, turn), half + 1)]
     return logsumexp(np.stack([_log_falling(kappa, *piece) for piece in pieces], axis=-1))
 
 
 def _highest_cosine(start, length):
     """The largest cos s for s from `start` to `start + length`, which is below 2π."""
-    to_zero = np.mod(-start, 2 * math.pi)  # 1 if the interval reaches that far, else that of one of its ends
+    to_zero = np.mod(-start, 2 * math.pi)  # the interval holds s = 0, or else an end is closest to it
     return np.where(to_zero <= length, 1.0, np.maximum(np.cos(start), np.cos(start + length)))
 
 
 def _folded(low, high, half):
-    """The interval that |s| modulo 2π runs over for s from `low` to `high`, which lie between half·π and (half+1)·π."""
+    """The interval of |s| modulo 2π for s from `low` to `high`, which lie between half·π and (half + 1)·π."""
     odd = half % 2 == 1
     a = np.where(odd, (half + 1) * math.pi - high, low - half * math.pi)
     b = np.where(odd, (half + 1) * math.pi - low, high - half * math.pi)

@@ -3,8 +3,8 @@
     x_t = a₁ x_{t-1} + … + a_p x_{t-p} + σ e_t,    e_t ~ N(0, 1),
 
 started in its stationary distribution. The autocovariances γ solve the Yule-Walker equations γ_j - Σ_i a_i γ_{|j-i|} =
-σ² [j = 0]; the first p samples are N(0, Γ) with Γ_ij = γ_{|i-j|}, each later one is Gaussian given the p before it.
-Entropy: ½ log det 2πe Γ + (T - p) ½ log 2πe σ². Source: Hamilton, "Time Series Analysis" (1994), chapters 3 and 5.
+σ² [j = 0]; the first p samples are N(0, Γ) with Γ_ij = γ_{|i-j|}, and each later sample is Gaussian given the p before
+it. Entropy: ½ log det 2πe Γ + (T - p) ½ log 2πe σ². Source: Hamilton, "Time Series Analysis" (1994), chapters 3 and 5.
 """
 
 import math
@@ -22,7 +22,7 @@ class AutoRegression(Source):
     """Windows of `length` samples of a stationary autoregression, shape `(length, 1)`.
 
     `coefficients` are a₁ … a_p, `scale` is σ. Raises TypeError or ValueError for a scale that is not above 0 and for
-    coefficients of a process that does not settle: 1 - Σ a_i z^i must have its roots outside the unit circle.
+    coefficients of a process that is not stationary: 1 - Σ a_i z^i must have its roots outside the unit circle.
     """
 
     name = "autoregression"
@@ -74,11 +74,10 @@ class AutoRegression(Source):
 class Audio(AutoRegression):
     """The sound of a whispered vowel: white noise through resonances.
 
-    It is scaled to variance 1.
-    `resonances` are pairs (frequency, bandwidth) in hertz at `sample_rate` samples a second; each gives a pair of poles
-    exp(-π bandwidth / rate ± 2πi frequency / rate). Source of the poles: Rabiner and Schafer, "Digital Processing of
-    Speech Signals" (1978), section 3.2. Raises TypeError or ValueError unless 0 < frequency < sample_rate / 2 and
-    bandwidth > 0.
+    It is scaled to variance 1. `resonances` are pairs (frequency, bandwidth) in hertz at `sample_rate` samples a
+    second; each gives a pair of poles exp(-π bandwidth / rate ± 2πi frequency / rate). Source of the poles: Rabiner and
+    Schafer, "Digital Processing of Speech Signals" (1978), section 3.2. Raises TypeError or ValueError unless 0 <
+    frequency < sample_rate / 2 and bandwidth > 0.
     """
 
     name = "audio"

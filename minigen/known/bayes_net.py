@@ -29,10 +29,10 @@ HOUSE = (
 class BayesNet(Source):
     """Yes-or-no facts that depend on each other as a Bayesian network says, by default about a house and its alarm.
 
-    Each variable is 1 with a probability that depends on its parents, which stand before it.
-    `variables` is a sequence of (name, names of parents, P(1) for each value of the parents in binary order, the first
-    parent counting most). Raises TypeError or ValueError if a parent does not stand before, a table has another length
-    than 2^parents, a number is no probability, or there are more than 20 variables.
+    Each variable is 1 with a probability that depends on its parents, which come before it. `variables` is a sequence
+    of (name, names of parents, P(1) for each value of the parents in binary order, the first parent counting most).
+    Raises TypeError or ValueError if a parent does not come before its child, if a table does not have 2^parents
+    probabilities, and for more than 20 variables.
     """
 
     name = "bayes_net"
@@ -60,10 +60,10 @@ class BayesNet(Source):
 
     def _given_parents(self, x, i):
         """P(x_i = 1 | parents) in each row of `x`."""
-        place = np.zeros(len(x), np.int64)
+        row = np.zeros(len(x), np.int64)
         for parent in self.parents[i]:
-            place = 2 * place + x[:, parent]
-        return self.tables[i][place]
+            row = 2 * row + x[:, parent]
+        return self.tables[i][row]
 
     def _log_prob(self, x):
         total = np.zeros(len(x))

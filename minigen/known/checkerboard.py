@@ -26,7 +26,7 @@ class Checkerboard(PlanarMixture):
     def _joint_log_prob(self, x):
         lower = (self.squares - self.cells / 2) * self.side
         inside = ((x[:, None, :] >= lower) & (x[:, None, :] <= lower + self.side)).all(axis=2)
-        # Two squares meet in a corner, which has no area: the first has it.
+        # Two squares share a corner, which has no area: it belongs to the first.
         inside &= inside.cumsum(axis=1) == 1
         return np.where(inside, -self._entropy(), -np.inf)
 

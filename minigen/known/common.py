@@ -10,7 +10,7 @@ def entropy_of(p, axis=None):
 
 
 def gauss_legendre(low: float, high: float, panels: int, order: int = 16):
-    """Nodes and weights of the Gauss-Legendre rule of `order` on each of `panels` equal pieces of [low, high]."""
+    """Nodes and weights of the Gauss-Legendre rule of `order` on each of `panels` equal intervals of [low, high]."""
     t, w = np.polynomial.legendre.leggauss(order)
     width = (high - low) / panels
     nodes = low + width * (np.arange(panels)[:, None] + 0.5 * (t + 1))
@@ -18,7 +18,7 @@ def gauss_legendre(low: float, high: float, panels: int, order: int = 16):
 
 
 def check_array(name: str, value, ndim: int) -> np.ndarray:
-    """`value` as a float64 array with `ndim` axes; TypeError or ValueError if it is none or not finite."""
+    """`value` as a float64 array with `ndim` axes. Raises TypeError or ValueError for anything else, NaN included."""
     try:
         array = np.asarray(value)
     except ValueError as error:
@@ -26,7 +26,7 @@ def check_array(name: str, value, ndim: int) -> np.ndarray:
     if array.dtype.kind not in "iuf":
         raise TypeError(f"{name}: expected an array of numbers, got dtype {array.dtype}")
     if array.ndim != ndim or array.size == 0:
-        raise ValueError(f"{name}: expected {ndim} axes, none of them empty, got shape {array.shape}")
+        raise ValueError(f"{name}: expected {ndim} axes that are not empty, got shape {array.shape}")
     if not np.isfinite(array).all():
         raise ValueError(f"{name}: expected finite numbers")
     return array.astype(np.float64)

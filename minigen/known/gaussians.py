@@ -31,8 +31,8 @@ class Gaussians(PlanarMixture):
         return -0.5 * (z * z).sum(axis=2) - math.log(2 * math.pi * self.scale**2 * self.n_labels)
 
     def _entropy(self):
-        parts = [expectation_over_normal(lambda z, m=m: self._log_prob(m + self.scale * z)) for m in self.means]
-        return -sum(parts) / self.n_labels
+        means = [expectation_over_normal(lambda z, m=m: self._log_prob(m + self.scale * z)) for m in self.means]
+        return -sum(means) / self.n_labels
 
     def _sample(self, n, rng):
         labels = rng.integers(self.n_labels, size=n)
@@ -62,5 +62,5 @@ class TwentyFiveGaussians(Gaussians):
     name = "twenty_five_gaussians"
 
     def __init__(self, spacing: float = 2.0, scale: float = 0.1):
-        places = positive_number("spacing", spacing) * (np.arange(5) - 2)
-        super().__init__(product_grid(places, places), scale)
+        line = positive_number("spacing", spacing) * (np.arange(5) - 2)
+        super().__init__(product_grid(line, line), scale)

@@ -2,11 +2,11 @@
 
     p(s) = exp(β Σ_{neighbours i,j} s_i s_j + h Σ_i s_i) / Z,    s_i = 2 x_i - 1 = ±1
 
-Rows are the states of a chain. With D the weights of a row by itself and V those of the bonds from a row to the next,
-T = V D has a row and a column for each of the 2^columns states, and Z is 1ᵀ D T^(rows-1) 1 up to the order of factors
-on a lattice with free ends, the trace of T^rows on one that closes on itself. Samples are drawn row by row from the
-chain's conditionals. The entropy is log Z - E[β Σ s s + h Σ s], and that expectation is d log Z(λβ, λh) / dλ at λ = 1:
-matrices are carried with their derivatives by λ.
+The rows of the lattice are the states of a chain. Let D be the weights of a row by itself and V those of the bonds from
+a row to the next. T = V D has a row and a column for each of the 2^columns states. Z is 1ᵀ D T^(rows-1) 1, up to the
+order of factors, on a lattice with free edges, and the trace of T^rows on a torus. Samples are drawn row by row from
+the chain's conditionals. The entropy is log Z - E[β Σ s s + h Σ s], and this expectation is d log Z(λβ, λh) / dλ at
+λ = 1, so every matrix is computed with its derivative by λ.
 
 Source: Kramers and Wannier, "Statistics of the two-dimensional ferromagnet" (1941).
 """
@@ -26,11 +26,10 @@ MAX_SIDE = 8
 class Ising(Source):
     """Black-and-white images from the Ising model, in which neighbours tend to agree.
 
-    A lattice of `rows` × `columns` spins is a binary image, with x = 1 for an upward spin.
-    `beta` is the coupling of neighbours over the temperature (negative: they prefer to differ), `field` the field over
-    the temperature, both between -10 and 10. `periodic` lattices close on themselves in both directions, others have
-    free ends. Sides are at most 8, and at least 3 where periodic, so that no two neighbours meet twice. Raises
-    TypeError or ValueError otherwise.
+    A lattice of `rows` × `columns` spins is a binary image, with x = 1 for an upward spin. `beta` is the coupling of
+    neighbours over the temperature (if it is negative they tend to differ), and `field` the field over the temperature;
+    both are between -10 and 10. A `periodic` lattice is a torus, another has free edges. Sides are at most 8, and at
+    least 3 if periodic, so that two neighbours share one bond only. Raises TypeError or ValueError otherwise.
     """
 
     name = "ising"
@@ -69,11 +68,12 @@ class Ising(Source):
         along = along.sum(axis=1) if self.periodic else along[:, :-1].sum(axis=1)
         row = self.beta * along + self.field * spins.sum(axis=1)
         step = self.beta * spins @ spins.T + row  # from a row's state to the next one's
-        # Exponentials are of numbers of at most 0; the shifts, and their part of the derivative, come back at the end.
+        # Shifts keep exponents at most 0; what they take from log Z and its derivative is added again at the end.
         row_shift, step_shift = row.max(), step.max()
         self._row, self._step = np.exp(row - row_shift), np.exp(step - step_shift)
         d_row, d_step = (row - row_shift) * self._row, (step - step_shift) * self._step
-        # What can follow r steps before the last row: a vector, or T^r where the last row must fit the first again.
+        # The weight of all that can follow, r steps before the last row: a vector, or T^r on a torus, where the last row
+        # meets the first.
         ahead = np.eye(len(states)) if self.periodic else np.ones(len(states))
         d_ahead = np.zeros_like(ahead)
         self._ahead, log_scale, steps = [ahead], 0.0, self.rows if self.periodic else self.rows - 1
@@ -100,11 +100,11 @@ class Ising(Source):
         steps = len(self._ahead) - 1
         first = np.diag(self._ahead[steps]) if self.periodic else self._row * self._ahead[steps]
         state = categories(first, n, rng)
-        start, drawn = state, [state]
+        start, states = state, [state]
         for r in range(1, self.rows):
             ahead = self._ahead[steps - r]
             weights = self._step[state] * (ahead[:, start].T if self.periodic else ahead)
             state = category_of_rows(weights, rng)
-            drawn.append(state)
-        bits = np.stack(drawn, axis=1)[:, :, None] >> np.arange(self.columns) & 1
+            states.append(state)
+        bits = np.stack(states, axis=1)[:, :, None] >> np.arange(self.columns) & 1
         return bits.astype(np.uint8)[..., None], None

@@ -28,11 +28,11 @@ was in did he take his lamp and his dog and go home
 class LetterChain(Markov):
     """Text in which each letter depends on a few letters before it, as in a page of English.
 
-    Letters and spaces follow each other as on that page, seen through contexts of `order` letters.
-    The probability of a letter after a context is its count there, pulled towards its probability after the context
-    that is a letter shorter, as if that had been seen `smoothing` times, and so on down to equal probabilities: every
-    window has a positive one. Source: MacKay and Peto, "A hierarchical Dirichlet language model" (1995). Raises
-    TypeError or ValueError unless order is 1 to 4, smoothing > 0 and length >= 1.
+    Letters and spaces follow each other as on that page, given contexts of `order` letters. The probability of a letter
+    after a context is its count there, pulled towards its probability after the context that is one letter shorter, as
+    if this had been counted `smoothing` times, and so on down to equal probabilities: every window has a positive
+    probability. Source: MacKay and Peto, "A hierarchical Dirichlet language model" (1995). Raises TypeError or
+    ValueError unless order is 1 to 4, smoothing > 0 and length >= 1.
     """
 
     def __init__(self, order: int = 2, smoothing: float = 0.5, length: int = 64):
@@ -41,7 +41,7 @@ class LetterChain(Markov):
 
 
 def letter_probabilities(order, smoothing) -> np.ndarray:
-    """p(letter | the `order` letters before), shape `(27,) * (order + 1)`, from the page read in a circle."""
+    """p(letter | the `order` letters before), shape `(27,) * (order + 1)`; after the page's end its start follows."""
     numbers = np.array([CHARACTERS.index(character) for character in " ".join(PAGE.split()) + " "])
     levels = len(CHARACTERS)
     p = np.full(levels, 1 / levels)

@@ -1,4 +1,4 @@
-"""Linear-Gaussian factors.
+"""Linear-Gaussian factors, as in factor analysis.
 
     z ~ N(0, I),    x = W z + μ + e,    e ~ N(0, diag(noise²)),    so    x ~ N(μ, W Wᵀ + diag(noise²)).
 
@@ -17,9 +17,9 @@ from .source import Source
 
 
 def default_parameters(dimensions=10, factors=3):
-    """Loadings `(dimensions, factors)` in the shape of ever weaker and faster cosines, with a mean and noise."""
-    place = (np.arange(dimensions)[:, None] + 0.5) / dimensions
-    weight = np.cos(math.pi * place * np.arange(1, factors + 1)) * 1.5 / np.arange(1, factors + 1)
+    """W `(dimensions, factors)` with ever weaker and faster cosines as columns, a mean μ and noise deviations."""
+    position = (np.arange(dimensions)[:, None] + 0.5) / dimensions
+    weight = np.cos(math.pi * position * np.arange(1, factors + 1)) * 1.5 / np.arange(1, factors + 1)
     return weight, np.linspace(-1.0, 1.0, dimensions), np.linspace(0.3, 0.6, dimensions)
 
 

@@ -18,7 +18,7 @@ from ..protocols import DataSpec
 from .common import entropy_of
 from .source import Source
 
-# With up to so many contexts the stationary distribution comes from linear equations, beyond that by iteration.
+# Up to this many contexts the stationary distribution solves linear equations; with more it is found by iteration.
 _DENSE = 1024
 _MAX_ITERATIONS = 100_000
 
@@ -27,7 +27,7 @@ class Markov(Source):
     """Windows of `length` letters of a stationary chain.
 
     `transitions` has an axis of `len(characters)` for each letter of the context, oldest first, and one for the next
-    letter: order + 1 axes, probabilities that sum to 1 over the last. Raises TypeError or ValueError for anything else
+    letter: order + 1 axes, probabilities that sum to 1 over the last. Raises TypeError or ValueError for anything else,
     and for a chain with several stationary distributions.
     """
 
@@ -68,9 +68,9 @@ class Markov(Source):
             log_start, log_transitions = np.log(start), np.log(self.transitions).ravel()
         total = log_start[context]
         for t in range(n, self.length):
-            place = context * levels + x[:, t]
-            total += log_transitions[place]
-            context = place % len(self.transitions)
+            index = context * levels + x[:, t]
+            total += log_transitions[index]
+            context = index % len(self.transitions)
         return total
 
     def _sample(self, n, rng):
@@ -86,7 +86,7 @@ class Markov(Source):
 
 
 def _step(distribution, transitions):
-    """The distribution of contexts a letter later: the oldest letter is summed away, the new one comes last."""
+    """The distribution of contexts one letter later: the oldest letter is summed out, the new one comes last."""
     joint = distribution[:, None] * transitions
     return joint.reshape(-1, len(distribution)).sum(axis=0)
 
@@ -96,8 +96,8 @@ def _stationary(transitions):
     if contexts <= _DENSE:
         # π (I - P + 1) = 1 with 1 a matrix of ones: π P = π and Σ π = 1 at once.
         matrix = np.ones((contexts, contexts)) + np.eye(contexts)
-        places = (np.arange(contexts)[:, None] * levels + np.arange(levels)) % contexts
-        np.subtract.at(matrix, (np.arange(contexts)[:, None], places), transitions)
+        following = (np.arange(contexts)[:, None] * levels + np.arange(levels)) % contexts
+        np.subtract.at(matrix, (np.arange(contexts)[:, None], following), transitions)
         try:
             pi = np.linalg.solve(matrix.T, np.ones(contexts))
         except np.linalg.LinAlgError:
@@ -113,7 +113,7 @@ def _stationary(transitions):
 
 
 def _iterate(transitions):
-    """Steps of the chain that stays where it is half of the time: it has the same π, and no period."""
+    """π by steps of a lazy chain, which stays where it is half of the time: it has the same π, and no period."""
     pi = np.full(len(transitions), 1 / len(transitions))
     for _ in range(_MAX_ITERATIONS):
         new = 0.5 * (pi + _step(pi, transitions))
@@ -124,7 +124,7 @@ def _iterate(transitions):
 
 
 def _check_one_class(transitions, goal):
-    """ValueError unless `goal`, which π visits, can be reached from every context: then there is no other π."""
+    """Raise ValueError unless every context leads to `goal`, which π visits: then there is no other π."""
     contexts, levels = transitions.shape
     reaches = np.zeros(contexts, bool)
     reaches[goal] = True

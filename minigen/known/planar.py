@@ -1,4 +1,4 @@
-"""What the two-dimensional sources share: they are mixtures of parts, and the part is the label."""
+"""What the two-dimensional sources share: they are mixtures, and the component of an example is its label."""
 
 import numpy as np
 
@@ -36,10 +36,12 @@ def product_grid(x, y) -> np.ndarray:
 
 
 def expectation_over_normal(function, spacing=(0.125, 0.125)) -> float:
-    """E[function(z)] for z ~ N(0, I) in the plane, by the trapezoidal rule over [-9, 9]² (Gaussian mass beyond: 1e-18).
+    """E[function(z)] for z ~ N(0, I) in the plane, by the trapezoidal rule over [-9, 9]².
 
-    `function` takes `(n, 2)` and gives `(n,)`; it should grow no faster than a power and be smooth on the scale of
-    `spacing` in each direction.
+    The Gaussian mass outside this square is 1e-18.
+
+    `function` maps points `(n, 2)` to numbers `(n,)`. It should grow no faster than a power and be smooth on the scale
+    of `spacing` in each direction.
     """
     (x, dx), (y, dy) = (trapezoid(-9.0, 9.0, step) for step in spacing)
     z = product_grid(x, y)

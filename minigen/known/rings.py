@@ -4,7 +4,7 @@ For one circle of radius R the angle integrates out to a Bessel function (the la
 
     p(x) = exp(-(r² + R²) / 2σ²) I₀(r R / σ²) / 2πσ²,    r = |x|.
 
-With e^{-y} I₀(y), which does not overflow, the exponent is -(r - R)² / 2σ². The entropy is an integral over r alone.
+Written with e^{-y} I₀(y), which does not overflow, the exponent is -(r - R)² / 2σ². The entropy is an integral over r.
 """
 
 import math

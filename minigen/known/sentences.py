@@ -5,8 +5,8 @@ walk through the states of a deterministic automaton, so
 
     log p(x) = Σ_t log p(x_t | state_t),    H(x) = Σ_t Σ_s P(state_t = s) H(next letter | s),
 
-with the distribution of the state carried along. The grammar agrees subject and verb in number across clauses that
-stand between them, and clauses can stand in clauses: no number of letters is context enough.
+with the distribution of the state carried along. Subject and verb agree in number across clauses that come between
+them, and clauses can contain clauses, so no fixed number of letters is context enough.
 """
 
 import numpy as np
@@ -55,7 +55,7 @@ class Sentences(Source):
     """English-like sentences that a small grammar writes, cut to a fixed number of letters.
 
     An example is a window of `length` letters that begins with a sentence. `rules` and `start` are as in `Grammar`.
-    Raises ValueError as that does, TypeError or ValueError unless length >= 1.
+    Raises ValueError as `Grammar` does, and TypeError or ValueError unless length >= 1.
     """
 
     name = "sentences"
@@ -67,9 +67,9 @@ class Sentences(Source):
         self.following, self.probability = automaton(self.grammar, self.codec.characters, length)
 
     def entropy_rate(self) -> float:
-        """The limit of the entropy of a letter given all before it, nats: a sentence's over its mean length.
+        """The limit of the entropy of a letter given all before it, nats: a sentence's entropy over its mean length.
 
-        Exact if no sentence has two derivations, and none is the beginning of another.
+        It is exact if no sentence has two derivations and no sentence is the beginning of another.
         """
         return self.grammar.derivation_entropy() / self.grammar.mean_length
 

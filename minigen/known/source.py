@@ -1,4 +1,4 @@
-"""What every source offers: exact log-probabilities and entropy, and samples."""
+"""The base class of sources: exact log-probabilities and entropy, and samples."""
 
 import zlib
 
@@ -15,9 +15,10 @@ from ..protocols import DataSpec
 class Source:
     """A distribution over examples whose log-probability and entropy are known exactly.
 
-    A subclass sets `spec` and defines `_log_prob` of an array `(n, *spec.shape)` (float64, or int64 where data are
-    binary or discrete) that is inside the support, `_entropy`, and `_sample`, which gives values and labels (or None
-    where there are none). `n_labels` is the number of classes, None without; `codec` turns text to integers and back.
+    A subclass sets `spec` and writes three methods: `_log_prob(x)` of an array `(n, *spec.shape)` of values inside the
+    support (float64, or int64 if data are binary or discrete), `_entropy()`, and `_sample(n, rng)`, which returns
+    values and labels (None if there are no labels). `n_labels` is the number of classes, or None. `codec` turns text
+    into integers and back.
     """
 
     name: str = ""
@@ -27,15 +28,15 @@ class Source:
     _cached_entropy: float | None = None
 
     def log_prob(self, x) -> np.ndarray:
-        """log p(x) in nats, float64 `(n,)`, of x `(n, *spec.shape)`: exact.
+        """The exact log p(x) in nats, float64 `(n,)`, for x `(n, *spec.shape)`.
 
-        -inf outside the support (a discrete value that is no level included), NaN for an example with a NaN. Raises
-        TypeError for values that are no real numbers, ValueError for another shape.
+        It is -inf outside the support, also for a discrete value that is not a level, and NaN for an example with a
+        NaN. Raises TypeError for values that are not real numbers, and ValueError for another shape.
         """
         return self._on_support(x, self._log_prob, ())
 
     def entropy(self) -> float:
-        """-E[log p(x)] in nats for each example, analytic, by enumeration or by quadrature; never from samples."""
+        """-E[log p(x)] in nats per example: in closed form, by enumeration or by quadrature, never from samples."""
         if self._cached_entropy is None:
             self._cached_entropy = float(self._entropy())
         return self._cached_entropy
@@ -45,15 +46,15 @@ class Source:
         return self._sample(integer("n", n, 0), as_generator(rng))[0]
 
     def sample_labelled(self, n: int, rng):
-        """The examples that `sample` draws and their labels, int64 `(n,)`; ValueError if the source has none."""
+        """The examples that `sample` gives and their labels, int64 `(n,)`. Raises ValueError if there are no labels."""
         self._check_labels()
         x, labels = self._sample(integer("n", n, 0), as_generator(rng))
         return x, labels.astype(np.int64, copy=False)
 
     def label_log_prob(self, x) -> np.ndarray:
-        """log p(label | x) in nats, `(n, n_labels)`: the best classifier there is. NaN where p(x) = 0.
+        """log p(label | x) in nats, `(n, n_labels)`: no classifier is better. NaN where p(x) = 0.
 
-        Raises ValueError if the source has no labels, and else as `log_prob`.
+        Raises ValueError if the source has no labels, and otherwise as `log_prob` does.
         """
         self._check_labels()
         joint = self._on_support(x, self._joint_log_prob, (self.n_labels,))
@@ -61,10 +62,10 @@ class Source:
             return joint - logsumexp(joint)[:, None]
 
     def dataset(self, seed=0, n_train=10_000, n_validation=1_000, n_test=10_000) -> Dataset:
-        """Fresh draws as a `data.Dataset` of the name "known:NAME", with labels and codec where there are any.
+        """Fresh examples as a `data.Dataset` of the name "known:NAME", with labels and codec if the source has them.
 
-        Every split has random numbers of its own, so the size of one changes nothing in another. Continuous values
-        are rounded to float32, as models take them.
+        Every split has its own stream of random numbers, so that the size of one split changes nothing in another.
+        Continuous values are rounded to float32, as models take them.
         """
         rng = Generator(integer("seed", seed, 0)).fold_in(zlib.crc32(f"known:{self.name}".encode()))
         splits, labels = {}, {}
@@ -83,7 +84,7 @@ class Source:
             raise ValueError(f"source {self.name!r} has no labels")
 
     def _on_support(self, x, function, shape):
-        """`function` of the rows of `x` that are possible values, -inf for the others, NaN for those with a NaN."""
+        """`function` of the rows of `x` inside the support, -inf for other rows, NaN for rows with a NaN."""
         x = np.asarray(to_numpy(x))
         if x.dtype.kind not in "biuf":
             raise TypeError(f"log_prob x: expected real numbers, got dtype {x.dtype}")

@@ -2,13 +2,13 @@
 
     z = (digit, slant, right, down, thickness) uniform on a finite grid,    x_i ~ Bernoulli(p_i(z))
 
-p_i(z) is how much of pixel i the stroke covers: 1 inside, 0 outside, and in between on its rim, where alone there is
-noise. The settings are such that any two drawings differ in some pixel that is certainly on in one and certainly off
-in the other (the constructor looks at all pairs). So an image has one z that it can come from, and
+p_i(z) is how much of pixel i the stroke covers: 1 inside, 0 outside, and in between on its rim. Only the rim is noisy.
+The settings are such that any two drawings differ in some pixel that is certainly on in one and certainly off in the
+other (the constructor checks all pairs). So only one z can have made an image, and
 
     log p(x) = -log (number of z) + Σ_i log p(x_i | z(x)),    H(x) = H(z) + H(x | z),
 
-both of which are plain sums, although there are 2^256 images. This is a decodable code in the sense of Shannon: no two
+and both are plain sums, although there are 2^256 images. This is a decodable code in the sense of Shannon: no two
 inputs of the channel share an output (Shannon, "The zero error capacity of a noisy channel", 1956).
 """
 
@@ -76,7 +76,7 @@ class StrokeDigits(Source):
         self._refuse_doubles()
 
     def _distances(self, digit, slant, right, down):
-        """From the middle of each pixel to the middle of the stroke, in pixels, flat."""
+        """The distance of the middle of each pixel to the middle of the stroke, in pixels, `(size²,)`."""
         middle, height, width = self.size / 2, HEIGHT * self.size, WIDTH * self.size
         segments = []
         for line in STROKES[digit]:
@@ -95,16 +95,16 @@ class StrokeDigits(Source):
                              "further apart or take a smaller blur")
 
     def decode(self, x) -> np.ndarray:
-        """The row of `latents` that each image comes from, `(n,)`; -1 for an image that cannot be."""
+        """The row of `latents` that each image comes from, `(n,)`; -1 for an impossible image."""
         x = np.asarray(x).reshape(-1, self.size**2).astype(np.float32)
         weights, certain = (self._off - self._on).T, self._on.sum(axis=1)
-        found = np.empty(len(x), np.int64)
+        rows = np.empty(len(x), np.int64)
         for begin in range(0, len(x), _ROWS):
-            # How many pixels are on that are surely off in a drawing, or off that are surely on.
+            # The number of pixels that are on but certainly off in a drawing, or off but certainly on.
             wrong = x[begin : begin + _ROWS] @ weights + certain
             best = wrong.argmin(axis=1)
-            found[begin : begin + _ROWS] = np.where(wrong[np.arange(len(best)), best] == 0, best, -1)
-        return found
+            rows[begin : begin + _ROWS] = np.where(wrong[np.arange(len(best)), best] == 0, best, -1)
+        return rows
 
     def _joint_log_prob(self, x):
         x, which, joint = x.reshape(len(x), -1), self.decode(x), np.full((len(x), 10), -np.inf)
@@ -133,7 +133,7 @@ class StrokeDigits(Source):
 
 
 def _distance_to_segments(size, segments):
-    """From the middle of each pixel to the nearest of straight `segments` `(m, 2 ends, 2)`, in pixels."""
+    """The distance of the middle of each pixel to the nearest of the straight `segments` `(m, 2 ends, 2)`, pixels."""
     middles = np.arange(size) + 0.5
     pixels = np.stack(np.meshgrid(middles, middles), axis=-1).reshape(-1, 1, 2)
     start, along = segments[:, 0], segments[:, 1] - segments[:, 0]

@@ -1,7 +1,7 @@
 """Gaussians warped by bijections: pinwheel, banana and funnel.
 
 With x = f(z) and z Gaussian, log p(x) = log p(f⁻¹(x)) - log |det ∂f/∂z|, and the entropy is that of z plus
-E[log |det ∂f/∂z|]. All three f are compositions of maps whose determinant can be seen.
+E[log |det ∂f/∂z|]. All three f are compositions of maps whose determinants are plain to see.
 """
 
 import math
@@ -49,19 +49,19 @@ class Pinwheel(PlanarMixture):
         def log_prob(z):
             return logsumexp(self._untwisted((self.radius, 0.0) + z * self.scale))
 
-        # In units of one arm another one, which lies across it, is as thin as the ratio of the two scales.
+        # In units of one arm's scales, another arm that lies across it is as thin as the ratio of the two scales.
         return -expectation_over_normal(log_prob, 0.125 * self.scale.min() / self.scale)
 
     def _sample(self, n, rng):
         labels = rng.integers(self.n_labels, size=n)
         arm = (self.radius, 0.0) + self.scale * rng.standard_normal((n, 2))
-        # The distance from the origin is that before both turns.
+        # Neither turn changes the distance from the origin.
         angle = 2 * math.pi * labels / self.n_labels + self.twist * np.hypot(arm[:, 0], arm[:, 1])
         return _turn(arm, angle), labels
 
 
 def _turn(x, angle):
-    """Points `(n, 2)` turned about the origin by an angle, or by one each."""
+    """Points `(n, 2)` turned about the origin by an angle, or by one angle for each point."""
     cos, sin = np.cos(angle), np.sin(angle)
     return np.stack([cos * x[:, 0] - sin * x[:, 1], sin * x[:, 0] + cos * x[:, 1]], axis=1)
 
@@ -98,7 +98,7 @@ class Funnel(Source):
     """Points in the plane from Neal's funnel: the first number sets how far the second spreads.
 
     x₁ ~ N(0, scale²) and x₂ | x₁ ~ N(0, exp(x₁)), a standard deviation exp(x₁ / 2). The logarithm of the determinant is
-    log scale + x₁ / 2, zero mean in its second term, so the entropy is 1 + log 2π + log scale. Source: Neal, "Slice
+    log scale + x₁ / 2, whose second term has mean 0, so the entropy is 1 + log 2π + log scale. Source: Neal, "Slice
     sampling" (2003), section 8, with one variable in place of nine. Raises TypeError or ValueError unless scale > 0.
     """
 
