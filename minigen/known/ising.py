@@ -72,8 +72,8 @@ class Ising(Source):
         row_shift, step_shift = row.max(), step.max()
         self._row, self._step = np.exp(row - row_shift), np.exp(step - step_shift)
         d_row, d_step = (row - row_shift) * self._row, (step - step_shift) * self._step
-        # The weight of all that can follow, r steps before the last row: a vector, or T^r on a torus, where the last row
-        # meets the first.
+        # The weight of all that can follow, r steps before the last row: a vector, or T^r on a torus, where the
+        # last row meets the first.
         ahead = np.eye(len(states)) if self.periodic else np.ones(len(states))
         d_ahead = np.zeros_like(ahead)
         self._ahead, log_scale, steps = [ahead], 0.0, self.rows if self.periodic else self.rows - 1
