@@ -76,11 +76,17 @@ def invert(u, logits, temperature=1.0):
 
 
 @loop
-def pick(u, logits, temperature, weights):
-    """`invert` of one example; `weights` is room for as many numbers as there are logits."""
+def pick(u, logits, sharpness, weights):
+    """`invert` of one example at temperature 1 / sharpness; `weights` is room for as many numbers as logits."""
     if logits.size == 1:
-        return 1 if u < logistic(logits[0] / max(temperature, logits.dtype.type(TINY))) else 0
-    return pick_component(u, logits, temperature, weights)
+        return 1 if u < logistic(logits[0] * sharpness) else 0
+    return pick_component(u, logits, sharpness, weights)
+
+
+@loop
+def _sharpness(settings):
+    """1 / temperature."""
+    return settings.dtype.type(1) / max(settings[0], settings.dtype.type(TINY))
 
 
 def _component(u, logits, temperature):
@@ -90,14 +96,13 @@ def _component(u, logits, temperature):
 
 
 @loop
-def pick_component(u, logits, temperature, weights):
-    """The index that the uniform number u stands for among those with these logits."""
-    divisor = max(temperature, logits.dtype.type(TINY))
+def pick_component(u, logits, sharpness, weights):
+    """The index that the uniform number u stands for among those with these logits, times `sharpness`."""
     top, total = logits[0], logits.dtype.type(0)
     for k in range(1, logits.size):
         top = max(top, logits[k])
     for k in range(logits.size):
-        total += exp((logits[k] - top) / divisor)
+        total += exp((logits[k] - top) * sharpness)
         weights[k] = total
     for k in range(logits.size - 1):
         if u * total < weights[k]:
@@ -111,7 +116,7 @@ def _integer(parameters, noise, settings):
 
 @loop
 def _one_integer(parameters, noise, settings, scratch, values):
-    values[0] = pick(noise[0], parameters, settings[0], scratch)
+    values[0] = pick(noise[0], parameters, _sharpness(settings), scratch)
 
 
 BERNOULLI = CATEGORICAL = Draw(_integer, _one_integer)
@@ -185,7 +190,7 @@ def _mixture(parameters, u, z, settings):
 @loop
 def _one_mixture(parameters, u, z, settings, scratch):
     count = parameters.size // 3
-    k = pick_component(u, parameters[:count], settings[0], scratch)
+    k = pick_component(u, parameters[:count], _sharpness(settings), scratch)
     scale = exp(parameters[2 * count + k]) + settings[1]
     return parameters[count + k] + scale * settings[0] * z
 
@@ -231,7 +236,7 @@ def _one_pixel_mixture(parameters, noise, settings, scratch, values):
     temperature, levels = settings[0], settings[1]
     colours = values.size
     count = parameters.size // (1 + 2 * colours + colours * (colours - 1) // 2)
-    k = pick_component(noise[0], parameters[:count], temperature, scratch)
+    k = pick_component(noise[0], parameters[:count], _sharpness(settings), scratch)
     at = count + k
     for c in range(colours):
         loc = parameters[at]

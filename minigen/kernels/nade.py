@@ -13,7 +13,7 @@ import numpy as np
 from ..arrays import array_module
 from ..arrays.pool import run
 from .activations import sigmoid
-from .heads import invert, pick
+from .heads import TINY, invert, pick
 from .machinery.compiling import loop
 from .machinery.dispatch import kernel
 from .machinery.functions import sigmoid as logistic
@@ -206,7 +206,7 @@ def _outer(g, h, v, g_v, g_h):
 
 
 @loop
-def _draw(start, stop, u, table, c, v, b, given, first, temperature, x, logits):
+def _draw(start, stop, u, table, c, v, b, given, first, sharpness, x, logits):
     weights = np.empty(b.shape[1], c.dtype)
     for block in range(start, stop, BLOCK):
         n = min(BLOCK, stop - block)
@@ -218,7 +218,7 @@ def _draw(start, stop, u, table, c, v, b, given, first, temperature, x, logits):
                 value = given[block + r, d]
                 _head(h[r], v[d], b[d], logits[block + r, d])
                 if value < 0:
-                    value = pick(u[block + r, d], logits[block + r, d], temperature, weights)
+                    value = pick(u[block + r, d], logits[block + r, d], sharpness, weights)
                 x[block + r, d] = value
                 if value >= first:
                     _step(table[d, value - first], a[r], h[r])
@@ -253,5 +253,6 @@ def _drawn(u, table, c, v, b, given, levels, temperature):
     """Values and logits; u is not read where all values are given, which is how a density is computed."""
     x, logits = np.empty(given.shape, np.int64), np.empty((len(u), *b.shape), c.dtype)
     arrays = [np.ascontiguousarray(array) for array in (u, table, c if c.ndim == 2 else c[None], v, b, given)]
-    run(_draw, len(u), 1, *arrays, levels - table.shape[1], c.dtype.type(temperature), x, logits)
+    sharpness = c.dtype.type(1 / max(temperature, TINY))
+    run(_draw, len(u), 1, *arrays, levels - table.shape[1], sharpness, x, logits)
     return x, logits
