@@ -1,11 +1,15 @@
-"""Mixtures of normals for tests: data of three clusters, and models with drawn parameters."""
+"""Mixtures of normals for tests: data of three clusters, models with drawn parameters, and their densities by peers."""
+
+import math
 
 import numpy as np
 import pytest
+from scipy.stats import multivariate_normal
 
 from minigen import DataSpec, models
 from minigen.models.density.support.gmm_components import TYPES
 
+SKLEARN = {"full": "full", "tied": "tied", "diagonal": "diag", "spherical": "spherical"}
 FORMS = pytest.mark.parametrize("form", TYPES)
 RNG = np.random.default_rng(0)
 X = np.concatenate([RNG.standard_normal((50, 3)) @ RNG.standard_normal((3, 3)) + 3 * RNG.standard_normal(3)
@@ -42,3 +46,29 @@ def holes(x, seed=1, fraction=0.3):
     """NaN in about so many places, and where there is none."""
     observed = np.random.default_rng(seed).random(x.shape) > fraction
     return np.where(observed, x, np.nan), observed
+
+
+def sklearn_mixture(weights, loc, covariance, form, **settings):
+    """scikit-learn's mixture that starts from these parameters."""
+    mixture = pytest.importorskip("sklearn.mixture")
+    inverse = 1 / covariance if form in ("diagonal", "spherical") else np.linalg.inv(covariance)
+    return mixture.GaussianMixture(len(weights), covariance_type=SKLEARN[form], weights_init=weights, means_init=loc,
+                                   precisions_init=inverse, reg_covar=0, **settings)
+
+
+def sklearn_at(weights, loc, covariance, form):
+    """scikit-learn's mixture that has these parameters."""
+    peer = sklearn_mixture(weights, loc, covariance, form)
+    peer._initialize_parameters = lambda *_, **__: None
+    peer._initialize(X, np.full((len(X), len(weights)), 1 / len(weights)))
+    peer.means_, peer.weights_ = loc, weights
+    return peer
+
+
+def by_scipy(x, weights, loc, matrices, observed=None):
+    """log p(x, k) of the observed columns."""
+    o = np.ones(loc.shape[1], bool) if observed is None else observed
+    if not o.any():
+        return np.tile(np.log(weights), (len(x), 1))
+    return np.stack([math.log(w) + multivariate_normal(m[o], c[np.ix_(o, o)]).logpdf(x[:, o]).reshape(len(x))
+                     for w, m, c in zip(weights, loc, matrices, strict=True)], axis=1)

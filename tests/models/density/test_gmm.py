@@ -1,7 +1,4 @@
-"""Mixtures of normals against scikit-learn, SciPy, quadrature and the gradient of their likelihood.
-
-Towards the end the tests of extreme data: no variance, no examples, no values, no digits.
-"""
+"""Mixtures of normals against scikit-learn, SciPy, quadrature and their gradient; at the end, on extreme data."""
 
 import math
 import sys
@@ -13,7 +10,6 @@ from hypothesis import strategies as st
 from scipy import stats
 from scipy.integrate import quad
 from scipy.special import log_softmax, logsumexp
-from scipy.stats import multivariate_normal
 
 from minigen import DataSpec, Tensor, check_grads, grad, load, models, training
 from minigen.arrays import Generator
@@ -21,25 +17,8 @@ from minigen.data import Batch, from_arrays
 from minigen.inference import EMError
 from minigen.models.density.support.gmm_components import TYPES
 from minigen.training import make_step
+from models.density import gmm_toys
 from models.density.gmm_toys import FORMS, X, assigned, holes, mixture, parameters
-
-SKLEARN = {"full": "full", "tied": "tied", "diagonal": "diag", "spherical": "spherical"}
-
-
-def sklearn_mixture(weights, loc, covariance, form, **settings):
-    mixture = pytest.importorskip("sklearn.mixture")
-    inverse = 1 / covariance if form in ("diagonal", "spherical") else np.linalg.inv(covariance)
-    return mixture.GaussianMixture(len(weights), covariance_type=SKLEARN[form], weights_init=weights, means_init=loc,
-                                   precisions_init=inverse, reg_covar=0, **settings)
-
-
-def by_scipy(x, weights, loc, matrices, seen=None):
-    """log p(x, k) of the values seen."""
-    o = np.ones(loc.shape[1], bool) if seen is None else seen
-    if not o.any():
-        return np.tile(np.log(weights), (len(x), 1))
-    return np.stack([math.log(w) + multivariate_normal(m[o], c[np.ix_(o, o)]).logpdf(x[:, o]).reshape(len(x))
-                     for w, m, c in zip(weights, loc, matrices, strict=True)], axis=1)
 
 
 @pytest.mark.parametrize("k, total", [(1, -379.9146), (2, -214.3547), (3, -180.1855)])
@@ -56,10 +35,7 @@ def test_scores_are_sklearns_at_the_same_parameters(form):
     weights, loc, covariance, _ = parameters(1, 4, 3, form)
     model = mixture(4, 3, form)
     model.assign(weights, loc, covariance)
-    other = sklearn_mixture(weights, loc, covariance, form)
-    other._initialize_parameters = lambda *_, **__: None
-    other._initialize(X, np.full((len(X), 4), 0.25))
-    other.means_, other.weights_ = loc, weights
+    other = gmm_toys.sklearn_at(weights, loc, covariance, form)
     np.testing.assert_allclose(model.score_samples(X), other.score_samples(X), rtol=1e-11)
     np.testing.assert_allclose(model.predict_proba(X), other.predict_proba(X), rtol=1e-9, atol=1e-14)
     np.testing.assert_array_equal(model.predict(X), other.predict(X))
@@ -78,7 +54,7 @@ def test_steps_are_sklearns_from_the_same_start(form):
     for step in range(1, 5):
         statistics, _ = model.e_step(data)
         model.m_step(statistics)
-        other = sklearn_mixture(weights, loc, covariance, form, max_iter=step, tol=0).fit(X)
+        other = gmm_toys.sklearn_mixture(weights, loc, covariance, form, max_iter=step, tol=0).fit(X)
         np.testing.assert_allclose(model.weights, other.weights_, rtol=1e-9)
         np.testing.assert_allclose(model.loc.data, other.means_, rtol=1e-8)
         np.testing.assert_allclose(model.covariance, other.covariances_, rtol=1e-7, atol=1e-9)
@@ -122,12 +98,12 @@ def test_missing_values_are_marginalised(seed, k, d, form):
     model, weights, loc, matrices = assigned(seed, k, d, form)
     rng = np.random.default_rng(seed)
     x, observed = 2 * rng.standard_normal((12, d)), rng.random((12, d)) > 0.4
-    got = model.log_prob(np.where(observed, x, np.nan), observed=observed)
-    shares = model.predict_proba(np.where(observed, x, np.nan), observed=observed)
+    holed = np.where(observed, x, np.nan)
+    got, shares = model.log_prob(holed, observed=observed), model.predict_proba(holed, observed=observed)
     filled = model.impute(np.where(observed, x, np.inf), observed)
     for n in range(12):
         o = observed[n]
-        joint = by_scipy(x[n : n + 1], weights, loc, matrices, o)[0]
+        joint = gmm_toys.by_scipy(x[n : n + 1], weights, loc, matrices, o)[0]
         assert got[n] == pytest.approx(logsumexp(joint), rel=1e-8, abs=1e-8)
         r = np.exp(log_softmax(joint))
         np.testing.assert_allclose(shares[n], r, atol=1e-8)
@@ -141,17 +117,16 @@ def test_missing_values_are_marginalised(seed, k, d, form):
 @FORMS
 def test_marginal_and_conditional_by_quadrature(form):
     model, *_ = assigned(5, 3, 2, form)
-    point = np.array([0.7, np.nan])
-    seen = np.array([[True, False]])
+    point, observed = np.array([0.7, np.nan]), np.array([[True, False]])
 
     def density(t):
         return math.exp(model.log_prob(np.array([[0.7, t]]))[0])
 
     total = quad(density, -30, 30, points=model.loc.data[:, 1], limit=200)[0]
-    assert math.exp(model.log_prob(point[None], observed=seen)[0]) == pytest.approx(total, rel=1e-6)
+    assert math.exp(model.log_prob(point[None], observed=observed)[0]) == pytest.approx(total, rel=1e-6)
     mean = quad(lambda t: t * density(t), -30, 30, points=model.loc.data[:, 1], limit=200)[0] / total
-    assert model.impute(point[None], seen)[0, 1] == pytest.approx(mean, rel=1e-6)
-    draws = model.sample(3000, 1, given=(point, seen[0]))
+    assert model.impute(point[None], observed)[0, 1] == pytest.approx(mean, rel=1e-6)
+    draws = model.sample(3000, 1, given=(point, observed[0]))
     assert (draws[:, 0] == 0.7).all()
     grid = np.linspace(-30, 30, 20001)
     values = np.exp(model.log_prob(np.column_stack([np.full(20001, 0.7), grid])))
@@ -191,17 +166,16 @@ def test_differentiable_in_x_and_by_parameters(form):
     _, observed = holes(X)
     expected = model.score_samples(X, observed=observed)
     np.testing.assert_allclose(trained.score_samples(X, observed=observed), expected, rtol=1e-9)
-    names = ("logits", "loc", "factor")
-    state = [getattr(trained, name).data.copy() for name in names]
-    found = grad(trained.log_prob(X).mean(), [getattr(trained, name) for name in names])
+    parameters = trained.parameters()
     rng = np.random.default_rng(0)
-    for name, start, gradient in zip(names, state, found, strict=True):
+    for parameter, gradient in zip(parameters, grad(trained.log_prob(X).mean(), parameters), strict=True):
+        start = parameter.data.copy()
         direction = rng.standard_normal(start.shape)
         ends = []
         for sign in (1, -1):
-            getattr(trained, name).assign(start + sign * 1e-5 * direction)
+            parameter.assign(start + sign * 1e-5 * direction)
             ends.append(trained.score(X))
-        getattr(trained, name).assign(start)
+        parameter.assign(start)
         assert (ends[0] - ends[1]) / 2e-5 == pytest.approx((gradient * direction).sum(), rel=1e-4, abs=1e-6)
 
 
@@ -406,8 +380,7 @@ def test_settings_and_specs_that_do_not_fit(spec, config, words):
     (np.zeros((40, 2)), "expected shape"), (np.full((40, 3), np.nan), "finite"), (np.zeros((0, 3)), "at least as many"),
 ])
 def test_data_that_do_not_fit(x, words):
-    model = mixture(2, 3)
-    before = model.state_dict()
+    before = (model := mixture(2, 3)).state_dict()
     with pytest.raises(ValueError, match=words):
         model.fit(x)
     with pytest.raises(ValueError, match="got a condition"):
