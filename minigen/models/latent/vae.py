@@ -184,7 +184,7 @@ class VAE(Model):
 
     def _posterior(self, rows, c, train=False, rng=None):
         coded = self.output.code(raw(rows), self.dtype)[..., 0] if self.output.levels > 2 else rows
-        loc, log_scale = ops.split(self.encoder(_beside(coded, c, self.dtype), train=train, rng=rng), 2, axis=-1)
+        loc, log_scale = ops.split(self.encoder(_beside(coded, c), train=train, rng=rng), 2, axis=-1)
         return Normal(loc, log_scale=log_scale, event_ndim=1)
 
     def _likelihood(self, z, c, train=False, rng=None):
@@ -193,12 +193,13 @@ class VAE(Model):
         return self.output.distribution(parameters.reshape(*z.shape[:-1], -1, self.output.width), event_ndim=1)
 
     def _decoded(self, z, c, train=False, rng=None):
-        return self.decoder(_beside(z, c, self.dtype), train=train, rng=rng)
+        return self.decoder(_beside(z, c), train=train, rng=rng)
 
 
-def _beside(rows, c, dtype):
+def _beside(rows, c):
     """Rows `(…, batch, n)` with the features `(batch, C)` of their conditions beside them, if there are any."""
     if c is None:
         return rows
-    rows = raw(rows).astype(dtype) if raw(rows).dtype != dtype else rows
+    if rows.dtype != c.dtype:
+        rows = raw(rows).astype(c.dtype)
     return ops.concatenate([rows, ops.broadcast_to(c, (*rows.shape[:-1], c.shape[-1]))], axis=-1)
