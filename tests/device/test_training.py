@@ -151,6 +151,16 @@ AUTOREGRESSIVE = {  # (key, spec, settings)
     "gated_pixel_cnn of a class": (
         "gated_pixel_cnn", minigen.DataSpec((4, 3, 1), "binary", condition=minigen.DataSpec((1,), "discrete", 3)),
         {"channels": 4, "layers": 2, "first_size": 3, "skip_channels": 4}),
+    "rnade of logistic distributions given a vector": (
+        "rnade", minigen.DataSpec((4,), "continuous", condition=minigen.DataSpec((3,), "continuous")),
+        {"hidden": 5, "components": 2, "family": "logistic"}),
+    "nade of a class": ("nade", minigen.DataSpec((5,), "binary", condition=minigen.DataSpec((), "discrete", 3)),
+                        {"hidden": 4}),
+    "made given a vector": ("made", minigen.DataSpec((5,), "binary", condition=minigen.DataSpec((3,), "continuous")),
+                            {"hidden": (6,)}),
+    "pixel_cnn_pp given an image": (
+        "pixel_cnn_pp", minigen.DataSpec((4, 3, 1), "discrete", 5, minigen.DataSpec((2, 3, 2), "discrete", 4)),
+        {"channels": 3, "blocks": 1, "scales": 2, "components": 2}),
     "pixel_cnn_pp": ("pixel_cnn_pp", minigen.DataSpec((4, 3, 3), "discrete", 16),
                      {"channels": 3, "blocks": 1, "scales": 2, "components": 2, "dropout": 0.3}),
     "multiscale_pixel_cnn": ("multiscale_pixel_cnn", minigen.DataSpec((6, 6, 3), "discrete", 4),
@@ -162,13 +172,17 @@ AUTOREGRESSIVE = {  # (key, spec, settings)
 def test_autoregressive_model(name, device):
     """Samples, densities and three training steps: the CPU's; after the first step nothing is waited for."""
     (key, spec, settings), results = AUTOREGRESSIVE[name], []
-    classes = None if spec.condition is None else np.arange(4) % 3
+    conditions = None
+    if spec.condition is not None:
+        random, shape = np.random.default_rng(4), (4, *spec.condition.shape)
+        real = spec.condition.kind == "continuous"
+        conditions = random.standard_normal(shape) if real else random.integers(0, 3, shape)
     for place in ("cpu", "cuda"):
         there = device.asarray if place == "cuda" else np.asarray
         model = models.create(key, spec, rng=1, **settings).to(place)
-        x = model.sample(4, 3, classes)
+        x = model.sample(4, 3, conditions)
         assert isinstance(x, device.ndarray if place == "cuda" else np.ndarray)
-        condition = None if classes is None else there(classes)
+        condition = None if conditions is None else there(conditions)
         log_prob, step = model.score_samples(x, condition), training.make_step(model, learning_rate=1e-3)
         for i in range(3):
             with standin.no_synchronisation() if place == "cuda" and i else standin.nothing():
