@@ -1,5 +1,6 @@
 """Expectation-maximisation in general form, on two coins whose steps are published and on models that are wrong."""
 
+import itertools
 import math
 
 import numpy as np
@@ -165,3 +166,41 @@ def test_one_run_has_no_row_more():
     rows = list(em_restarts(model, HEADS, lambda rng: None, Generator(0)))
     assert "kept" not in rows[-1] and rows[-1]["restart"] == 0
     assert [row["iteration"] for row in rows] == list(range(len(rows)))
+
+
+def chances_at_random(model):
+    """A starting point for coins."""
+    return lambda rng: model.load_state_dict({"chances": rng.random(2, np.float64)})
+
+
+@pytest.mark.parametrize("stops", [range(1, 40), range(3, 40, 7), [5]])
+def test_runs_go_on_from_their_state_as_if_they_had_not_stopped(stops):
+    options = {"max_iterations": 6, "tolerance": 1e-4}
+    whole = Coins(0.6, 0.5)
+    expected = list(em_restarts(whole, HEADS, chances_at_random(whole), Generator(3), restarts=5, **options))
+    rows, saved, parameters = [], {}, {"chances": np.array([0.6, 0.5])}
+    while True:
+        state = dict(saved)
+        model = Coins(0.1, 0.9)  # another process, which knows the state and the parameters alone
+        model.load_state_dict(parameters)
+        steps = em_restarts(model, HEADS, chances_at_random(model), Generator(3), restarts=5, state=state, **options)
+        for row in steps:
+            rows.append(row)
+            if len(rows) in stops:
+                saved, parameters = dict(state), model.state_dict()
+                break
+        else:
+            break
+    assert rows == expected and [list(row) for row in rows] == [list(row) for row in expected]
+    np.testing.assert_array_equal(model.chances, whole.chances)
+
+
+def test_steps_alone_go_on_from_their_state():
+    whole = Coins(0.6, 0.5)
+    expected = list(em_steps(whole, HEADS, max_iterations=9, tolerance=0))
+    model, state = Coins(0.6, 0.5), {}
+    rows = []
+    for _ in range(20):  # an end stays an end
+        rows += itertools.islice(em_steps(model, HEADS, max_iterations=9, tolerance=0, state=state), 1)
+    assert rows == expected and state["ended"]
+    np.testing.assert_array_equal(model.chances, whole.chances)

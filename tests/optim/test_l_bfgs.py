@@ -1,5 +1,6 @@
 """L-BFGS on functions whose minima are known, and beside scipy's."""
 
+import itertools
 import math
 
 import numpy as np
@@ -74,3 +75,19 @@ def test_walls_ends_and_wrong_starts():
     assert len(list(l_bfgs(lambda w: (float(-w.sum()), w), np.ones(2)))) < 5  # a gradient that is wrong: no step helps
     with pytest.raises(FloatingPointError, match="nan at the start"):
         next(l_bfgs(lambda w: (math.nan, w), np.ones(2)))
+
+
+@pytest.mark.parametrize("memory", [2, 20])
+def test_a_search_goes_on_from_its_state(memory):
+    options = {"memory": memory, "tolerance": 1e-9}
+    expected = list(l_bfgs(valley, np.full(6, -1.2), **options))
+    rows, state = [], {}
+    for _ in range(len(expected) + 2):  # one iteration in each process; an end stays an end
+        saved = {name: np.copy(value) if isinstance(value, np.ndarray) else value for name, value in state.items()}
+        start = np.zeros(6) if rows else np.full(6, -1.2)
+        rows += itertools.islice(l_bfgs(valley, start, state=saved, **options), 1)
+        state = saved
+    assert len(rows) == len(expected)
+    for row, same in zip(rows, expected, strict=True):
+        np.testing.assert_array_equal(row[1], same[1])
+        assert (row[0], *row[2:]) == (same[0], *same[2:])
