@@ -30,6 +30,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..arrays import array_module
 from .activations import sigmoid
 from .machinery.compiling import Loop, loop
 from .machinery.functions import exp, log, tanh
@@ -72,7 +73,7 @@ def invert(u, logits, temperature=1.0):
     """The values `(batch,)` that uniform numbers u stand for: of two by one logit, else of K by logits `(batch, K)`."""
     if logits.shape[1] == 1:
         return u < sigmoid(logits[:, 0] / max(temperature, TINY))
-    return _component(u, logits, temperature)
+    return components(u, logits, temperature)
 
 
 @loop
@@ -89,9 +90,10 @@ def _sharpness(settings):
     return settings.dtype.type(1) / max(settings[0], settings.dtype.type(TINY))
 
 
-def _component(u, logits, temperature):
+def components(u, logits, temperature=1.0):
+    """The indices `(batch,)` that uniform numbers u `(batch,)` stand for among those with logits `(batch, K)`."""
     top = logits.max(axis=1, keepdims=True)
-    weights = np.exp((logits - top) / max(temperature, TINY)).cumsum(axis=1)
+    weights = array_module(logits).exp((logits - top) / max(temperature, TINY)).cumsum(axis=1)
     return (weights[:, :-1] <= (u * weights[:, -1])[:, None]).sum(axis=1)
 
 
@@ -182,7 +184,7 @@ def _mixture(parameters, u, z, settings):
     """location + scale·z of the component that u stands for."""
     count = parameters.shape[1] // 3
     rows = np.arange(len(parameters))
-    chosen = _component(u, parameters[:, :count], settings[0])
+    chosen = components(u, parameters[:, :count], settings[0])
     scale = np.exp(parameters[rows, 2 * count + chosen]) + settings[1]
     return (parameters[rows, count + chosen] + scale * settings[0] * z)[:, None]
 
@@ -216,7 +218,7 @@ def _pixel_mixture(parameters, noise, settings):
     temperature, levels = settings[0], settings[1]
     colours = noise.shape[1] - 1
     rows = parameters.reshape(len(parameters), pixel_rows(colours), -1)  # (batch, rows, components)
-    component = _component(noise[:, 0], rows[:, 0], temperature)
+    component = components(noise[:, 0], rows[:, 0], temperature)
     chosen = np.take_along_axis(rows, component[:, None, None], 2)[..., 0]  # (batch, rows)
     scaled = np.empty((len(noise), colours))
     at = 1

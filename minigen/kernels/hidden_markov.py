@@ -14,11 +14,12 @@ import numpy as np
 
 from ..arrays import array_module
 from ..arrays.pool import run
+from .heads import components, pick_component
 from .machinery.compiling import loop
 from .machinery.dispatch import kernel
 from .machinery.functions import exp, log
 from .machinery.wrapping import GRAIN, covered
-from .reductions import log_softmax, logsumexp, row_shift
+from .reductions import log_softmax, logsumexp, row_logsumexp, row_shift
 
 BLOCKS = 32  # sums over sequences are made of this many parts, however many threads there are
 
@@ -104,9 +105,7 @@ def hmm_draw(log_filtered, log_transition, uniforms):
     states, towards = xp.empty((n, steps), np.int64), log_transition.T
     for t in range(steps - 1, -1, -1):
         logits = log_filtered[:, t] if t == steps - 1 else log_filtered[:, t] + towards[states[:, t + 1]]
-        logits = logits.astype(np.float64)
-        total = xp.exp(logits - logits.max(axis=-1, keepdims=True)).cumsum(axis=-1)
-        states[:, t] = (total < (1 - uniforms[:, t, None]) * total[:, -1:]).sum(axis=-1)
+        states[:, t] = components(uniforms[:, t], logits.astype(np.float64))
     return states
 
 
@@ -126,15 +125,6 @@ def _example(make):
 
 
 @loop
-def _log_total(v):
-    """log Σ exp(v)."""
-    shift, total = row_shift(v), v.dtype.type(0)
-    for i in range(v.size):
-        total += exp(v[i] - shift)
-    return log(total) + shift
-
-
-@loop
 def _multiply(v, matrix, log_matrix, safe, weights, sums, out):
     """out[j] = log Σ_i exp(v[i]) matrix[i, j]; sums below `safe` are made again of logarithms. Returns log Σ exp(v).
 
@@ -151,7 +141,7 @@ def _multiply(v, matrix, log_matrix, safe, weights, sums, out):
         if sums[j] >= safe:
             out[j] = log(sums[j]) + shift
         else:
-            out[j] = _log_total(v + log_matrix[:, j])
+            out[j] = row_logsumexp(v + log_matrix[:, j])
     return log(total) + shift
 
 
@@ -191,7 +181,7 @@ def _smooth(start, stop, emission, filtered, matrix, log_matrix, safe, posterior
     for block in range(start, stop):
         counts = transitions[block]
         for n in range(emission.shape[0] * block // blocks, emission.shape[0] * (block + 1) // blocks):
-            total = _log_total(filtered[n, steps - 1])
+            total = row_logsumexp(filtered[n, steps - 1])
             for s in range(states):
                 posterior[n, steps - 1, s] = exp(filtered[n, steps - 1, s] - total)
             product[:] = 0
@@ -218,7 +208,7 @@ def _smooth(start, stop, emission, filtered, matrix, log_matrix, safe, posterior
 @loop
 def _smooth_logarithms(f, future, product, log_matrix, posterior, counts):
     """One step back where products of plain numbers are too small."""
-    total = _log_total(f + product)
+    total = row_logsumexp(f + product)
     for i in range(f.size):
         posterior[i] = exp(f[i] + product[i] - total)
         for j in range(f.size):
@@ -254,20 +244,13 @@ def _viterbi(start, stop, emission, initial, log_matrix, states, values):
 @loop
 def _draw(start, stop, filtered, log_matrix, uniforms, states):
     count, steps = filtered.shape[2], filtered.shape[1]
-    logits = np.empty(count, np.float64)
+    logits, scratch = np.empty(count, np.float64), np.empty(count, np.float64)
     for n in range(start, stop):
         for t in range(steps - 1, -1, -1):
             for s in range(count):
                 after = log_matrix[s, states[n, t + 1]] if t < steps - 1 else filtered.dtype.type(0)
                 logits[s] = filtered[n, t, s] + after
-            shift, total = row_shift(logits), 0.0
-            for s in range(count):
-                total += exp(logits[s] - shift)
-                logits[s] = total
-            place, state = (1 - uniforms[n, t]) * total, 0
-            while state < count - 1 and logits[state] < place:
-                state += 1
-            states[n, t] = state
+            states[n, t] = pick_component(uniforms[n, t], logits, 1.0, scratch)
 
 
 def _prepare(*arrays):

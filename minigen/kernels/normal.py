@@ -1,17 +1,16 @@
 """Normal distributions of independent elements, given by mean and log of the scale, summed over the last axis."""
 
-import math
-
 import numpy as np
 
 from ..arrays import array_module
+from ..arrays.constants import LOG_2PI
 from .machinery import cuda
 from .machinery.compiling import loop
 from .machinery.dispatch import kernel
 from .machinery.functions import exp, expm1
 from .machinery.wrapping import by_rows, covered, elementwise, repeats, rows
 
-HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
+HALF_LOG_2PI = 0.5 * LOG_2PI
 
 
 @kernel

@@ -93,13 +93,18 @@ def difference(a, b, c):
 
 
 @loop
+def row_logsumexp(row):
+    """log Σ exp(row)."""
+    shift, total = row_shift(row), row.dtype.type(0)
+    for j in range(row.size):
+        total += exp(row[j] - shift)
+    return log(total) + shift
+
+
+@loop
 def _logsumexp(start, stop, x, out):
     for r in range(start, stop):
-        v, total = x[r], x.dtype.type(0)
-        shift = row_shift(v)
-        for j in range(v.size):
-            total += exp(v[j] - shift)
-        out[r] = log(total) + shift
+        out[r] = row_logsumexp(x[r])
 
 
 @loop
