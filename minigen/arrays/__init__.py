@@ -1,4 +1,10 @@
-"""Arrays: NumPy or CuPy, dtypes, devices, threads and random numbers."""
+"""Arrays: NumPy or CuPy, dtypes, devices, threads and random numbers, and what all other folders need of them.
+
+Read `devices.py` (which module an array belongs to), then `stream.py`, `philox.py` and `random.py`: random numbers as a
+function of a seed and a position. `pool.py` runs compiled loops on several threads. `checks.py` has the checks of
+arguments; `constants.py`, `logsumexp.py`, `categories.py` and `columns.py` small pieces of mathematics that array code
+shares.
+"""
 
 from .devices import MODULES, Constant, array_module, check_device, to_device, to_numpy
 from .dtypes import as_dtype

@@ -1,4 +1,4 @@
-"""Matrix products on one thread each, for loops whose threads call them."""
+"""Matrix products that use a single thread, for loops whose threads call them."""
 
 import contextlib
 import functools
@@ -15,9 +15,9 @@ _state = {"users": 0, "threads": 1, "lock": threading.Lock()}
 def one_blas_thread():
     """Within this context NumPy's matrix products use the thread that calls them and no other.
 
-    Gives False, and changes nothing, where NumPy's BLAS is not an OpenBLAS whose threads can be set. The setting is
-    the whole process's: products of other Python threads are meanwhile slower, not wrong. May be nested, and used by
-    several threads at once.
+    Gives False, and changes nothing, if NumPy's BLAS is not an OpenBLAS whose threads can be set. The setting holds for
+    the whole process: products of other Python threads are slower meanwhile, not wrong. Contexts may be nested, and
+    several threads may use them at once.
     """
     set_number, get_number = _numpy_openblas()
     if set_number is None:
@@ -34,15 +34,15 @@ def one_blas_thread():
     finally:
         with _state["lock"]:
             _state["users"] -= 1
-            # Somebody may have set another number meanwhile: theirs is kept.
+            # Another thread may have set a number meanwhile: that number is kept.
             if _state["users"] == 0 and _state["threads"] != 1 and get_number() == 1:
                 set_number(_state["threads"])
 
 
 def run_products(piece, n: int, grain: int) -> None:
-    """`pool.run(piece, n, grain)` of a piece that calls NumPy's matrix products, each on the thread that calls it.
+    """`pool.run(piece, n, grain)` for a piece that calls NumPy's matrix products, which then use its thread alone.
 
-    Where the products have threads of their own that nothing is known of, all is one piece.
+    If the products' threads cannot be set, everything is one piece, since the pieces would fight for the cores.
     """
     with one_blas_thread() as alone:
         if alone:
@@ -58,7 +58,7 @@ def _numpy_openblas():
 
 
 def _forget() -> None:
-    """In a forked child: the threads that were in the context are not there."""
+    """In a forked child: the threads that were inside the context do not exist."""
     if _state["users"] and _state["threads"] != 1:
         _numpy_openblas()[0](_state["threads"])
     _state["users"], _state["lock"] = 0, threading.Lock()

@@ -1,12 +1,12 @@
 """Normal numbers from random words by operations that every machine rounds alike.
 
-The transform of Box and Muller takes a logarithm, a sine and a cosine, which libraries compute each in its own way.
+The transform of Box and Muller takes a logarithm, a sine and a cosine, which different libraries round differently.
 Here they are Taylor series after a range reduction, in sums, products, quotients and square roots, which IEEE 754
 defines to the last bit. So array code, compiled loops and a GPU give the same numbers, as long as none of them
 contracts a product and a sum into one rounding.
 
     log u = k ln 2 + 2 atanh(s),  u = 2^k m,  s = (m - 1) / (m + 1),  m between sqrt(1/2) and sqrt(2)
-    an angle of 2 pi b / 2^n is a multiple of pi / 2, taken off the integer b exactly, and a rest of at most pi / 4
+    an angle 2 pi b / 2^n is a multiple of pi / 2, split off the integer b exactly, and a rest of at most pi / 4
 
 The errors are a few units in the last place. Source: Box and Muller, "A note on the generation of random normal
 deviates" (1958).
@@ -29,7 +29,8 @@ LAYOUT = {"float32": ("int32", 23, 0x3F3504F3, 24), "float64": ("int64", 52, 0x3
 
 
 def normals(words, n, dtype):
-    """`n` normal numbers of uint32 `words`: one for each in float32, for each two in float64, rounded up to even."""
+    """`n` normal numbers from uint32 `words`: a word for each number in float32, two in float64, n rounded up to
+    even."""
     if dtype == np.float32:
         uniform = words[0::2].astype(dtype)
         uniform *= 2.0**-32
@@ -79,7 +80,7 @@ def sine_cosine(turn, dtype):
 
 
 def _series(q, terms):
-    """q terms[0] + q^2 terms[1] + ..., the highest first."""
+    """q terms[0] + q^2 terms[1] + ..., summed from the highest power down."""
     total = q * terms[-1]
     for term in reversed(terms[:-1]):
         total += term

@@ -11,7 +11,7 @@ MODULES = {np.ndarray: np}
 
 
 def array_module(*arrays):
-    """The module whose functions work on `arrays`: cupy when one of them is a CuPy array, else numpy."""
+    """The module whose functions work on `arrays`: cupy if any of them is a CuPy array, else numpy."""
     for array in arrays:
         kind = type(array)
         module = MODULES.get(kind)
@@ -25,7 +25,7 @@ def array_module(*arrays):
 
 
 def to_numpy(array) -> np.ndarray:
-    """The array as a NumPy array; copied from the GPU if it is there, not copied if it is on the CPU."""
+    """The array as a NumPy array: copied if it is on a GPU, itself if it is on the CPU."""
     if array_module(array) is np:
         return np.asarray(array)
     return array.get()
@@ -67,7 +67,8 @@ def check_device(name: str) -> str:
 
 
 def to_device(array, device: str):
-    """The array on `device` ("cpu" or "cuda"), copied only if it is elsewhere; errors as `check_device`."""
+    """The array on `device` ("cpu" or "cuda"), copied only if it is elsewhere. Raises ValueError as `check_device`
+    does."""
     if device == "cpu":
         return to_numpy(array)
     check_device(device)

@@ -10,7 +10,7 @@ _FLOATS.update({np.float64: np.dtype(np.float64), float: np.dtype(np.float64)})
 def as_dtype(name) -> np.dtype:
     """The NumPy dtype float32 or float64 that `name` (a string, a dtype or a type) means.
 
-    Raises ValueError for every other type, and TypeError for what is no type at all.
+    Raises ValueError for every other type, and TypeError for anything that does not name a type.
     """
     try:
         return _FLOATS[name]

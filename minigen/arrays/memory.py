@@ -1,4 +1,4 @@
-"""Where arrays lie in memory, and keeping freed memory for work that asks for the same arrays again and again."""
+"""Where arrays lie in memory, and how freed memory is kept for work that soon asks for it again."""
 
 import ctypes
 import functools
@@ -13,10 +13,10 @@ LARGEST, KEPT = 1 << 28, 1 << 30  # bytes
 def keep_freed_memory() -> bool:
     """Let the C library keep up to 1 GiB that was freed, in arrays of up to 256 MiB, instead of returning it.
 
-    A training step frees what it needed and the next one asks for it again. Left alone, the GNU library gives the
-    pages back once there are more than some megabytes of them, and the system clears new ones: a sixth of a step's
-    time was seen to go there, and half of a compiled kernel's that makes a large array. It holds for the whole
-    process. Returns whether it was done; elsewhere nothing is changed.
+    A training step frees its arrays, and the next step asks for them again. By default the GNU library returns the
+    pages to the system once it has more than some megabytes of them, and the system clears new ones. This took a sixth
+    of a step's time, and half the time of a compiled kernel that makes a large array. The setting holds for the whole
+    process. Returns whether it was made; other C libraries are left as they are.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt
@@ -26,12 +26,12 @@ def keep_freed_memory() -> bool:
     return bool(mallopt(M_MMAP_THRESHOLD, LARGEST)) and bool(mallopt(M_TRIM_THRESHOLD, KEPT))
 
 
-def zeros_apart(xp, size: int, dtype, place: int):
-    """A flat array of zeros that begins `place` times 256 bytes behind where the allocator put it.
+def zeros_apart(xp, size: int, dtype, shift: int):
+    """A flat array of zeros that begins `shift` times 256 bytes behind where the allocator put it.
 
-    For arrays that one loop reads and writes side by side, each with a place of its own. Large arrays all begin at the
-    same offset in a page of 4096 bytes, and a processor holds back a load when the last 12 bits of its address are
-    those of a store before it, though that was to another array: Adam took twice as long.
+    For arrays that one loop reads and writes side by side: give each another shift. Large arrays all begin at the same
+    offset in a page of 4096 bytes, and a processor delays a load if the last 12 bits of its address equal those of an
+    earlier store, even to another array. Adam took twice as long.
     """
-    skipped = 256 * place // np.dtype(dtype).itemsize
+    skipped = 256 * shift // np.dtype(dtype).itemsize
     return xp.zeros(size + skipped, dtype)[skipped:]

@@ -18,9 +18,9 @@ ROUNDS = 10
 MASK32 = 0xFFFFFFFF
 MASK64 = 0xFFFFFFFFFFFFFFFF
 
-# Blocks that are worked on at a time: the arrays of a chunk then stay in the second-level cache.
+# Blocks computed at a time, so that the arrays of a chunk stay in the second-level cache.
 CHUNK = 8192
-# Up to so many blocks, plain Python integers are faster than array operations.
+# Up to this many blocks, plain Python integers are faster than array operations.
 FEW = 4
 
 
@@ -50,8 +50,7 @@ def philox_words(key, counter, n_blocks, xp=np):
         return xp.array(words, dtype=xp.uint32).reshape(-1)
     out = xp.empty((n_blocks, 4), dtype=xp.uint32)
     for begin in range(0, n_blocks, CHUNK):
-        part = out[begin : begin + CHUNK]
-        _fill(part, key, (low + begin) & MASK64, counter[2], counter[3], xp)
+        _fill(out[begin : begin + CHUNK], key, (low + begin) & MASK64, counter[2], counter[3], xp)
     return out.reshape(-1)
 
 

@@ -1,9 +1,9 @@
 """A pool of threads for compiled loops that release the interpreter lock.
 
 A loop over [0, n) is cut into pieces, which the threads and the caller take one after the other, so that the caller
-never waits for a piece that nobody has begun. The pool sleeps between loops and takes no cores from others; any number
-of Python threads may use it at once, and a forked child starts a pool of its own. Handing a loop over costs some 10
-microseconds, on virtual machines up to 50; concurrent.futures added 60, and short loops are what this is for.
+never waits for a piece that nobody has begun. Between loops the pool sleeps and takes no cores from others. Any number
+of Python threads may use it at once, and a forked child starts a new pool. Handing a loop over costs about 10
+microseconds, on virtual machines up to 50. Python's concurrent.futures adds 60, which is too much for short loops.
 """
 
 import os
@@ -14,11 +14,11 @@ _state = {"threads": None, "started": 0, "queue": SimpleQueue(), "lock": threadi
 
 
 def thread_count() -> int:
-    """How many threads loops are cut for: what `set_threads` was given, else the processors of this process."""
+    """How many threads share a loop: the number from `set_threads`, or else the processors of this process."""
     if _state["threads"] is None:
-        given = os.environ.get("OMP_NUM_THREADS", "")
+        asked = os.environ.get("OMP_NUM_THREADS", "")
         available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        _state["threads"] = min(int(given), available) if given.isdecimal() and int(given) > 0 else available
+        _state["threads"] = min(int(asked), available) if asked.isdecimal() and int(asked) > 0 else available
     return _state["threads"]
 
 
@@ -28,14 +28,14 @@ def set_thread_count(n: int) -> None:
 
 
 class _Loop:
-    """A loop whose pieces go to whoever asks next: threads of the pool, and the caller."""
+    """A loop whose pieces go to the next thread that asks, of the pool or the caller's."""
 
     __slots__ = ("loop", "args", "pieces", "done")
 
     def __init__(self, loop, args, bounds):
         self.loop, self.args = loop, args
         self.pieces = zip(bounds, bounds[1:], strict=False)  # taking the next one is atomic
-        self.done = SimpleQueue()  # of each piece that has ended, its error or None
+        self.done = SimpleQueue()  # for each piece that has ended its error, or None
 
     def work(self):
         for start, stop in self.pieces:
@@ -48,9 +48,9 @@ class _Loop:
 
 
 def run(loop, n: int, grain: int, *args) -> None:
-    """loop(start, stop, *args) over [0, n), in as many pieces as there are threads, each of at least `grain`.
+    """Call loop(start, stop, *args) over [0, n) in as many pieces as there are threads, of at least `grain` each.
 
-    `loop` must write to places that belong to its own range only. An exception in a piece is raised here.
+    `loop` must write only where no other range writes. An exception in a piece is raised here.
     """
     count = min(thread_count(), n // grain)
     if count <= 1:
@@ -84,7 +84,7 @@ def _work(queue) -> None:
 
 
 def _forget() -> None:
-    """In a forked child: the parent's threads are not there, and what waits for them is not the child's."""
+    """In a forked child: start anew, for the parent's threads do not exist there and its loops are not the child's."""
     _state.update(started=0, queue=SimpleQueue(), lock=threading.Lock())
 
 

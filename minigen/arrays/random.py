@@ -1,9 +1,9 @@
 """Random numbers as a pure function of a seed and a position: `Generator`.
 
-The words w(p) of a stream, and what a position is, are laid out in `stream.py`; u(p) = w(p) + 2^32 w(p+1).
-Value i of a draw that starts at position p is made by these rules. Compiled versions and those on a GPU follow them
-to the last bit, normal numbers included (`box_muller.py` says how); only exponential and Gumbel numbers, whose
-logarithms are the array library's, may differ in their last bits from one device to another.
+The words w(p) of a stream, and what a position is, are defined in `stream.py`; let u(p) = w(p) + 2^32 w(p+1).
+These rules make value i of a call that starts at position p. Compiled versions and those on a GPU follow them to the
+last bit, for normal numbers too (`box_muller.py` says how). Only exponential and Gumbel numbers, whose logarithms come
+from the array library, may differ in their last bits between devices.
 
     method                     words a value   value i
     random, float32            1               (w(p+i) >> 8) 2^-24
@@ -24,11 +24,11 @@ logarithms are the array library's, may differ in their last bits from one devic
     permutation                2               the order that sorts u(p), u(p+2), ...; ties as they stand
 
 A rejected integer is made again from the same positions of the stream with key (k0 ^ R0, k1 ^ R1 ^ t) for
-t = 1, 2, ... until it is accepted. So every value depends on its own position alone, each draw consumes what
-the table says (an odd number of normals: one value more), and a draw in pieces equals the draw at once; for
-normals if all pieces but the last are even; not for permutations, each of which is one value.
+t = 1, 2, ... until it is accepted. So every value depends on its position alone, and a call uses as many words
+as the table says (for an odd number of normals, one value more). Values asked for in pieces equal those asked
+for at once; for normals, if all pieces but the last are even. A permutation is a single value in this sense.
 
-With `xp` the module cupy values are made on the GPU, as CuPy arrays.
+If `xp` is the module cupy, values are made on the GPU, as CuPy arrays.
 
 Source: Lemire, "Fast random integer generation in an interval" (2019), section 4.
 """
@@ -47,7 +47,7 @@ from .stream import Stream
 # Digits of pi, the less significant word first; `stream.py` uses the digits before.
 RETRY = (0x299F31D0, 0xA4093822)
 
-LONG = 1024  # shorter draws are array operations on the CPU, so that nothing is compiled for them
+LONG = 1024  # fewer values are made by array operations on the CPU, so that nothing is compiled for them
 
 
 class Generator(Stream):
@@ -55,15 +55,15 @@ class Generator(Stream):
 
     `seed` is an integer from 0 to 2^128 - 1; different seeds are different streams. `size` is None for one
     Python number, an integer or a shape; `dtype` is float32 or float64 where values are real. Methods change
-    `position` only. Not for use by two threads at once: give each its own by `split`. Raises TypeError or
+    `position` only. Two threads must not use one generator at once: `split` makes one for each. Raises TypeError or
     ValueError for any other seed.
     """
 
     __slots__ = ()
 
-    # What makes long draws and those on a GPU: fills a flat array with values of a kind, from a position of a stream.
-    # The kernels put theirs here when they are imported. `compiled` has the dtypes for which it has made normal
-    # numbers before: it is then quicker for short draws too.
+    # A function that fills a flat array with many values of a kind, or with values on a GPU, from a position of a
+    # stream. The kernels set it when they are imported. `compiled` has the dtypes for which it has made normal numbers
+    # already: then it is quicker for few values too.
     fill, compiled = None, set()
 
     def random(self, size=None, dtype=np.float64, xp=np):
@@ -76,7 +76,7 @@ class Generator(Stream):
         return self._draw("words", n, n, np.uint32, np)
 
     def _draw(self, kind, n_words, n, dtype, xp, *parameters):
-        """`n` values of a kind that take `n_words` words, in an array of `xp`: compiled where there is a version."""
+        """`n` values of a kind from `n_words` words, as an array of `xp`: compiled if there is a compiled version."""
         start = self.reserve(n_words)
         long = xp is not np or n >= LONG or (kind == "normal" and dtype in self.compiled)
         if not long or self.fill is None or self.block_words is not philox_words:
@@ -90,7 +90,7 @@ class Generator(Stream):
     def uniform(self, low=0.0, high=1.0, size=None, dtype=np.float64):
         """Uniform numbers low + (high - low) u, u in [0, 1); `low` and `high` are numbers or arrays.
 
-        Rounding can give `high` itself. ValueError if an end is not finite or high < low.
+        Rounding can give `high` itself. Raises ValueError if an end is not finite or high < low.
         """
         dtype = as_dtype(dtype)
         (low, high), size = _parameters(size, dtype, low=low, high=high)
@@ -108,7 +108,7 @@ class Generator(Stream):
         return _finish(self._draw("normal", even if dtype == np.float32 else 2 * even, n, dtype, xp), shape)
 
     def normal(self, loc=0.0, scale=1.0, size=None, dtype=np.float64):
-        """Normal numbers loc + scale z; `loc` and `scale` are numbers or arrays; ValueError if scale < 0."""
+        """Normal numbers loc + scale z; `loc` and `scale` are numbers or arrays. Raises ValueError if scale < 0."""
         dtype = as_dtype(dtype)
         (loc, scale), size = _parameters(size, dtype, loc=loc, scale=scale)
         if not np.all(scale >= 0):
@@ -148,8 +148,8 @@ class Generator(Stream):
         """True (or 1 in `dtype`) with probability `p`, a number or an array that broadcasts to `size`.
 
         `size` is by default the shape of `p`. The probability is met to 2^-32, and exactly for 0 and 1.
-        ValueError if a probability is outside [0, 1] or not a number; those of an array on a GPU are taken as they
-        are, since looking at them would wait for it.
+        Raises ValueError if a probability is outside [0, 1] or NaN. Probabilities on a GPU are not checked, since
+        reading them would wait for the GPU.
         """
         dtype, xp = np.dtype(dtype), array_module(p) if xp is None else xp
         if array_module(p) is np:
@@ -167,7 +167,8 @@ class Generator(Stream):
     def integers(self, low, high=None, size=None, dtype=np.int64, endpoint=False, xp=np):
         """Integers of equal probability from `low` to `high` - 1 (to `high` with `endpoint`).
 
-        With one number given, from 0 to below it. ValueError if there are none or they do not fit `dtype`.
+        With `low` alone, from 0 to `low` - 1. Raises ValueError if there is no such integer, or one does not fit
+        `dtype`.
         """
         dtype = np.dtype(dtype)
         if dtype.kind not in "iu":
@@ -190,7 +191,7 @@ class Generator(Stream):
     def permutation(self, x):
         """The integers 0 to x - 1 in random order (int64), or the rows of the array `x` in random order.
 
-        All orders have the same probability but for equal sorting keys of 64 bits: a bias below n^2 2^-65.
+        All orders have the same probability, up to ties among sorting keys of 64 bits: a bias below n^2 2^-65.
         """
         if isinstance(x, (int, np.integer)) and not isinstance(x, (bool, np.bool_)):
             n = integer("permutation", x, 0)
@@ -203,9 +204,9 @@ class Generator(Stream):
 
 
 def as_generator(rng) -> Generator:
-    """The Generator that `rng` is or seeds: a Generator, a seed, or a NumPy Generator (128 bits are drawn).
+    """`rng` as a Generator: itself, or one seeded by an integer or by 128 bits of a NumPy Generator.
 
-    Raises TypeError for anything else, None included: nothing here is random unless the caller says how.
+    Raises TypeError for anything else, None too: nothing here is random unless the caller says how.
     """
     if isinstance(rng, Generator):
         return rng
@@ -235,12 +236,12 @@ def _integers(generator, start, n_words, n, dtype, span):
         first, last = int(rejected[0]), int(rejected[-1]) + 1
         again, bad = scale(generator._words(start + width * first, width * (last - first), key), span)
         values[rejected] = again[rejected - first]
-        # Positions between the rejected ones were drawn too, but they have their values already.
+        # Integers at positions between the rejected ones were made again too, but those positions have values.
         rejected = np.intersect1d(rejected, bad + first, assume_unique=True)
     return values
 
 
-# How array code makes the values of a draw: functions (generator, start, n_words, n, dtype, *parameters).
+# How array code makes values of a kind: functions (generator, start, n_words, n, dtype, *parameters).
 RULES = {
     "words": lambda generator, start, n_words, n, dtype: generator._words(start, n_words),
     "uniform": _uniform,
@@ -277,10 +278,10 @@ def _shape(size):
     return shape, math.prod(shape)
 
 
-def _parameters(size, dtype, **given):
-    """Parameters as Python floats or arrays of `dtype`, and the size: as given or what they broadcast to."""
+def _parameters(size, dtype, **parameters):
+    """Parameters as Python floats or arrays of `dtype`, and `size`, or else the shape that they broadcast to."""
     values = []
-    for name, value in given.items():
+    for name, value in parameters.items():
         value = np.asarray(value)
         if value.dtype.kind not in "biuf":
             raise TypeError(f"{name}: expected a real number or an array of them, got dtype {value.dtype}")

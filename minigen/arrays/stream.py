@@ -9,13 +9,13 @@ significant word first. It is a sequence of 32-bit words w(0), w(1), ...:
 The position is the number of words consumed, however they were asked for. Stream and position are the whole
 state.
 
-Children get their own streams. `fold_in(i)` is named by the four words of Philox for key (k0 ^ F0, k1 ^ F1)
-and counter (i mod 2^32, i // 2^32, s0, s1); `split()` at position p by the same with S in place of F and p in
-place of i, and moves on by one word. Philox is a bijection of counters under one key, so the children that
-one stream makes in one of these two ways are certainly different from each other. Two streams that are no
-such siblings agree with probability 2^-128, so among n streams of any descent there is a collision with
-probability below n^2 2^-129 (10^9 streams: 2 10^-21). F and S keep the words that name children apart from
-the words drawn.
+A stream has children, which are streams too. The name of `fold_in(i)` is the four words of Philox for key
+(k0 ^ F0, k1 ^ F1) and counter (i mod 2^32, i // 2^32, s0, s1). `split()` at position p does the same with S
+for F and p for i, and moves on by one word. Philox is a bijection of counters under one key, so the children
+that one stream makes in one of these two ways certainly differ from each other. Any two other streams agree
+with probability 2^-128, so among n streams of any descent there is a collision with probability below
+n^2 2^-129 (10^9 streams: 2 10^-21). F and S keep the words that name children apart from the words that a
+stream gives out.
 
 Source: Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3" (SC 2011).
 """
@@ -33,7 +33,7 @@ SPLIT = (0x03707344, 0x13198A2E)
 
 
 class Stream:
-    """A stream of random 32-bit words and a position in it, as this module's docstring lays out.
+    """A stream of random 32-bit words and a position in it, as defined in this module's docstring.
 
     `seed` is an integer from 0 to 2^128 - 1; different seeds are different streams. Raises TypeError or
     ValueError for any other seed.
@@ -41,7 +41,7 @@ class Stream:
 
     __slots__ = ("stream", "position")
 
-    # Makes the words of consecutive blocks; a compiled version with the same signature may take its place.
+    # Makes the words of consecutive blocks. A compiled version with the same signature may replace it.
     block_words = staticmethod(philox_words)
 
     def __init__(self, seed: int):
@@ -72,13 +72,13 @@ class Stream:
 
     @classmethod
     def from_state(cls, state: dict) -> "Stream":
-        """The generator whose `state` this is; ValueError or TypeError if it is none."""
+        """The generator whose `state` this is. Raises ValueError or TypeError for anything else."""
         generator = cls(0)
         generator.state = state
         return generator
 
     def split(self, n: int | None = None):
-        """A generator with a stream of its own, or a list of `n` of them; moves on by a word for each."""
+        """A generator with a new stream, or a list of `n` such generators; moves on by one word for each."""
         if n is None:
             return self._child(SPLIT, self.reserve(1))
         n = integer("n", n, 0)
@@ -90,7 +90,7 @@ class Stream:
 
         It depends on the stream and the numbers, not on the position, and `self` is left as it is: the same
         numbers give the same generator again. `fold_in(a, b)` is `fold_in(a).fold_in(b)`. Numbers are
-        integers from 0 to 2^64 - 1; TypeError or ValueError for others or none.
+        integers from 0 to 2^64 - 1. Raises TypeError or ValueError for other values, and without a number.
         """
         if not numbers:
             raise TypeError("fold_in: expected at least one integer")

@@ -9,18 +9,18 @@ import numpy as np
 from .checks import positive_integer
 from .pool import set_thread_count
 
-# Read by the libraries when they are loaded, so these reach only what is loaded later, and child processes.
+# Libraries read these when they are loaded, so a change reaches only libraries loaded later and child processes.
 _VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS")
-# The wheels of NumPy and SciPy rename OpenBLAS's symbols, each in its own way.
+# NumPy's and SciPy's wheels rename OpenBLAS's symbols in different ways.
 _NAMES = (("scipy_openblas_", "64_"), ("scipy_openblas_", ""), ("openblas_", "64_"), ("openblas_", ""))
 
 
 def set_threads(n: int) -> int | None:
     """Let matrix products and compiled kernels use `n` threads, in this process from now on.
 
-    Returns the number of threads that NumPy's BLAS then reports (it may have an upper limit of its own), or
-    None when that BLAS is not an OpenBLAS that could be found: then only libraries loaded later obey. Raises
-    TypeError or ValueError unless `n` is a positive integer.
+    Returns the number of threads that NumPy's BLAS then reports, which an upper limit of that library may cut, or None
+    if NumPy's BLAS is not an OpenBLAS: then only libraries loaded later obey. Raises TypeError or ValueError unless `n`
+    is a positive integer.
     """
     n = positive_integer("threads", n)
     set_thread_count(n)
@@ -40,12 +40,12 @@ def _openblas_libraries():
     maps = Path("/proc/self/maps")
     if maps.exists():
         lines = maps.read_text(errors="replace").splitlines()
-        found = {line.split(maxsplit=5)[5] for line in lines if "openblas" in line.rpartition("/")[2]}
+        paths = {line.split(maxsplit=5)[5] for line in lines if "openblas" in line.rpartition("/")[2]}
     else:
         package = Path(np.__file__).parent
         folders = (package.parent / "numpy.libs", package / ".libs", package / ".dylibs")
-        found = {str(path) for folder in folders for path in folder.glob("*openblas*")}
-    return sorted(found, key=lambda path: ("numpy" in path, path))
+        paths = {str(path) for folder in folders for path in folder.glob("*openblas*")}
+    return sorted(paths, key=lambda path: ("numpy" in path, path))
 
 
 def _functions(path):

@@ -1,4 +1,10 @@
-"""Data: readers of files, the carried digits, splits, preprocessing and batches."""
+"""Data: readers of files, the carried digits, splits, preprocessing and batches.
+
+Read `batch.py` and `dataset.py` first: what passes through training. `loading.py` finds a data set by name or path and
+calls a reader: `table.py`, `npz.py`, `idx.py`, `text.py`, `mnist.py`, `cifar.py`, `digits.py`, `shapes.py`. `kinds.py`
+tells binary, discrete and continuous data apart, `splitting.py` splits them, `preprocess.py` and `binarize.py`
+transform them, `loader.py` makes batches. `streams.py` names the random numbers of all these.
+"""
 
 from . import binarize
 from .batch import Batch, as_batch

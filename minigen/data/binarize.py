@@ -1,10 +1,10 @@
-"""Makes binary data of integer levels: by a threshold, or by a coin for each value."""
+"""Makes binary data from integer levels: by a threshold, or by a coin for each value."""
 
 import numpy as np
 
 from ..arrays import as_generator
 
-# Rows that are drawn at a time: draws in pieces equal a draw at once, in less memory.
+# Rows at a time: the result is the same as for all rows at once, in less memory.
 _ROWS = 4096
 
 
@@ -16,8 +16,8 @@ def threshold(x, level) -> np.ndarray:
 def stochastic(x, rng, levels: int) -> np.ndarray:
     """1 with probability x / (levels - 1), else 0; uint8, the shape of `x`.
 
-    `x` holds integers 0 to levels - 1 and `rng` is a generator or a seed. Drawn once it makes a fixed binary
-    data set; drawn for every batch (`Dataset.transform`) a dynamic one, after Salakhutdinov and Murray,
+    `x` holds integers 0 to levels - 1 and `rng` is a generator or a seed. Called once it makes a fixed binary
+    data set; called for every batch (`Dataset.transform`) a dynamic one, after Salakhutdinov and Murray,
     "On the quantitative analysis of deep belief networks" (2008). Raises ValueError for values out of range.
     """
     x = np.asarray(x)
@@ -34,7 +34,7 @@ def stochastic(x, rng, levels: int) -> np.ndarray:
 
 
 class Dynamic:
-    """The transform `(batch, rng) -> batch` that draws `stochastic` binary data of `levels` anew each time."""
+    """The transform `(batch, rng) -> batch` that makes `stochastic` binary data of `levels` anew for every batch."""
 
     def __init__(self, levels: int):
         self.levels = levels

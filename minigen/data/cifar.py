@@ -22,8 +22,8 @@ def cifar(folder, seed=0, kind=None) -> Dataset:
     batches = sorted(folder.glob(TRAIN))
     if not batches:
         raise DataError(f"{folder}: expected files {TRAIN} and {TEST}")
-    parts = [read_cifar(path) for path in batches]
-    train, labels = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+    files = [read_cifar(path) for path in batches]
+    train, labels = (np.concatenate(arrays) for arrays in zip(*files, strict=True))
     test, test_labels = read_cifar(folder / TEST)
     return from_arrays("cifar", {"train": train, "test": test}, kind, seed, {"train": labels, "test": test_labels})
 

@@ -7,9 +7,9 @@ import numpy as np
 
 @dataclass(frozen=True)
 class CharacterCodec:
-    """One integer for each of some characters: their place in the string `characters`.
+    """One integer for every character of the string `characters`: its index there.
 
-    `levels` is how many there are. Raises ValueError if a character comes twice or there is none.
+    `levels` is the number of characters. Raises ValueError if a character comes twice, or for an empty string.
     """
 
     characters: str
@@ -46,7 +46,7 @@ class CharacterCodec:
             raise ValueError(f"text: character {error.args[0]!r} at {where} is not one of the codec's") from None
 
     def decode(self, numbers) -> str:
-        """The text of integers (an array of any shape, read in order); ValueError for one out of range."""
+        """The text of integers, an array of any shape read in order. Raises ValueError for an integer out of range."""
         numbers = np.asarray(numbers).reshape(-1)
         if numbers.dtype.kind not in "iu" and numbers.size:
             raise ValueError(f"numbers: expected integers, got {numbers.dtype}")
@@ -60,7 +60,7 @@ class CharacterCodec:
 
     @classmethod
     def from_json(cls, value: dict) -> "CharacterCodec":
-        """The codec that `to_json` wrote; ValueError for anything else."""
+        """The codec that `to_json` wrote. Raises ValueError for anything else."""
         if not isinstance(value, dict) or set(value) != {"characters"}:
             raise ValueError(f"codec: expected a dict of characters, got {value!r}")
         return cls(value["characters"])

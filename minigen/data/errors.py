@@ -1,10 +1,10 @@
-"""What every reader of data files holds to: one error, and limits on sizes that a file only claims."""
+"""What all readers of data files share: one error, and limits on sizes that a file claims."""
 
 import stat
 from contextlib import contextmanager
 from pathlib import Path
 
-# No file is read that holds, or says that it unpacks to, more than this.
+# A file that is larger than this, or that says it unpacks to more, is not read.
 MAX_BYTES = 4 * 2**30
 # A compressed file may claim FREE_BYTES whatever its size, and beyond that MAX_RATIO times its own size:
 # real data sets stay below 100, while a zip bomb reaches the 1,032 that deflate can do.
@@ -13,7 +13,7 @@ FREE_BYTES = 64 * 2**20
 
 
 class DataError(ValueError):
-    """A data file, or an array from one, that is not what a reader needs; the message names file and place."""
+    """A data file, or an array from one, that a reader cannot take; the message names the file and the position."""
 
 
 class MissingValues(DataError):

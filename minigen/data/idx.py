@@ -17,8 +17,8 @@ _MAX_AXES = 8
 def read_idx(path) -> np.ndarray:
     """The array in an IDX file, plain or compressed by gzip (told by its first bytes, not by its name).
 
-    The extents in its header must be those of the data, and are held against the limits in `errors.py` before
-    anything is allocated. Raises DataError for anything else.
+    The extents in its header must fit the data, and are checked against the limits in `errors.py` before anything is
+    allocated. Raises DataError for anything else.
 
     Format: two zero bytes, the code of the type, the number of axes, each extent in 4 bytes, the data; source:
     Y. LeCun, C. Cortes, C. J. C. Burges, "The MNIST database of handwritten digits".
@@ -53,7 +53,7 @@ def _read_array(stream, file_size, packed, path):
     array = read_values(stream, count, dtype, path)
     if stream.read(1):
         raise DataError(f"{path}: the data go on after the {array.nbytes} bytes that shape {shape} needs")
-    # An extent of 0 beside huge ones is no claim on memory, but NumPy cannot make such a shape.
+    # An extent of 0 beside huge ones needs no memory, but NumPy cannot make such a shape.
     if count == 0:
         raise DataError(f"{path}: expected data, got shape {shape}")
     return array.reshape(shape).astype(dtype.newbyteorder("="), copy=False)

@@ -1,4 +1,4 @@
-"""What kind of data an array holds: told from its values, asked for, or given column by column."""
+"""What kind of data an array holds: concluded from its values, asked for, or said for every column."""
 
 import numpy as np
 
@@ -12,7 +12,10 @@ _LEVELS_HINT = f"0 to {MAX_LEVELS - 1} in discrete data (kind='continuous' takes
 
 
 def parse_kind(kind):
-    """None, one of the kinds, or a tuple with one for each column, in text "a,b,c"; ValueError for anything else."""
+    """`kind` as None, a kind, or a tuple of kinds, one for each column; the text "a,b,c" is such a tuple.
+
+    Raises ValueError for anything else.
+    """
     if isinstance(kind, str) and "," in kind:
         kind = tuple(word.strip() for word in kind.split(","))
     kind = tuple(kind) if isinstance(kind, list) else kind
@@ -74,7 +77,7 @@ def _check_values(x, kind, where, column=0):
 
 
 def check_fits(x, spec, where):
-    """Raise DataError for the first fault of an array of examples that are to be as `spec` says."""
+    """Raise DataError for the first value, shape or dtype of examples `x` that does not fit `spec`."""
     if x.shape[1:] != spec.shape:
         raise DataError(f"{where}: expected examples of shape {spec.shape}, got {x.shape[1:]}")
     if isinstance(spec.kind, tuple):
@@ -105,10 +108,10 @@ def require(x, condition, expected, where, first_column=0, error=DataError):
     for begin in range(0, len(x), step):
         good = condition(x[begin : begin + step])
         if not good.all():
-            row, *place = (int(i) for i in np.argwhere(~good)[0])
-            value = x[(begin + row, *place)]
-            place = f"column {first_column + place[0]}" if len(place) == 1 else f"place {tuple(place)}"
-            raise error(f"{where}: expected {expected}, got {value} in row {begin + row}, {place} (from 0)")
+            row, *index = (int(i) for i in np.argwhere(~good)[0])
+            value = x[(begin + row, *index)]
+            position = f"column {first_column + index[0]}" if len(index) == 1 else f"index {tuple(index)}"
+            raise error(f"{where}: expected {expected}, got {value} in row {begin + row}, {position} (from 0)")
 
 
 def _exceeds_float32(x):

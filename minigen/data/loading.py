@@ -43,16 +43,15 @@ def available() -> list[str]:
 def load(name, seed: int = 0, kind=None, length: int = 64, *, missing=False, labels=None) -> Dataset:
     """The data set of a name in `available()`, or in the file or folder at a path.
 
-    Files: .npz (arrays `train`, `valid` or `validation`, `test`; or `x`), .npy, .csv and .tsv (numbers, with
-    or without a line of names), IDX (plain or .gz; images get a channel axis), .txt (windows of `length`
-    characters with a codec); a folder is taken for CIFAR-10's in its binary format, or MNIST's. Splits that a file
-    does not have are cut by `seed`, a fifth for testing and a tenth of the rest for validation; text is cut in order.
-    `kind` overrides what the values suggest, as in `from_arrays`: for a table also one kind for each column, as a
-    tuple or "a,b,c".
-    With `missing`, NaN and empty cells are missing values, `Dataset.observed` says where. `labels` is the column of a
-    table, by its name or its number from 0, that holds integer labels and is no part of the examples. Raises
-    DataError for a file that is missing or malformed, MissingValues for values that are missing without `missing`,
-    and ValueError for an unknown name, with the nearest one that there is.
+    Files: .npz (arrays `train`, `valid` or `validation`, `test`; or `x`), .npy, .csv and .tsv (numbers, with or without
+    a line of names), IDX (plain or .gz; images get a channel axis), .txt (windows of `length` characters with a codec).
+    A folder holds CIFAR-10 in its binary format, or else MNIST. Splits that a file does not have are made by `seed`, a
+    fifth for testing and a tenth of the rest for validation; text is split in order. `kind` overrides what the values
+    suggest, as in `from_arrays`; for a table it may be one kind for each column, as a tuple or "a,b,c". With `missing`,
+    NaN and empty cells are missing values, and `Dataset.observed` says where. `labels` is the column of a table, by its
+    name or its number from 0, that holds integer labels and does not belong to the examples. Raises DataError for a
+    file that does not exist or is malformed, MissingValues for missing values without `missing`, and ValueError for an
+    unknown name, with the nearest known one.
     """
     if not isinstance(name, (str, os.PathLike)):
         raise TypeError(f"data: expected a name or a path, got {name!r}")
@@ -84,11 +83,11 @@ def _built_in(name, seed, kind):
     if base == "shapes":
         return shapes(seed, kind)
     folder = _folder()
-    places = [] if folder is None else [folder / "mnist", folder]
-    for place in places:
-        if any(place.glob("train-images*")):
-            return mnist(place, variant=variant or "gray", seed=seed, kind=kind)
-    where = " or ".join(str(place) for place in places) or "MINIGEN_DATA is not set"
+    folders = [] if folder is None else [folder / "mnist", folder]
+    for path in folders:
+        if any(path.glob("train-images*")):
+            return mnist(path, variant=variant or "gray", seed=seed, kind=kind)
+    where = " or ".join(str(path) for path in folders) or "MINIGEN_DATA is not set"
     raise DataError(
         f"{name}: no MNIST files found ({where}); set MINIGEN_DATA to a folder with them, or fetch them by "
         f"minigen.data.mnist(folder, download=True) and give the folder"
@@ -122,7 +121,7 @@ def _from_file(path, seed, kind, length, missing, labels):
 
 
 def _pick_arrays(file, path):
-    """The examples and the labels in an .npz file, each by split."""
+    """The examples and the labels in an .npz file, two dicts by split."""
     arrays, labels = _pick(file, ARRAYS), _pick(file, LABELS)
     if not arrays and len(file) == 1:
         arrays = {"x": next(iter(file.values()))}
@@ -131,14 +130,14 @@ def _pick_arrays(file, path):
     elif "x" in arrays:
         arrays = {"x": arrays["x"]}
     else:
-        found = ", ".join(sorted(file)[:20])
-        raise DataError(f"{path}: expected arrays train, validation and test, or x; got {found}")
+        names = ", ".join(sorted(file)[:20])
+        raise DataError(f"{path}: expected arrays train, validation and test, or x; got {names}")
     return arrays, {split: y for split, y in labels.items() if split in arrays}
 
 
 def _refuse_labels(name, labels):
     if labels is not None:
-        raise ValueError(f"labels: {name} is no table with a column {labels!r}")
+        raise ValueError(f"labels: {name} is not a table with a column {labels!r}")
 
 
 def _pick(file, names):
@@ -156,15 +155,15 @@ def _folder():
 
 
 def _named_files():
-    """From bare names to the files in MINIGEN_DATA and the folders in it."""
+    """The files in MINIGEN_DATA and in its folders, by their names without an ending."""
     folder = _folder()
     if folder is None or not folder.is_dir():
         return {}
-    found = {}
+    files = {}
     for path in [*sorted(folder.glob("*")), *sorted(folder.glob("*/*"))]:
         if path.suffix.lower() in SUFFIXES[:5] and path.is_file() and path.stem != "README":
-            found.setdefault(path.stem, path)
-    return found
+            files.setdefault(path.stem, path)
+    return files
 
 
 def _is(path, question):

@@ -39,11 +39,11 @@ _TIMEOUT = 30  # seconds without an answer
 def mnist(folder, download=False, variant="gray", seed=0, kind=None) -> Dataset:
     """MNIST, shape (28, 28, 1): training images 0 to 49,999, validation the 10,000 after them, the test file.
 
-    `variant` is "gray" (discrete, 256 levels), or binary: "threshold" (1 from level 128), "fixed" (one draw
-    with probability level / 255, by `seed`) or "dynamic" (the training images keep their levels and are drawn
-    anew for each batch by `transform`; validation and test are those of "fixed"). `folder` holds the four IDX
-    files, compressed or not; with `download` those that are missing are fetched into it and checked. Raises
-    ValueError for another variant and DataError for files that are missing or not MNIST's.
+    `variant` is "gray" (discrete, 256 levels), or binary: "threshold" (1 from level 128), "fixed" (1 with probability
+    level / 255, drawn once by `seed`) or "dynamic" (the training images keep their levels, and `transform` draws binary
+    ones for every batch; validation and test are those of "fixed"). `folder` holds the four IDX files, compressed or
+    not; with `download`, missing files are fetched into it and checked. Raises ValueError for another variant, and
+    DataError for files that are missing or not MNIST's.
 
     Source: Y. LeCun, C. Cortes, C. J. C. Burges, "The MNIST database of handwritten digits".
     """
@@ -59,11 +59,11 @@ def mnist(folder, download=False, variant="gray", seed=0, kind=None) -> Dataset:
         if path is None:
             raise DataError(f"{folder}: expected {stem}.gz there, unpacked or not (download=True fetches it)")
     images, labels = {}, {}
-    for part in ("train", "t10k"):
-        x, y = read_idx(files[f"{part}-images-idx3-ubyte"]), read_idx(files[f"{part}-labels-idx1-ubyte"])
+    for file in ("train", "t10k"):
+        x, y = read_idx(files[f"{file}-images-idx3-ubyte"]), read_idx(files[f"{file}-labels-idx1-ubyte"])
         if x.ndim != 3 or x.dtype != np.uint8 or y.shape != x.shape[:1] or y.dtype.kind not in "iu":
-            raise DataError(f"{folder}: {part}: expected images and as many labels, got {x.shape} and {y.shape}")
-        images[part], labels[part] = x[..., None], y.astype(np.int64)
+            raise DataError(f"{folder}: {file}: expected images and as many labels, got {x.shape} and {y.shape}")
+        images[file], labels[file] = x[..., None], y.astype(np.int64)
     # A folder with fewer images (an excerpt) keeps the same share for validation.
     cut = len(images["train"]) * 5 // 6
     gray = {"train": images["train"][:cut], "validation": images["train"][cut:], "test": images["t10k"]}
@@ -74,20 +74,21 @@ def mnist(folder, download=False, variant="gray", seed=0, kind=None) -> Dataset:
     if variant == "threshold":
         binary = {split: threshold(x, THRESHOLD) for split, x in gray.items()}
         return from_arrays(name, binary, kind=kind or "binary", labels=labels)
-    # Each split has a stream of its own: "dynamic" need not draw the training images to get at the others.
-    draws = {
+    # Every split has its own stream, so that "dynamic" can skip the training images.
+    binarized = {
         split: partial(stochastic, gray[split], Generator(seed).fold_in(number), LEVELS)
         for split, number in SPLITS.items()
     }
     if variant == "fixed":
-        return from_arrays(name, {s: draw() for s, draw in draws.items()}, kind=kind or "binary", labels=labels)
+        fixed = {split: binarize() for split, binarize in binarized.items()}
+        return from_arrays(name, fixed, kind=kind or "binary", labels=labels)
     spec = DataSpec(gray["train"].shape[1:], "binary")
-    held_out = {"validation": draws["validation"](), "test": draws["test"]()}
+    held_out = {"validation": binarized["validation"](), "test": binarized["test"]()}
     return Dataset(name, spec, gray["train"], **held_out, labels=labels, transform=Dynamic(LEVELS))
 
 
 def fetch(folder):
-    """Download the files of MNIST that are not in `folder` yet; DataError if no mirror gives the right ones."""
+    """Download the files of MNIST that `folder` lacks. Raises DataError if no mirror gives the right ones."""
     folder = Path(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -16,7 +16,7 @@ _MAGIC = b"\x93NUMPY"
 _MAX_HEADER = 10_000
 _MAX_AXES = 8
 _DTYPE = re.compile(r"[<>|=]?(b1|[iu][1248]|f[248])")
-# All that zipfile lets through from a damaged archive, besides its own error.
+# All errors that zipfile raises for a damaged archive.
 _ZIP_ERRORS = (
     zipfile.BadZipFile,
     zlib.error,
@@ -32,16 +32,16 @@ _ZIP_ERRORS = (
 
 
 def read_npy(path) -> np.ndarray:
-    """The array of numbers in an .npy file; DataError for anything else."""
+    """The array of numbers in an .npy file. Raises DataError for anything else."""
     with opened(path) as (file, size):
         return _read_array(file, size, str(path))
 
 
 def read_npz(path) -> dict[str, np.ndarray]:
-    """The arrays of numbers in an .npz file by name, in the file's order; DataError for anything else.
+    """The arrays of numbers in an .npz file by name, in the file's order. Raises DataError for anything else.
 
     Entries may be stored or deflated. What the archive says about its entries is checked before anything is
-    unpacked or allocated: all together must fit the limits in `errors.py`, and the size of each must be that
+    unpacked or allocated: their sum must fit the limits in `errors.py`, and the size of an entry must be that
     of its .npy header and of the array that this describes.
     """
     with opened(path) as (file, size):
@@ -76,7 +76,7 @@ def _read_entries(archive, file_size, path):
 
 
 def _read_array(stream, size, source):
-    """The array in a stream of `size` bytes, which must be used up exactly."""
+    """The array in a stream of `size` bytes, all of which it must need."""
     dtype, shape, fortran, header_size = _read_header(stream, source)
     count = math.prod(shape)
     expected = header_size + count * dtype.itemsize

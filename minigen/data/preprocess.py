@@ -53,8 +53,8 @@ class Standardizer:
     def fit(cls, x) -> "Standardizer":
         """Mean and standard deviation (ddof 0) over the rows of `x`; a constant column keeps the scale 1.
 
-        The result has the dtype of `x`, float32 if that holds integers. ValueError for fewer than two axes, no
-        rows, or numbers that are not finite.
+        The result has the dtype of `x`, or float32 if `x` holds integers. Raises ValueError for fewer than two
+        axes, no rows, or numbers that are not finite.
         """
         x = np.asarray(x)
         if x.ndim < 2 or len(x) == 0 or x.dtype.kind not in "biuf":
@@ -72,7 +72,7 @@ class Standardizer:
         return (np.asarray(x, dtype=self.loc.dtype) - self.loc) / self.scale
 
     def inverse(self, y) -> np.ndarray:
-        """Rows in their own units, of the dtype of `loc`."""
+        """Rows in their original units, of the dtype of `loc`."""
         return np.asarray(y, dtype=self.loc.dtype) * self.scale + self.loc
 
     @property
@@ -86,7 +86,7 @@ class Standardizer:
 
     @classmethod
     def from_json(cls, value: dict) -> "Standardizer":
-        """The standardizer that `to_json` wrote; ValueError for anything else."""
+        """The standardizer that `to_json` wrote. Raises ValueError for anything else."""
         if not isinstance(value, dict) or set(value) != {"dtype", "loc", "scale"}:
             raise ValueError(f"standardizer: expected a dict of dtype, loc and scale, got {value!r}")
         dtype = as_dtype(value["dtype"])

@@ -1,4 +1,4 @@
-"""Coloured shapes: small pictures made by a formula, for colour image models where no photographs are at hand."""
+"""Coloured shapes: small pictures made by a formula, for colour image models without photographs."""
 
 import numpy as np
 
@@ -20,7 +20,7 @@ def shapes(seed=0, kind=None) -> Dataset:
 
 
 def draw_shapes(n: int, rng) -> tuple[np.ndarray, np.ndarray]:
-    """(images `(n, 32, 32, 3)` uint8, labels `(n,)`): place, size, colours and the ground's slope are random."""
+    """(images `(n, 32, 32, 3)` uint8, labels `(n,)`): position, size, colours and the ground's slope are random."""
     labels = rng.integers(0, len(NAMES), n)
     row, column = ((np.arange(SIZE) + 0.5) / SIZE for _ in range(2))
     centre = rng.uniform(0.32, 0.68, (2, n, 1, 1))

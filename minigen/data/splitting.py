@@ -8,11 +8,11 @@ from ..arrays import as_generator
 
 
 def split_indices(n: int, fractions, seed) -> list[np.ndarray]:
-    """Row numbers 0 to n - 1 in random order, cut into parts of the given fractions (int64 arrays).
+    """Row numbers 0 to n - 1 in random order, cut into one int64 array for each of `fractions`.
 
-    Part i ends at row round(n times the sum of fractions up to i), so parts differ from their fractions by
+    Array i ends at row round(n times the sum of fractions up to i), so sizes differ from their fractions by
     less than a row. `seed` is an integer or a generator. Raises ValueError unless all fractions are positive,
-    sum to at most 1 and give each part a row.
+    sum to at most 1 and leave no array empty.
     """
     fractions = tuple(fractions)
     if not fractions or not all(fraction > 0 for fraction in fractions) or math.fsum(fractions) > 1 + 1e-9:
@@ -20,14 +20,14 @@ def split_indices(n: int, fractions, seed) -> list[np.ndarray]:
     ends = [min(n, round(n * math.fsum(fractions[: i + 1]))) for i in range(len(fractions))]
     starts = [0, *ends[:-1]]
     if not all(start < end for start, end in zip(starts, ends, strict=True)):
-        raise ValueError(f"fractions: {n} rows are too few to split into parts of {fractions}")
+        raise ValueError(f"fractions: {n} rows are too few to split by the fractions {fractions}")
     order = as_generator(seed).permutation(n)
     return [order[start:end] for start, end in zip(starts, ends, strict=True)]
 
 
 def split(x, fractions, seed) -> tuple:
-    """The rows of `x` in random parts of the given fractions; arguments and errors as in `split_indices`."""
+    """The rows of `x`, split at random by `fractions`; arguments and errors as for `split_indices`."""
     x = np.asarray(x)
     if x.ndim == 0:
         raise ValueError("x: expected an array with rows, got a single number")
-    return tuple(x[part] for part in split_indices(len(x), fractions, seed))
+    return tuple(x[rows] for rows in split_indices(len(x), fractions, seed))

@@ -1,4 +1,4 @@
-"""Reading an array's values from a stream, which may be a compressed one that ends too soon."""
+"""Reads an array's values from a stream, which may be compressed and may end too soon."""
 
 import numpy as np
 
@@ -8,13 +8,13 @@ CHUNK = 2**20  # bytes
 
 
 def read_values(stream, count: int, dtype, source) -> np.ndarray:
-    """The next `count` values of `dtype` as a flat array; DataError, naming `source`, if the stream ends before."""
+    """The next `count` values of `dtype`, flat. Raises DataError, which names `source`, if the stream ends too soon."""
     array = np.empty(count, dtype)
     content = array.view(np.uint8)
     done = 0
     while done < content.size:
-        got = stream.readinto(content[done : done + CHUNK])
-        if not got:
+        n = stream.readinto(content[done : done + CHUNK])
+        if not n:
             raise DataError(f"{source}: its shape needs {content.size} bytes of data, got {done}")
-        done += got
+        done += n
     return array

@@ -15,7 +15,8 @@ MAX_TEXT = 2**30
 
 
 class Table(NamedTuple):
-    """Numbers `(rows, columns)`, 0 where missing; names of the columns or None; what is observed, None if all is."""
+    """Numbers `(rows, columns)`, 0 where missing; the columns' names or None; a mask of what is observed, None if
+    all."""
 
     values: np.ndarray
     names: list[str] | None
@@ -23,12 +24,12 @@ class Table(NamedTuple):
 
 
 def read_csv(path) -> tuple[np.ndarray, list[str] | None]:
-    """The numbers of a table, shape (rows, columns), and the names in its first line, or None without such.
+    """The numbers of a table, shape (rows, columns), and the names in its first line, or None.
 
-    The first line is names if no cell in it is a number. The delimiter is what the first line has most of.
+    The first line is names if no cell in it is a number. The delimiter is the one that is most frequent there.
     Cells may be quoted; empty lines are skipped. The result is int64 if no number has a point or an exponent,
-    else float64. Raises DataError that names the line and the column for a cell that is no number (MissingValues for
-    an empty one), a row of another length, a file without rows, or one that is not UTF-8 text.
+    else float64. Raises DataError, with line and column, for a cell that is not a number (MissingValues for an
+    empty cell), a row of another length, a file without rows, and a file that is not UTF-8 text.
     """
     table = read_table(path)
     return table.values, table.names
@@ -64,7 +65,7 @@ def read_table(path, missing=False) -> Table:
 
 
 def _first_line(file):
-    """The first line that is not blank, and its number; leaves `file` behind it."""
+    """The first line that is not blank, and its number; `file` then stands behind it."""
     for number, line in enumerate(file, 1):
         text = line.decode("utf-8-sig" if number == 1 else "utf-8")
         if text.strip():
@@ -79,7 +80,7 @@ def _has_integers_only(file, first):
 
 
 def _parse(file, delimiter, skipped, path, missing):
-    # The wrapper must not close the file when it goes.
+    # The wrapper must not close the file when it is deleted.
     text = io.TextIOWrapper(file, encoding="utf-8-sig")
     options = {"delimiter": delimiter, "comments": None, "quotechar": '"', "ndmin": 2, "skiprows": skipped}
     try:
@@ -108,7 +109,7 @@ def _number_or_nan(cell):
 
 
 def _locate(lines, delimiter, skipped, path, missing):
-    """Raise DataError for the first cell or row that is at fault."""
+    """Raise DataError for the first cell or row that is wrong."""
     width = None
     for number, line in enumerate(lines, 1):
         if number <= skipped or not line.strip():

@@ -1,4 +1,4 @@
-"""Reads text files as data: windows of characters, each an integer."""
+"""Reads text files as data: windows of characters, which become integers."""
 
 import numpy as np
 
@@ -12,7 +12,7 @@ VALIDATION_FRACTION = 0.1
 
 
 def read_text(path) -> str:
-    """The text of a UTF-8 file; DataError if it is empty, too long or not UTF-8."""
+    """The text of a UTF-8 file. Raises DataError if it is empty, too long or not UTF-8."""
     with opened(path) as (file, size):
         if size > MAX_TEXT:
             raise DataError(f"{path}: expected a text of at most {MAX_TEXT} bytes, got {size}")
@@ -25,8 +25,8 @@ def read_text(path) -> str:
 def text_windows(text: str, length: int, source="text") -> tuple[dict, CharacterCodec]:
     """Cut a text into train, validation and test windows of `length` characters, shape (N, length, 1).
 
-    The last tenth of the text is for testing and the last tenth of the rest for validation, so that no window
-    is next to one of another split but at the two seams. Characters that do not fill a window are dropped.
+    The last tenth of the text is for testing and the last tenth of the rest for validation, so that windows of
+    two splits touch at the two seams only. Characters that do not fill a window are dropped.
     The codec has every character of the text. Raises DataError for a text that is too short.
     """
     codec = CharacterCodec.of(text) if text else None

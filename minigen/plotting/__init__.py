@@ -1,8 +1,8 @@
-"""Figures from plain arrays, each drawn without global state and saved atomically.
+"""Figures from plain arrays, drawn without global state and saved atomically.
 
 `image_grid`, `reconstructions` and `latent_traversal` draw images pixel for pixel, `learning_curves` metrics, `scatter`
 points in the plane, `receptive_field_picture` what a pixel depends on, `mixture_picture` and `mixture_density`
-mixtures of normals; `em_film` shows as a GIF how one is fitted.
+mixtures of normals; `em_film` shows as a GIF how one is fitted. `images.py` and `canvas.py` are the tools of all.
 Matplotlib is imported when the first figure is drawn.
 """
 

@@ -16,7 +16,8 @@ QUIET_INK = "#5b6472"
 def check_path(path, suffix=".png"):
     """`path` as a Path to a file with this suffix in a folder that exists, or None for None.
 
-    Raises TypeError for what is no path, ValueError for another suffix, FileNotFoundError for no such folder.
+    Raises TypeError for what is not a path, ValueError for another suffix, and FileNotFoundError if the folder does not
+    exist.
     """
     if path is None:
         return None
@@ -31,7 +32,7 @@ def check_path(path, suffix=".png"):
 
 
 def page(picture, left=0, right=0, top=0, bottom=0):
-    """A Figure that shows the uint8 RGB `picture` pixel for pixel, with margins of so many pixels."""
+    """A Figure that shows the uint8 RGB `picture` pixel for pixel, with margins in pixels."""
     from matplotlib.figure import Figure
 
     height, width = picture.shape[0] + top + bottom, picture.shape[1] + left + right
@@ -50,7 +51,7 @@ def write(figure, x, y, text, size=9, **settings):
 
 
 def text_width(text, size):
-    """Pixels that a line of `text` in `size` points takes, found by laying it out."""
+    """How many pixels wide a line of `text` in `size` points is, by laying it out."""
     from matplotlib.font_manager import FontProperties
     from matplotlib.textpath import TextPath
 
@@ -62,9 +63,9 @@ def text_width(text, size):
 
 
 def save(figure, path):
-    """Write the figure to `path` so that the file is never seen half written; return the figure.
+    """Write the figure to `path` so that nobody reads a half-written file; return the figure.
 
-    The bytes depend on what is drawn alone: no date and no version go into the file. None writes nothing.
+    The bytes depend on the picture alone: the file holds no date and no version. If `path` is None nothing is written.
     """
     if path is not None:
         with whole(path) as file:
@@ -74,15 +75,15 @@ def save(figure, path):
 
 @contextlib.contextmanager
 def whole(path):
-    """A binary file to write, which takes the place of `path` when it is complete and goes away if it is not."""
-    part = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
+    """A binary file to write, which is renamed to `path` when it is complete and removed if it is not."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
     try:
-        with open(part, "wb") as file:
+        with open(temporary, "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.replace(part, path)
+        os.replace(temporary, path)
     except BaseException:
         with contextlib.suppress(OSError):
-            part.unlink()
+            temporary.unlink()
         raise

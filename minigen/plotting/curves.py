@@ -9,7 +9,7 @@ _MORE = ("#2563a8", "#6b7f1e", "#8a3f8f", "#b8860b", "#3d7a5c")
 
 
 def _read(metrics):
-    """Checked copies: {quantity: {curve: (times, values)}}, a name "a/b" being curve a of quantity b."""
+    """Checked copies {quantity: {curve: (times, values)}}; the name "a/b" means curve a of quantity b."""
     if not isinstance(metrics, dict) or not metrics:
         raise ValueError("metrics: expected a dict with at least one entry, name -> (epochs, values)")
     panels = {}
@@ -42,15 +42,14 @@ def learning_curves(
     best=None,
     title=None,
 ):
-    """Draw how metrics went during training, with the best epoch marked.
+    """Draw metrics against training time, with the best epoch marked.
 
-    `metrics`: {name: (epochs, values)}, two number arrays of one length each. The names "train",
-    "validation" (and others) are curves of one picture; with "train/kl", "validation/kl", "train/elbo", ...
-    each quantity behind the stroke has a panel of its own, the first panel being the one that
-    `higher_is_better` and `best` speak of. NaN leaves a gap in its curve. `quantity` names the vertical axis
-    where names do not, `units` its units, `time` the horizontal axis. `best`: the epoch to mark, by default
-    the best finite value of "validation" (or of the only curve). `path`: the .png file to write
-    (atomically), or None. Returns the Figure.
+    `metrics`: {name: (epochs, values)}, two arrays of numbers of one length. The names "train", "validation" (and
+    others) are curves of one picture. With names such as "train/kl", "validation/kl" and "train/elbo" every quantity
+    behind the stroke has a panel, and `higher_is_better` and `best` refer to the first panel. NaN leaves a gap in its
+    curve. `quantity` names the vertical axis if the names do not, `units` its units, `time` the horizontal axis.
+    `best`: the epoch to mark, by default the one with the best finite value of "validation" (or of the only curve).
+    `path`: the .png file to write (atomically), or None. Returns the Figure.
 
     Raises ValueError or TypeError for malformed metrics, FileNotFoundError when the path's folder does not
     exist.
@@ -69,7 +68,7 @@ def learning_curves(
         more = iter(_MORE * len(curves))
         for curve, (times, values) in curves.items():
             colour = _COLOURS.get(curve) or next(more)
-            # One point makes no line.
+            # One point alone would be an invisible line.
             marker = "o" if np.isfinite(values).sum() == 1 else None
             axis.plot(times, values, color=colour, linewidth=1.7, label=curve, marker=marker, markersize=4)
         if number == 0:
@@ -98,7 +97,7 @@ def learning_curves(
 
 
 def _mark_best(axis, curves, higher_is_better, best, time, units):
-    """Mark the best point of the validation curve (or of the only one) and say its value in the legend."""
+    """Mark the best point of the validation curve (or of the only curve) and write its value in the legend."""
     name = "validation" if "validation" in curves else next(iter(curves)) if len(curves) == 1 else None
     if name is None:
         return

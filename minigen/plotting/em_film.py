@@ -7,7 +7,7 @@ from .film import write_film
 from .mixtures import check_mixture, draw_components, draw_examples, prepare_plane, style
 
 FRAMES = 48  # at most
-SHOWN, HELD = 180, 3000  # milliseconds that a frame and the last one are shown
+SHOWN, HELD = 180, 3000  # milliseconds that a frame, and the last one, stay
 RESOLUTION = 100  # dots per inch
 LINE = "#c2410c"  # of the log-likelihood
 
@@ -16,13 +16,13 @@ def em_film(x, states, path, title=None, names=("x₁", "x₂"), reference=None)
     """Write a GIF of EM: the examples coloured by responsibility and the ellipses beside the log-likelihood.
 
     `x`: `(n, 2)`. `states`: one dict for each iteration, with `log_likelihood` (nats per example) and the arrays
-    `responsibilities`, `weights`, `loc` and `covariance` of `mixture_picture`. Of many iterations the first ones and
-    ever fewer of the later ones are shown. `reference`: a log-likelihood to compare with, as a pair (value, name), or
-    None. `names`: of the axes. `path`: the .gif file to write (atomically). Returns the numbers of the iterations that
-    are shown.
+    `responsibilities`, `weights`, `loc` and `covariance` of `mixture_picture`. If there are many iterations, the first
+    ones are shown and ever fewer of the later ones. `reference`: a log-likelihood to compare with, as a pair (value,
+    name), or None. `names`: labels of the axes. `path`: the .gif file to write (atomically). Returns the numbers of the
+    iterations that are shown.
 
-    Raises ValueError or TypeError for arrays that do not fit together or no states, FileNotFoundError when the path's
-    folder does not exist.
+    Raises ValueError or TypeError for arrays that do not fit together and for no states, FileNotFoundError if the
+    path's folder does not exist.
     """
     path = check_path(path, ".gif")
     if path is None:
@@ -39,7 +39,7 @@ def em_film(x, states, path, title=None, names=("x₁", "x₂"), reference=None)
 
 
 def frame_numbers(count):
-    """Which of `count` iterations are shown: all if they are few, else the first ones and ever fewer later."""
+    """Which of `count` iterations are shown: all if they are few, else the first ones and ever fewer later ones."""
     if count <= FRAMES:
         return list(range(count))
     first = FRAMES // 2
@@ -48,7 +48,7 @@ def frame_numbers(count):
 
 
 def _frames(x, arrays, values, shown, title, names, reference):
-    """The frames as uint8 RGB arrays, what does not move drawn once."""
+    """The frames as uint8 RGB arrays; what does not move is painted once."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -61,7 +61,7 @@ def _frames(x, arrays, values, shown, title, names, reference):
         figure.suptitle(title, fontsize=13, color=INK, parse_math=False)
     heading = plane.set_title("iteration 0", y=1.0, fontsize=11, color=QUIET_INK)  # y: not moved while it is hidden
     figure.draw_without_rendering()
-    figure.set_layout_engine("none")  # has made room for the heading, and would now take it away
+    figure.set_layout_engine("none")  # it has made room for the heading; another layout would take the room away
     heading.set_visible(False)
     canvas.draw()
     background = canvas.copy_from_bbox(figure.bbox)
@@ -81,7 +81,7 @@ def _frames(x, arrays, values, shown, title, names, reference):
 
 
 def _prepare_curve(axis, values, reference):
-    """Axes that have room for the whole curve, which is there in grey from the beginning."""
+    """Make axes with room for the whole curve, which is visible in grey from the beginning."""
     lines = values if reference is None else np.append(values, reference[0])
     margin = 0.08 * (float(np.ptp(lines)) or 1.0)
     axis.set_ylim(lines.min() - margin, lines.max() + margin)

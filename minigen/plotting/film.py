@@ -8,9 +8,9 @@ from .canvas import check_path, whole
 def write_film(frames, path, shown=180, held=3000):
     """Write frames, uint8 RGB arrays `(height, width, 3)` of one size, as a GIF that starts over at its end.
 
-    `shown` and `held` are the milliseconds of a frame and of the last one; `path` is the .gif file to write
-    (atomically). Raises ValueError for no frames or such of different sizes, TypeError or ValueError for what is no
-    path of a .gif file, FileNotFoundError when the path's folder does not exist.
+    `shown` and `held` are the milliseconds that a frame, and the last one, stay. `path` is the .gif file to write
+    (atomically). Raises ValueError for no frames or frames of different sizes, TypeError or ValueError for a path that
+    does not name a .gif file, and FileNotFoundError if the path's folder does not exist.
     """
     path = check_path(path, ".gif")
     if path is None:
@@ -22,11 +22,11 @@ def write_film(frames, path, shown=180, held=3000):
                          f"{', '.join(map(str, sorted(shapes)))}")
     from PIL import Image
 
-    # One palette for all, of the beginning, the middle and the end: colours do not flicker.
+    # One palette for all frames, from the first, the middle and the last one, so that colours do not flicker.
     together = Image.fromarray(np.concatenate([frames[0], frames[len(frames) // 2], frames[-1]]))
     palette = together.quantize(256)
     colours = np.array(palette.getpalette()).reshape(-1, 3)
-    colours[colours.min(axis=1) >= 248] = 255  # the page, which light tints have joined
+    colours[colours.min(axis=1) >= 248] = 255  # the page: light tints near white have become one colour with it
     palette.putpalette(colours.ravel().tolist())
     images = [Image.fromarray(frame).quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
     times = [shown] * (len(images) - 1) + [held]

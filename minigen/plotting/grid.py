@@ -11,13 +11,13 @@ def image_grid(images, path=None, title=None, columns=None):
 
     `images`: values in [0, 1] (booleans, integers or floats) of shape (n, height, width), (n, height, width,
     1), (n, height, width, 3) or (n, pixels); grey runs from 0 = black to 1 = white. A vector of a square
-    number of pixels is drawn as a square, another as the nearest rectangle. `columns` defaults to about the
-    square root of n. `path`: the .png file to write (atomically), or None for none. Every image pixel
+    number of pixels is shown as a square, another as the nearest rectangle. `columns` defaults to about the
+    square root of n. `path`: the .png file to write (atomically), or None. Every image pixel
     becomes a square of a whole number of picture pixels, with its colour unchanged. Returns the matplotlib
     Figure.
 
-    Raises ValueError or TypeError for arrays that are no images in [0, 1], for too many of them, for columns
-    < 1 and for a path that is no .png file; FileNotFoundError when the path's folder does not exist.
+    Raises ValueError or TypeError for arrays that are not images in [0, 1], for too many images, for columns < 1 and
+    for a path that does not name a .png file, and FileNotFoundError if the path's folder does not exist.
     """
     path = check_path(path)
     rgb = to_rgb(images, "images")

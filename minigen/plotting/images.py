@@ -1,4 +1,4 @@
-"""Arrays of images made ready for drawing: checked, brought to 8-bit RGB, and laid out as one mosaic."""
+"""Prepares arrays of images for a picture: checks them, makes them 8-bit RGB, and lays them out as one mosaic."""
 
 import math
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from ..arrays.checks import positive_integer
 
-# Colours of a picture's own parts, RGB in 0..255.
+# Colours of a mosaic's page and lines, RGB in 0..255.
 PAGE = (255, 255, 255)
 GAP = (148, 158, 172)
 # Cells that pad a vector to a rectangle: a tint that no grey image contains.
@@ -14,7 +14,7 @@ NO_PIXEL = (206, 220, 240)
 # Values may leave [0, 1] by rounding; they are clipped, not refused.
 ROUNDING = 1e-4
 
-# Agg draws nothing wider or taller than 2^16 pixels, and a viewer little of that.
+# Agg paints nothing wider or taller than 2^16 pixels, and few viewers show that much.
 LARGEST = 20_000
 LAYOUTS = "(n, height, width), (n, height, width, 1), (n, height, width, 3) or (n, pixels)"
 
@@ -22,8 +22,8 @@ LAYOUTS = "(n, height, width), (n, height, width, 1), (n, height, width, 3) or (
 def check_values(values, name):
     """The array `values` as real numbers in [0, 1], same shape.
 
-    Raises TypeError when they are not booleans, integers or real numbers, ValueError when one is NaN or
-    infinite or lies outside [0, 1] by more than rounding. `name` is the argument's name in these messages.
+    Raises TypeError unless they are booleans, integers or real numbers, and ValueError if one is NaN, infinite or
+    outside [0, 1] by more than rounding. `name` is the argument's name in these messages.
     """
     values = np.asarray(values)
     if values.dtype.kind not in "buif":
@@ -55,10 +55,10 @@ def column_count(columns, n, default):
 
 
 def rectangle(pixels):
-    """(height, width) in which a flat vector of `pixels` values is drawn, height ≤ width.
+    """(height, width) of the rectangle in which a flat vector of `pixels` values is shown, height ≤ width.
 
-    The factors nearest to a square if one is at most four times the other; else the least nearly square
-    rectangle that has room, whose last cells stay empty.
+    The most nearly equal factors of `pixels` if one is at most four times the other. Otherwise the smallest nearly
+    square rectangle that has room, whose last cells stay empty.
     """
     height = next(h for h in range(math.isqrt(pixels), 0, -1) if pixels % h == 0)
     if pixels <= 4 * height * height:
@@ -72,7 +72,7 @@ def to_rgb(images, name):
 
     `images` has shape (n, height, width) or (n, height, width, 1), grey from 0 = black to 1 = white, or (n,
     height, width, 3), RGB, or (n, pixels), grey vectors laid out by `rectangle`; its values lie in [0, 1].
-    Raises ValueError or TypeError that names the argument `name` for any other shape or values.
+    Raises ValueError or TypeError, which names the argument `name`, for other shapes and values.
     """
     images = check_values(images, name)
     if images.ndim not in (2, 3, 4) or images.ndim == 4 and images.shape[3] not in (1, 3):
@@ -92,7 +92,7 @@ def to_rgb(images, name):
 
 
 def magnification(height, width, columns):
-    """Screen pixels per image pixel, a whole number, for cells that are easy to see `columns` to a row."""
+    """Screen pixels per image pixel, an integer, that makes `columns` images a row easy to see."""
     cell = min(max(1100 / columns, 32), 96)
     return max(1, round(cell / max(height, width)))
 
@@ -100,8 +100,8 @@ def magnification(height, width, columns):
 def mosaic(rgb, columns, factor, gap=2):
     """One uint8 RGB picture with the images (n, height, width, 3) in rows of `columns`, `gap` pixels apart.
 
-    Each image pixel becomes a square of `factor` by `factor`. A frame of the gap's colour runs around
-    everything; places without an image have the page's colour.
+    Each image pixel becomes a square of `factor` by `factor`. A frame of the gap's colour surrounds
+    everything; cells without an image have the page's colour.
     """
     n, height, width, _ = rgb.shape
     rows = -(-n // columns)

@@ -6,20 +6,20 @@ import numpy as np
 
 from .canvas import DPI, INK, QUIET_INK, check_path, save
 
-# Of the components, in an order in which neighbours differ in lightness too.
+# Colours of the components, ordered so that neighbours differ in lightness too.
 COLOURS = ("#2563a8", "#e07b39", "#2f855a", "#b83280", "#c9a20c", "#1a9aa8", "#7b4fb5", "#8c5a33", "#d64545", "#64748b")
-MOST = 5000  # examples that are drawn
-RADII = (1.0, 2.0)  # of the ellipses, in standard deviations
-LISTED = 12  # components, at most, in a legend
+MOST = 5000  # examples that are shown
+RADII = (1.0, 2.0)  # radii of the ellipses in standard deviations
+LISTED = 12  # at most so many components in a legend
 
 
 def mixture_picture(x, responsibilities, weights, loc, covariance, path=None, title=None, names=("x₁", "x₂")):
-    """Draw examples in the plane, each in its components' colours mixed by responsibility, and ellipses.
+    """Draw examples in the plane, coloured by a mix of their components' colours, and the components' ellipses.
 
     `x`: `(n, 2)`; `responsibilities`: `(n, K)`, p(k | x), rows that sum to 1; `weights` `(K,)`, `loc` `(K, 2)` and
-    `covariance` `(K, 2, 2)` of the components. Ellipses are one and two standard deviations from their means: one
-    holds 39 %, two 86 % of their component. Of very many examples evenly spaced ones are drawn. `names`: of the axes.
-    `path`: the .png file to write (atomically), or None. Returns the matplotlib Figure.
+    `covariance` `(K, 2, 2)` of the components. Two ellipses for a component, at one and two standard deviations, hold
+    39 % and 86 % of it. If there are more than 5,000 examples, evenly spaced ones are shown. `names`: labels of the
+    axes. `path`: the .png file to write (atomically), or None. Returns the matplotlib Figure.
 
     Raises ValueError or TypeError for arrays that do not fit together, FileNotFoundError when the path's folder does
     not exist.
@@ -40,7 +40,8 @@ def mixture_picture(x, responsibilities, weights, loc, covariance, path=None, ti
 
 
 def mixture_density(x, weights, loc, variance, path=None, title=None, name="x"):
-    """Draw a mixture of normals on the line: a histogram of the examples, the density, and each component's part.
+    """Draw a mixture of normals on the line: a histogram of the examples, the density, and what each component adds to
+    it.
 
     `x`: `(n,)`; `weights`, `loc` and `variance`: `(K,)`. `path` and errors as for `mixture_picture`. Returns the
     matplotlib Figure.
@@ -56,15 +57,15 @@ def mixture_density(x, weights, loc, variance, path=None, title=None, name="x"):
     axis = figure.add_subplot()
     low, high = _range(x)
     scale = np.sqrt(variance)
-    # The grid has the means and their neighbourhoods, so that narrow components keep their peaks.
+    # The grid holds the means and their neighbourhoods, so that narrow components keep their peaks.
     near = (loc + scale * np.linspace(-4, 4, 81)[:, None]).ravel()
     grid = np.sort(np.concatenate([np.linspace(low, high, 800), near[(near > low) & (near < high)]]))
-    parts = weights * np.exp(-0.5 * ((grid[:, None] - loc) / scale) ** 2) / (scale * math.sqrt(2 * math.pi))
+    components = weights * np.exp(-0.5 * ((grid[:, None] - loc) / scale) ** 2) / (scale * math.sqrt(2 * math.pi))
     axis.hist(x, bins=min(100, max(10, math.isqrt(2 * len(x)))), range=(low, high), density=True, color="#dde2e9")
-    for k, part in enumerate(parts.T):
-        axis.fill_between(grid, part, color=COLOURS[k % len(COLOURS)], alpha=0.22, linewidth=0)
-        axis.plot(grid, part, color=COLOURS[k % len(COLOURS)], linewidth=1.2)
-    axis.plot(grid, parts.sum(axis=1), color=INK, linewidth=1.8)
+    for k, density in enumerate(components.T):
+        axis.fill_between(grid, density, color=COLOURS[k % len(COLOURS)], alpha=0.22, linewidth=0)
+        axis.plot(grid, density, color=COLOURS[k % len(COLOURS)], linewidth=1.2)
+    axis.plot(grid, components.sum(axis=1), color=INK, linewidth=1.8)
     axis.set_xlim(low, high)
     axis.set_ylim(0)
     axis.set_xlabel(name, color=INK, parse_math=False)
@@ -77,7 +78,7 @@ def mixture_density(x, weights, loc, variance, path=None, title=None, name="x"):
 
 
 def check_mixture(x, responsibilities, weights, loc, covariance):
-    """The arrays of `mixture_picture` as float64; ValueError for shapes that do not fit together or no examples."""
+    """The arrays of `mixture_picture` as float64. Raises TypeError or ValueError unless they fit together."""
     arrays = [np.asarray(a) for a in (x, responsibilities, weights, loc, covariance)]
     names = ("x", "responsibilities", "weights", "loc", "covariance")
     n, k = len(arrays[0]) if arrays[0].ndim else 0, arrays[2].size
@@ -102,13 +103,13 @@ def mixed_colours(responsibilities):
     return np.clip(responsibilities @ table**2.2, 0, 1) ** (1 / 2.2)
 
 
-def drawn(n):
-    """The numbers of the examples that are drawn: all, or as many as can be seen, evenly spaced."""
+def shown(n):
+    """The indices of the examples that are shown: all of few, evenly spaced ones of many."""
     return np.arange(n) if n <= MOST else np.arange(MOST) * n // MOST
 
 
 def prepare_plane(axis, x, loc, covariance, names):
-    """Axes whose limits show the examples and, as far as they are not much larger, the ellipses."""
+    """Set the limits of the axes so that they show the examples and, unless they are much larger, the ellipses."""
     deviations = RADII[-1] * np.sqrt(np.diagonal(covariance, axis1=1, axis2=2))
     spans = []
     for i, (limits, label) in enumerate(zip((axis.set_xlim, axis.set_ylim), (axis.set_xlabel, axis.set_ylabel),
@@ -120,25 +121,25 @@ def prepare_plane(axis, x, loc, covariance, names):
         limits(low, high)
         spans.append(high - low)
         label(names[i], color=INK, parse_math=False)
-    if max(spans) < 1.6 * min(spans):  # the same units, it seems: circles are to look round
+    if max(spans) < 1.6 * min(spans):  # probably the same units: then circles should look round
         axis.set_aspect("equal")
     style(axis)
 
 
 def draw_examples(axis, x, responsibilities):
-    """The examples as points in their mixed colours; returns what was drawn."""
-    chosen = drawn(len(x))
+    """Draw the examples as points in their mixed colours; returns the artist."""
+    chosen = shown(len(x))
     size = min(26.0, max(5.0, 5000 / len(chosen)))
     return axis.scatter(*x[chosen].T, s=size, c=mixed_colours(responsibilities[chosen]), alpha=0.75, linewidths=0,
                         zorder=2)
 
 
 def draw_components(axis, weights, loc, covariance):
-    """Ellipses and means in the components' colours, faint where the weight is small; returns what was drawn."""
+    """Draw ellipses and means in the components' colours, faint for small weights; returns the artists."""
     from matplotlib.patches import Ellipse
     from matplotlib.patheffects import withStroke
 
-    made = []
+    artists = []
     for k in range(len(weights)):
         values, vectors = np.linalg.eigh(covariance[k])
         angle, sizes = math.degrees(math.atan2(vectors[1, 1], vectors[0, 1])), 2 * np.sqrt(np.maximum(values, 0))
@@ -149,14 +150,14 @@ def draw_components(axis, weights, loc, covariance):
             width = 1.8 if radius == RADII[0] else 1.1
             edge = Ellipse(*shape, angle=angle, facecolor="none", edgecolor=colour, alpha=strength, zorder=3,
                            linewidth=width, path_effects=[withStroke(linewidth=width + 1.4, foreground="white")])
-            made += [axis.add_artist(fill), axis.add_artist(edge)]
-        made += axis.plot(*loc[k], marker="X", markersize=9, markerfacecolor=colour, markeredgecolor="white",
+            artists += [axis.add_artist(fill), axis.add_artist(edge)]
+        artists += axis.plot(*loc[k], marker="X", markersize=9, markerfacecolor=colour, markeredgecolor="white",
                           markeredgewidth=1.3, linestyle="none", zorder=4, alpha=strength)
-    return made
+    return artists
 
 
 def style(axis):
-    """Quiet lines and no frame."""
+    """Give the axes pale grid lines and no frame."""
     axis.grid(color="#e9ecf0", linewidth=0.8)
     axis.set_axisbelow(True)
     axis.spines[["top", "right"]].set_visible(False)
@@ -165,7 +166,7 @@ def style(axis):
 
 
 def _legend(figure, weights):
-    """The components' weights, largest first."""
+    """List the components and their weights, largest first, beside the axes."""
     from matplotlib.lines import Line2D
 
     order = np.argsort(-weights, kind="stable")[:LISTED]

@@ -1,4 +1,4 @@
-"""Images above what a model makes of them."""
+"""Images above their reconstructions."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""What a pixel's conditional sees of an image."""
+"""The pixels of an image on which one pixel's conditional depends."""
 
 import numpy as np
 
@@ -8,12 +8,12 @@ BLIND, PIXEL, LATER = "#f2b134", "#d1495b", "#e9ebef"
 
 
 def receptive_field_picture(strength, row, column, path=None, title=None):
-    """Draw how strongly a pixel depends on each other one, and which earlier ones it does not see at all.
+    """Draw how strongly one pixel depends on the others, and on which earlier pixels it does not depend.
 
-    `strength`: non-negative numbers `(height, width)`, as `evaluation.receptive_field` summed over colours; drawn on a
-    logarithmic scale in blue. Earlier pixels of strength 0 are amber: the blind spot, or what lies too far away. Later
-    pixels are grey, the pixel at (row, column) red. `path`: the .png file to write, or None. Returns the Figure. Raises
-    ValueError for an array of another shape, or where a later pixel has any strength.
+    `strength`: non-negative numbers `(height, width)`, as `evaluation.receptive_field` summed over colours; shown in
+    blue on a logarithmic scale. Earlier pixels of strength 0 are amber: they are the blind spot, or too far away. Later
+    pixels are grey, and the pixel at (row, column) is red. `path`: the .png file to write, or None. Returns the Figure.
+    Raises ValueError for an array of another shape, and if the strength of a later pixel is not 0.
     """
     from matplotlib.colors import to_rgb
     from matplotlib.figure import Figure
@@ -23,21 +23,21 @@ def receptive_field_picture(strength, row, column, path=None, title=None):
     if strength.ndim != 2 or not (strength >= 0).all():
         raise ValueError(f"strength: expected non-negative numbers (height, width), got shape {strength.shape}")
     height, width = strength.shape
-    place = np.arange(height * width).reshape(height, width)
-    earlier = place < row * width + column
-    if strength[~earlier & (place != row * width + column)].any():
-        raise ValueError("strength: expected 0 for all pixels after the one that is drawn")
-    seen = earlier & (strength > 0)
+    rank = np.arange(height * width).reshape(height, width)
+    earlier = rank < row * width + column
+    if strength[~earlier & (rank != row * width + column)].any():
+        raise ValueError("strength: expected 0 for all pixels after the pixel at (row, column)")
+    used = earlier & (strength > 0)
     picture = np.empty((height, width, 3))
     picture[:] = to_rgb(LATER)
     picture[earlier] = to_rgb(BLIND)
-    if seen.any():
-        level = np.log10(strength[seen])
+    if used.any():
+        level = np.log10(strength[used])
         level = (level - level.min()) / max(np.ptp(level), 1e-12)
         pale, dark = np.array(to_rgb("#d7e6f5")), np.array(to_rgb("#12355b"))
-        picture[seen] = pale + level[:, None] * (dark - pale)
+        picture[used] = pale + level[:, None] * (dark - pale)
     picture[row, column] = to_rgb(PIXEL)
-    shown = min(height, row + 3)  # what comes later is all the same
+    shown = min(height, row + 3)  # later rows all look alike
     figure = Figure(figsize=(6.4, 6.0 * shown / width + 1.0), dpi=DPI, layout="constrained", facecolor="white")
     axes = figure.add_subplot()
     axes.imshow(picture[:shown], interpolation="nearest")
@@ -51,8 +51,8 @@ def receptive_field_picture(strength, row, column, path=None, title=None):
         spine.set_visible(False)
     if title:
         axes.set_title(title, color=INK, fontsize=12)
-    blind = int((earlier & ~seen).sum())
-    handles = [Patch(color=PIXEL, label="the pixel"), Patch(color="#4a7fb5", label=f"seen ({int(seen.sum())} pixels)"),
+    blind = int((earlier & ~used).sum())
+    handles = [Patch(color=PIXEL, label="the pixel"), Patch(color="#4a7fb5", label=f"seen ({int(used.sum())} pixels)"),
                Patch(color=BLIND, label=f"earlier, not seen ({blind})"), Patch(color=LATER, label="later")]
     figure.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False, fontsize=9, labelcolor=INK)
     return save(figure, path)

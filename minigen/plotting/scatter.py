@@ -5,17 +5,17 @@ import numpy as np
 from .canvas import DPI, INK, QUIET_INK, check_path, save
 
 _COLOURS = ("#15616d", "#c2410c", "#2563a8", "#6b7f1e")
-MOST = 20_000  # points to a panel; more hide each other
+MOST = 20_000  # points in a panel; more would hide each other
 
 
 def scatter(clouds, path=None, title=None):
     """Draw point clouds in panels of one scale, so that data and samples can be compared.
 
-    `clouds`: {name: points}, arrays of numbers `(n, 2)` with n > 0; of more than 20,000 points the first are drawn.
+    `clouds`: {name: points}, arrays of numbers `(n, 2)` with n > 0; of more than 20,000 points the first are shown.
     The axes hold all points but the outermost thousandth on each side, and points that are not finite are left out.
     `path`: the .png file to write (atomically), or None. Returns the Figure.
 
-    Raises ValueError or TypeError for what are no such points, FileNotFoundError when the path's folder does not exist.
+    Raises ValueError or TypeError for other arrays, and FileNotFoundError if the path's folder does not exist.
     """
     path = check_path(path)
     clouds = _read(clouds)
@@ -43,7 +43,7 @@ def scatter(clouds, path=None, title=None):
 def _read(clouds):
     if not isinstance(clouds, dict) or not clouds:
         raise ValueError("clouds: expected a dict with at least one entry, name -> points")
-    found = {}
+    finite = {}
     for name, points in clouds.items():
         points = np.asarray(points)
         if points.dtype.kind not in "biuf":
@@ -51,10 +51,10 @@ def _read(clouds):
         if points.ndim != 2 or points.shape[1] != 2:
             raise ValueError(f"clouds[{name!r}]: expected points of shape (n, 2), got {points.shape}")
         points = points[:MOST].astype(np.float64)
-        found[str(name)] = points[np.isfinite(points).all(axis=1)]
-        if not len(found[str(name)]):
+        finite[str(name)] = points[np.isfinite(points).all(axis=1)]
+        if not len(finite[str(name)]):
             raise ValueError(f"clouds[{name!r}]: expected at least one point that is finite")
-    return found
+    return finite
 
 
 def _limits(points):

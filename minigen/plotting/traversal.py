@@ -1,4 +1,4 @@
-"""What one latent coordinate at a time does to an image."""
+"""How an image changes with one latent variable at a time."""
 
 import math
 import numbers
@@ -9,18 +9,18 @@ from .canvas import QUIET_INK, check_path, page, save, text_width, write
 from .images import magnification, mosaic, to_rgb
 
 
-def _labels(given, count, name, default):
-    """`count` labels as text, from texts or numbers, which are rounded to three digits."""
-    if given is None:
+def _labels(labels, count, name, default):
+    """`count` labels as text: texts as they are, numbers rounded to three digits."""
+    if labels is None:
         return [default(i) for i in range(count)]
-    given = list(given)
-    if not all(isinstance(label, (str, numbers.Real)) for label in given):
-        raise TypeError(f"{name}: expected numbers or texts on one axis, got {given!r}")
-    if len(given) != count:
-        raise ValueError(f"{name}: expected {count}, one for each that images has, got {len(given)}")
-    # A step that should be 0 often is 1e-16.
-    tiny = 1e-9 * max((abs(label) for label in given if not isinstance(label, str)), default=0)
-    return [label if isinstance(label, str) else _number(label, tiny) for label in given]
+    labels = list(labels)
+    if not all(isinstance(label, (str, numbers.Real)) for label in labels):
+        raise TypeError(f"{name}: expected numbers or texts on one axis, got {labels!r}")
+    if len(labels) != count:
+        raise ValueError(f"{name}: expected {count}, one for each that images has, got {len(labels)}")
+    # What should be 0 is often 1e-16.
+    tiny = 1e-9 * max((abs(label) for label in labels if not isinstance(label, str)), default=0)
+    return [label if isinstance(label, str) else _number(label, tiny) for label in labels]
 
 
 def _number(value, tiny):
@@ -28,7 +28,7 @@ def _number(value, tiny):
 
 
 def latent_traversal(images, path=None, values=None, dimensions=None, title=None):
-    """Draw one row for each latent dimension and one column for each value that it is given.
+    """Draw one row for each latent dimension and one column for each of its values.
 
     `images`: decoded images, shape (dimensions, steps, ...) where the rest is one image as in `image_grid`:
     (height, width), (height, width, 1), (height, width, 3) or (pixels,); values in [0, 1]. `values`: the
@@ -36,8 +36,7 @@ def latent_traversal(images, path=None, values=None, dimensions=None, title=None
     `dimensions`: names of the rows, by default z1, z2, and so on. `path`: the .png file to write
     (atomically), or None. Returns the Figure.
 
-    Raises ValueError when the labels are not as many as the rows or columns, otherwise what `image_grid`
-    raises.
+    Raises ValueError if there are not as many labels as rows or columns, and otherwise as `image_grid` does.
     """
     path = check_path(path)
     images = np.asarray(images)
@@ -57,7 +56,7 @@ def latent_traversal(images, path=None, values=None, dimensions=None, title=None
     factor = magnification(height, width, max(columns, rows))
     picture = mosaic(rgb, columns, factor)
     tall, wide = height * factor + 2, width * factor + 2
-    # Labels under narrow columns would run into each other: name every second, third, ... so that all fit.
+    # Labels under narrow columns would overlap: label every second, third, ... column so that all fit.
     need = max(text_width(mark, 9) for mark in marks) + 10
     every = math.ceil(need / wide)
 
@@ -72,7 +71,7 @@ def latent_traversal(images, path=None, values=None, dimensions=None, title=None
     for row, name in enumerate(names):
         write(figure, left - 12, head + (row + 0.5) * tall, name, size=10, ha="right")
     below = head + picture.shape[0]
-    # The middle column always has its number: it is the one that the others are compared with.
+    # The middle column always has its label, since the others are compared with it.
     for column in range(columns // 2 % every, columns, every):
         write(figure, left + (column + 0.5) * wide, below + 18, marks[column], size=9)
     write(figure, left + picture.shape[1] / 2, below + 50, caption, size=10, color=QUIET_INK)

@@ -68,7 +68,7 @@ def with_value(value, where, dtype=float):
     [
         ({"x": with_value(np.nan, (7, 2))}, None, "x: expected a finite number, got nan in row 7, column 2"),
         ({"x": with_value(-np.inf, (39, 0))}, None, "got -inf in row 39, column 0"),
-        ({"x": with_value(np.nan, (7, 2)).reshape(40, 3, 1)}, None, r"row 7, place \(2, 0\)"),
+        ({"x": with_value(np.nan, (7, 2)).reshape(40, 3, 1)}, None, r"row 7, index \(2, 0\)"),
         ({"x": with_value(2.5, (3, 1))}, "discrete", "an integer in discrete data, got 2.5 in row 3, column 1"),
         ({"x": with_value(2, (3, 1), int)}, "binary", "0 or 1 in binary data, got 2 in row 3, column 1"),
         ({"x": with_value(-4, (3, 1), int)}, None, "0 to 65535 in discrete data .* got -4 in row 3, column 1"),

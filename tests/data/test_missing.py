@@ -211,7 +211,7 @@ def test_what_has_no_columns(tmp_path):
     np.save(tmp_path / "image.npy", np.zeros((9, 4, 4)))
     np.save(tmp_path / "one.npy", np.zeros((9, 1)))
     for name in ("digits", tmp_path / "a.txt", tmp_path / "image.npy", tmp_path / "one.npy"):
-        with pytest.raises(ValueError, match="labels: .*(no table|no tables|one column alone)"):
+        with pytest.raises(ValueError, match="labels: .*(not a table|no tables|one column alone)"):
             load(name, labels=0)
 
 

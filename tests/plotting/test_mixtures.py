@@ -151,6 +151,10 @@ def dataset(x, observed=None):
     return Dataset("d", DataSpec(x.shape[1:], "continuous"), x, x[:2], x[:2], observed=splits)
 
 
+def names_in(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
 @pytest.mark.parametrize("columns, method", [(1, "em"), (2, "em"), (2, "gradient"), (4, "em")])
 def test_a_model_draws_itself_and_em(columns, method, tmp_path, monkeypatch):
     monkeypatch.setattr(sys.modules["minigen.plotting.em_film"], "FRAMES", 4)
@@ -158,9 +162,8 @@ def test_a_model_draws_itself_and_em(columns, method, tmp_path, monkeypatch):
     model = models.create("gmm", DataSpec((columns,), "continuous"), n_components=2, method=method)
     model.initialise(x, 0)
     before = model.state_dict()
-    names = model.report_pictures(dataset(x), tmp_path)
-    assert names == (["components.png"] if columns == 1 else ["components.png", "em.gif"])
-    assert sorted(path.name for path in tmp_path.iterdir()) == names
+    model.report_pictures(dataset(x), tmp_path)
+    assert names_in(tmp_path) == (["components.png"] if columns == 1 else ["components.png", "em.gif"])
     assert all((model.state_dict()[name] == value).all() for name, value in before.items())
 
 
@@ -169,13 +172,17 @@ def test_missing_values_are_imputed_in_pictures(tmp_path, monkeypatch):
     observed = np.random.default_rng(0).random(X.shape) > 0.2
     x = np.where(observed, X, 0.0)
     model = models.create("gmm", DataSpec((2,), "continuous"), n_components=2).fit(x, 0, observed=observed)
-    assert model.report_pictures(dataset(x, observed), tmp_path) == ["components.png", "em.gif"]
+    model.report_pictures(dataset(x, observed), tmp_path)
+    assert names_in(tmp_path) == ["components.png", "em.gif"]
 
 
 def test_means_of_bernoullis_are_images(tmp_path):
     x = (np.random.default_rng(0).random((30, 64)) < 0.3).astype(np.uint8)
     model = models.create("bernoulli_mixture", DataSpec((64,), "binary"), n_components=3).fit(x)
     data = Dataset("d", DataSpec((64,), "binary"), x, x[:2], x[:2])
-    assert model.report_pictures(data, tmp_path) == ["components.png"]
+    model.report_pictures(data, tmp_path)
+    assert names_in(tmp_path) == ["components.png"]
+    (tmp_path / "components.png").unlink()
     flat = models.create("bernoulli_mixture", DataSpec((5,), "binary"), n_components=3)
-    assert flat.report_pictures(data, tmp_path) == []
+    flat.report_pictures(data, tmp_path)  # five numbers are not an image
+    assert names_in(tmp_path) == []
