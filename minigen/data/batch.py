@@ -55,6 +55,7 @@ class Batch:
 
 
 NAMES = tuple(field.name for field in dataclasses.fields(Batch))
+GIVEN = ("condition", "observed", "length")  # what the densities and bounds of a model may have as arguments
 
 
 def as_batch(x) -> Batch:

@@ -104,8 +104,7 @@ class Subject:
             if values.shape != (len(batch),):
                 raise ValueError(f"{self.model.name}.log_prob: expected shape {(len(batch),)}, "
                                  f"got {values.shape}")
-            if values.dtype.kind == "f":
-                self.epsilon = max(self.epsilon, float(np.finfo(values.dtype).eps))
+            self.note_precision(values)
             return values
 
         return per_example(checked, self.batch(x), 0, xp=self.xp)
@@ -118,6 +117,11 @@ class Subject:
                 x, mask = (a[start : start + BATCH].reshape(-1, *self.spec.shape) for a in (rows, observed))
                 parts.append(to_numpy(raw(self.model.log_prob(self.xp.asarray(self.examples(x)), observed=mask))))
         return np.concatenate(parts).astype(np.float64)
+
+    def note_precision(self, values):
+        """Note the dtype of results of the model: what rounding may explain depends on it."""
+        if values.dtype.kind == "f":
+            self.epsilon = max(self.epsilon, float(np.finfo(values.dtype).eps))
 
     def rounding(self, log_p):
         """The relative error of exp(log_p) that the dtype of the model's results explains."""

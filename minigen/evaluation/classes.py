@@ -19,7 +19,9 @@ def check_classes(subject, x):
     """Whether `predict_log_proba` adds up to 1 at examples x, and agrees with `joint_log_prob` and `log_prob`."""
     model, x = subject.model, subject.examples(x)
     with no_grad():
-        log_proba = np.asarray(to_numpy(raw(model.predict_log_proba(x))), np.float64)
+        log_proba = to_numpy(raw(model.predict_log_proba(subject.xp.asarray(x))))
+        subject.note_precision(log_proba)
+        log_proba = log_proba.astype(np.float64)
         if log_proba.ndim != 2 or len(log_proba) != len(x):
             return Check(NAME, False, f"expected shape ({len(x)}, classes), got {log_proba.shape}")
         errors = [np.abs(np.exp(log_proba).sum(axis=1) - 1)]

@@ -8,6 +8,7 @@ from ..arrays import as_generator, to_numpy
 from ..autograd import no_grad
 from ..autograd.tensor import raw
 from ..data import as_batch
+from ..data.batch import GIVEN
 from .rows import check_count
 from .sample_figures import LEAST, ROWS_OF_FIGURES, ROWS_OF_SCORE, sample_figures, sample_score
 from .samples import draw_samples
@@ -28,20 +29,19 @@ def evaluate(model, dataset, split="test", rng=0, k=500, progress=None):
     example; `standard_error`, the examples' standard deviation / √n, likewise in nats; `n`; `unit`; for the bound
     `samples`; for likelihoods of x `bits_per_dimension` with `bits_standard_error`: -value / (D·ln 2) for discrete and
     binary data of D dimensions (for continuous data the same number of the density, which says nothing of discrete
-    data: see `dequantised_figures`; where values are missing D is the mean number of those observed); and `impossible`,
-    how many examples have probability 0, if any has. `rng` is a Generator or an int; `progress` is None or a function
-    that wraps an iterable of batches.
+    data: see `dequantised_figures`; where values are missing or sequences end early D is the mean number of those that
+    count); and `impossible`, how many examples have probability 0, if any has. `rng` is a Generator or an int;
+    `progress` is None or a function that wraps an iterable of batches.
 
-    Raises ValueError for an unknown split, a `k` below 1, data that do not fit the model, and a classifier without
-    labels; NotImplementedError for a model that has neither a likelihood nor samples.
+    Raises ValueError for an unknown split, a `k` below 1, data that do not fit the model, a classifier without labels,
+    and fewer than 10 examples for samples; NotImplementedError for a model that has neither a likelihood nor samples.
     """
     check_count("k", k)
     if dataset.spec != model.spec:
         raise ValueError(f"data {dataset.name!r}: the model is for {model.spec}, the data are {dataset.spec}")
     batch, rng = dataset.batch(split), as_generator(rng)
-    model.takes.check_beside(model.name, dataset.name, batch.observed, labels=())  # figures of labels are left out
-    observed = batch.observed
-    dimensions = model.spec.dimensions if observed is None else max(1.0, observed.sum() / len(observed))
+    model.takes.check_beside(model.name, dataset.name, batch, learns=False)
+    dimensions = _mean_dimensions(batch, model.spec)
     figures, options = {}, {"progress": progress, "xp": model.xp}
     if model.offers("log_prob"):
         log_p = per_example(density_of(model), batch, rng.fold_in(DENSITY), **options)
@@ -55,13 +55,28 @@ def evaluate(model, dataset, split="test", rng=0, k=500, progress=None):
     if classifies(model) and batch.labels is not None and (batch.labels >= 0).any():
         figures.update(class_figures(model, batch, progress))
     if not figures and classifies(model):
-        raise ValueError(f"{model.name} has no labels to classify")
+        raise ValueError(f"data {dataset.name!r}: {model.name} is judged by labels, and the {split} split has none")
+    if not figures and not model.offers("sample"):
+        raise NotImplementedError(f"{model.name} has neither a likelihood nor samples, by which it could be judged")
     if not figures:
-        n = min(len(batch), ROWS_OF_FIGURES)
-        condition = None if batch.condition is None else batch.condition[:n]
-        x = draw_samples(model, n, rng.fold_in(SAMPLES), condition)
-        figures.update(sample_figures(x, batch.x[:n], rng.fold_in(SAMPLED_ROWS)))
+        if len(batch) < LEAST:
+            raise ValueError(f"data {dataset.name!r}: {model.name} has no likelihood and is judged by samples, which "
+                             f"needs at least {LEAST} examples; the {split} split has {len(batch)}")
+        shown = batch[:ROWS_OF_FIGURES]
+        x = draw_samples(model, len(shown), rng.fold_in(SAMPLES), shown.condition)
+        figures.update(sample_figures(x, shown.x, rng.fold_in(SAMPLED_ROWS)))
     return figures
+
+
+def _mean_dimensions(batch, spec):
+    """How many numbers of an example count on average: all, those observed, those before the end of a sequence."""
+    if batch.observed is None and batch.length is None:
+        return spec.dimensions
+    counts = np.ones(batch.x.shape, bool) if batch.observed is None else batch.observed
+    if batch.length is not None:
+        before_end = np.arange(spec.shape[0]) < batch.length[:, None]
+        counts = counts & before_end.reshape(*before_end.shape, *[1] * (counts.ndim - 2))
+    return max(1.0, counts.sum() / len(counts))
 
 
 def validation_score(model, batch, rng):
@@ -98,7 +113,7 @@ def class_figures(model, batch, progress=None):
     Raises ValueError for a label that the model has no class for.
     """
     batch = batch[batch.labels >= 0]
-    predict = lambda part, _: model.predict_log_proba(part.x, **part.present("observed"))  # noqa: E731
+    predict = lambda batch, _: model.predict_log_proba(batch.x, **batch.present("observed"))  # noqa: E731
     log_proba = per_example(predict, batch, 0, progress=progress, xp=model.xp)
     if batch.labels.max() >= log_proba.shape[1]:
         raise ValueError(f"labels: the model has classes 0 to {log_proba.shape[1] - 1}, got {batch.labels.max()}")
@@ -111,14 +126,14 @@ def class_figures(model, batch, progress=None):
 
 def density_of(model):
     """The function of a batch (and a stream that it does not need) that gives log p(x | condition), `(n,)`."""
-    return lambda batch, _: model.log_prob(batch.x, **batch.present("condition", "observed"))
+    return lambda batch, _: model.log_prob(batch.x, **batch.present(*GIVEN))
 
 
 def bound_of(model, k=None):
     """The function of a batch and a stream that gives the ELBO, or with `k` the importance-weighted bound, `(n,)`."""
     if k is None:
-        return lambda batch, stream: model.elbo(batch.x, stream, **batch.present("condition"))
-    return lambda batch, stream: model.iwae_bound(batch.x, k, stream, **batch.present("condition"))
+        return lambda batch, stream: model.elbo(batch.x, stream, **batch.present(*GIVEN))
+    return lambda batch, stream: model.iwae_bound(batch.x, k, stream, **batch.present(*GIVEN))
 
 
 def per_example(function, batch, rng, samples=1, progress=None, xp=np):

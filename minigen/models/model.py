@@ -138,13 +138,14 @@ class Model(Module):
         """log p(x) or log p(x | condition), exact, in nats: `(n,)`.
 
         A model that takes missing values also has the argument `observed`, booleans of the shape of `x`: then this is
-        the log-density of the observed values alone.
+        the log-density of the observed values alone. One that takes lengths has the argument `length`, integers
+        `(n,)`: then it is that of so many steps. The same holds for `elbo` and `iwae_bound`.
         """
 
-    def score_samples(self, x, condition=None, observed=None) -> np.ndarray:
+    def score_samples(self, x, condition=None, observed=None, length=None) -> np.ndarray:
         """`log_prob` as a NumPy array, without gradients."""
         with no_grad():
-            beside = {"condition": condition, "observed": observed}
+            beside = {"condition": condition, "observed": observed, "length": length}
             beside = {name: value for name, value in beside.items() if value is not None}
             return to_numpy(raw(self.log_prob(x, **beside)))
 
@@ -252,13 +253,13 @@ class Model(Module):
         one, starts a fit.
         """
 
-    def fit(self, x, rng=0, *, condition=None, labels=None, observed=None):
+    def fit(self, x, rng=0, *, condition=None, labels=None, observed=None, length=None):
         """Run `fit_steps` on `x` `(n, *spec.shape)` to its end and return the model, as in scikit-learn.
 
-        `history` is then the list of the metrics. `condition`, `labels` and `observed` are as in `data.Batch`.
+        `history` is then the list of the metrics. The keywords are as in `data.Batch`.
         """
-        self.takes.check_beside(self.name, "x", observed, labels)
-        batch = Batch(x, condition, labels, observed)
+        batch = Batch(x, condition, labels, observed, length)
+        self.takes.check_beside(self.name, "x", batch)
         self.history = list(self.fit_steps(batch, as_generator(rng)))
         return self
 

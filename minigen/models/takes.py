@@ -19,6 +19,7 @@ class Takes:
       are read as one row.
     - `condition`: what c may be in p(x | c), out of "class", "vector", "image" and "sequence"; () if the model is p(x).
     - `missing`: whether values may be missing, which are then marginalised.
+    - `length`: whether sequences may end before their greatest length; what follows an end then counts for nothing.
     - `labels`: None if the model does not learn from labels, else "optional" or "required".
     """
 
@@ -28,6 +29,7 @@ class Takes:
     missing: bool = False
     labels: str | None = None
     mixed: bool = False
+    length: bool = False
 
     def __post_init__(self):
         for name, values, allowed in (("kinds", self.kinds, KINDS), ("condition", self.condition, CONDITIONS),
@@ -53,14 +55,16 @@ class Takes:
             raise ValueError(f"{model}: it takes {_listed(map(_with_article, self.condition), 'or')} as condition, "
                              f"got {_with_article(condition_name(spec.condition))} ({spec.condition})")
 
-    def check_beside(self, model: str, data: str, observed, labels) -> None:
-        """Raise ValueError for missing values that the model does not take, and for labels that it lacks.
+    def check_beside(self, model: str, data: str, batch, learns: bool = True) -> None:
+        """Raise ValueError for missing values or lengths that the model does not take, and for labels that it lacks.
 
-        `data` is the name of the data; `observed` and `labels` are None where there are none.
+        `data` is the name of the data, `batch` a `data.Batch` of them. A model that no longer `learns` needs no labels.
         """
-        if observed is not None and not self.missing:
+        if batch.observed is not None and not self.missing:
             raise ValueError(f"data {data!r}: values are missing, and {model} does not take missing values")
-        if labels is None and self.labels == "required":
+        if batch.length is not None and not self.length:
+            raise ValueError(f"data {data!r}: sequences have lengths of their own, and {model} does not take them")
+        if learns and batch.labels is None and self.labels == "required":
             raise ValueError(f"data {data!r} have no labels, from which {model} learns; name the column of a table "
                              "that holds them (--labels COLUMN), or give arrays x and y in an .npz file")
 
@@ -85,6 +89,8 @@ class Takes:
             words.append("labels needed" if self.labels == "required" else "labels if there are any")
         if self.missing:
             words.append("values may be missing")
+        if self.length:
+            words.append("sequences may differ in length")
         return "; ".join(words)
 
     def _advice(self, spec):

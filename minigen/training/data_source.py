@@ -87,7 +87,7 @@ def load_source(source, seed=0, model=None, like=None):
             dataset = data.prepare(dataset, **source.prepared, standardizer=_standardizer(like, seed))
     if model is not None:
         key = models.key_of(model) or "the model"
-        model.takes.check_beside(key, dataset.name, dataset.observed, (dataset.labels or {}).get("train"))
+        model.takes.check_beside(key, dataset.name, dataset.batch("train"))
     return dataset
 
 

@@ -153,5 +153,5 @@ def as_dataset(data, model, seed=0):
         data = dataclasses.replace(split, spec=spec)
     if data.spec != spec:
         raise ValueError(f"data {data.name!r}: the model is for {spec}, the data are {data.spec}")
-    model.takes.check_beside(model.name, data.name, data.observed, (data.labels or {}).get("train"))
+    model.takes.check_beside(model.name, data.name, data.batch("train"))
     return data

@@ -228,7 +228,7 @@ def test_bad_objectives_are_refused(fields, error, words):
 class Labelled(Model):
     """A loss that looks at all that comes with the examples."""
 
-    takes = Takes(kinds=("binary",), condition=("vector",), missing=True, labels="optional")
+    takes = Takes(kinds=("binary",), condition=("vector",), missing=True, labels="optional", length=True)
 
     def __init__(self, spec, config=None, *, rng=0):
         super().__init__(spec, config)

@@ -28,7 +28,7 @@ class Estimator(Model):
         model does not take that, and if there are no labels and the model needs them.
         """
         batch = as_batch(batch)
-        self.takes.check_beside(self.name, "x", batch.observed, batch.labels)
+        self.takes.check_beside(self.name, "x", batch)
         return as_rows(batch.x, self.spec, batch.observed)
 
     def score(self, x, observed=None) -> float:
