@@ -64,6 +64,10 @@ def fit_by_steps(model, data, config, run=None, resume=False, quiet=True, source
             fit.run(data, quiet)
     except RunError:  # a full disk: the folder can be resumed
         raise
+    except KeyError as error:
+        if not resume:
+            raise
+        raise CheckpointError(f"{path} does not fit this run: its state has no {error}") from error
     except (TypeError, ValueError):  # the model refuses the data, and always would: leave nothing in the way
         if not resume:
             fit.folder.remove()

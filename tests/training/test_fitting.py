@@ -221,7 +221,7 @@ def test_a_state_of_any_types_comes_back(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("changes", [
     {"step": -1}, {"step": True}, {"step": "1"}, {"metrics_bytes": None}, {"fitted": 1}, {"state": 3},
-    {"state": {"previous": {"float": "one"}}}, {"state": {"previous": {}}},
+    {"state": {"previous": {"float": "one"}}}, {"state": {"previous": {}}}, {"state": {"iteration": 3}},
 ])
 def test_a_damaged_header_is_refused(changes, tmp_path, monkeypatch):
     end_after(monkeypatch, Gaussian, 3, lambda: signal.raise_signal(signal.SIGINT))
