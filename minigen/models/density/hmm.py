@@ -9,8 +9,8 @@ takes expected counts for counts:
 
     A(s, s') = Σ_t p(z_t-1 = s, z_t = s' | x) / Σ_t p(z_t-1 = s | x)        π(s) = p(z_1 = s | x)
 
-A value that is missing drops out of p(x_t | z_t); a sequence that is shorter than others is one that ends in steps
-without values.
+A value that is missing drops out of p(x_t | z_t); a sequence that is shorter than others (`length`) is one that ends in
+steps without values.
 
 Rabiner, "A Tutorial on Hidden Markov Models and Selected Applications in Speech Recognition", 1989, equations 19 to 40.
 """
@@ -24,6 +24,7 @@ from ... import kernels
 from ...arrays import as_generator
 from ...arrays.categories import categories, category_of_rows
 from ...arrays.checks import non_negative_number, one_of, positive_integer, positive_number
+from ...data.batch import as_batch
 from ...inference import em_restarts
 from ...layers import Buffer
 from ..takes import Takes
@@ -77,7 +78,7 @@ class HiddenMarkovModel(Estimator):
     """
 
     Config = Config
-    takes = Takes(rank=(1, 2, 3), missing=True)
+    takes = Takes(rank=(1, 2, 3), missing=True, length=True)
     conditions_on_any = True
 
     def __init__(self, spec, config=None, *, rng=0):
@@ -93,10 +94,10 @@ class HiddenMarkovModel(Estimator):
             levels = 2 if spec.kind == "binary" else spec.levels
             self.emission = CategoricalEmission(states, self.frames[1], levels, config.pseudo_count)
 
-    def log_prob(self, x, condition=None, observed=None):
-        """log p(x) in nats, float64 `(n,)`, of the observed values alone."""
+    def log_prob(self, x, condition=None, observed=None, length=None):
+        """log p(x) in nats, float64 `(n,)`, of the observed values alone; with `length` `(n,)`, of so many steps."""
         self.check_condition(condition, len(x))
-        blocks = self._filtered(*self._sequences(x, observed))
+        blocks = self._filtered(*self._sequences(x, self._before_the_end(np.shape(x), observed, length)))
         log_probs = [conditional.sum(axis=1) for *_, conditional in blocks]  # Σ_t log p(x_t | x_1 … x_t-1)
         return np.concatenate(log_probs) if log_probs else np.zeros(0)
 
@@ -132,6 +133,8 @@ class HiddenMarkovModel(Estimator):
 
         Raises ValueError for fewer frames with values than states, and for what `column_moments` refuses.
         """
+        batch = as_batch(batch)
+        batch = batch.replace(observed=self._before_the_end(np.shape(batch.x), batch.observed, batch.length))
         x, observed = self._frames(*self.training_rows(batch))
         count = len(x) * self.frames[0] if observed is None else int(observed.any(axis=-1).sum())
         if count < self.config.n_components:
@@ -248,6 +251,20 @@ class HiddenMarkovModel(Estimator):
         for start in range(0, len(x), step):
             rows = slice(start, start + step)
             yield x[rows], None if observed is None else observed[rows]
+
+    def _before_the_end(self, shape, observed, length):
+        """The mask `observed` or None, without what comes after the first `length` steps of each sequence."""
+        if length is None:
+            return observed
+        length = np.asarray(length)
+        steps = self.frames[0]
+        if length.dtype.kind not in "iu" or length.shape != shape[:1]:
+            raise ValueError(f"length: expected {shape[0]} integers, got {length.dtype} of shape {length.shape}")
+        if len(length) and not (length.min() >= 0 and length.max() <= steps):
+            raise ValueError(f"length: expected 0 to {steps}, got {length.min()} to {length.max()}")
+        counts = np.arange(steps) < length[:, None]  # (n, T)
+        counts = np.broadcast_to(counts.reshape(*counts.shape, *[1] * (len(shape) - 2)), shape)
+        return counts if observed is None else counts & observed
 
     def _sequences(self, x, observed):
         """Frames `(n, time, channels)`, float64 or integers, and their mask or None."""

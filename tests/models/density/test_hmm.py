@@ -220,3 +220,24 @@ def test_binary_images_row_by_row():
     x = np.random.default_rng(1).random((20, 5))
     flat = models.create("hmm", DataSpec((5,), "continuous"), n_components=2, restarts=1).fit(x)
     assert flat.sample(2, 0).shape == (2, 5) and flat.emission.loc.shape == (2, 1)
+
+
+@EACH_KIND
+def test_sequences_of_different_lengths(kind):
+    """What follows an end counts for nothing: log p(x) is that of the first steps, by all paths of so many states."""
+    model = model_of(kind, 4)
+    x, observed = draw(model, 6, 0.2)
+    length = np.array([4, 3, 2, 1, 0, 2])
+    garbage = np.where(np.arange(4)[:, None] < length[:, None, None], np.where(observed, x, 1), 2)
+    for n, log_prob in enumerate(model.log_prob(garbage, observed=observed, length=length)):
+        joint = by_paths(model, x[n, : length[n]], observed[n, : length[n]])[1] if length[n] else 0.0
+        assert log_prob == pytest.approx(logsumexp(joint), abs=1e-10)
+    np.testing.assert_allclose(model.log_prob(x, length=np.full(6, 4)), model.log_prob(x), rtol=1e-13)
+    fits = [models.create("hmm", model.spec, n_components=2, restarts=1, max_iterations=5).fit(
+        np.where(np.arange(4)[:, None] < length[:, None, None], x, end), length=length) for end in (0, 1)]
+    np.testing.assert_array_equal(fits[0].transition.data, fits[1].transition.data)
+    short = fits[0].log_prob(x, length=length)
+    assert fits[0].history[-1]["log_likelihood"] == pytest.approx(short.mean(), rel=1e-9)
+    for wrong, words in ((np.full(6, 5), "0 to 4"), (np.full(5, 1), "6 integers"), (np.full(6, 1.0), "6 integers")):
+        with pytest.raises(ValueError, match=words):
+            model.log_prob(x, length=wrong)
