@@ -46,7 +46,8 @@ class FVSBN(RowModel):
 
     def __init__(self, spec: DataSpec, config: Config | None = None, *, rng=0):
         super().__init__(spec, config)
-        variables, features = spec.dimensions, condition_width(spec.condition)
+        variables = spec.dimensions
+        features = condition_width(spec.condition)
         self.read_in_order(variable_order(variables, self.config.order, self.config.order_seed), output_head(spec))
         mask = degree_mask(np.arange(variables), np.arange(variables), strict=True)
         self.linear = MaskedLinear(variables, variables, mask, as_generator(rng), init=zeros)

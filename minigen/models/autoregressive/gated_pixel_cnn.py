@@ -53,7 +53,8 @@ class GatedLayer(Module):
     """
 
     def __init__(self, inputs, config, first, colours, context, rng):
-        p, kind = config.channels, "A" if first else "B"
+        p = config.channels
+        kind = "A" if first else "B"
         size = config.first_size if first else config.size
         self.residual = not first
         self.above = Conv(inputs, 2 * p, taps.vertical(size, present=not first), rng)
@@ -86,7 +87,8 @@ class GatedPixelCNN(PixelModel):
 
     def __init__(self, spec: DataSpec, config: Config | None = None, *, rng=0):
         super().__init__(spec, config)
-        config, rng = self.config, as_generator(rng)
+        config = self.config
+        rng = as_generator(rng)
         self.check_image(config.first_size, config.channels)
         colours = self.colours
         if config.skip_channels % colours:

@@ -75,7 +75,9 @@ class MADE(RowModel):
 
     def __init__(self, spec: DataSpec, config: Config | None = None, *, rng=0):
         super().__init__(spec, config)
-        config, variables, rng = self.config, spec.dimensions, as_generator(rng)
+        config = self.config
+        variables = spec.dimensions
+        rng = as_generator(rng)
         several = config.masks > 1
         order = np.arange(variables) if several else variable_order(variables, config.order, config.order_seed)
         self.read_in_order(order, output_head(spec, config.components, floor=config.floor))
@@ -99,8 +101,10 @@ class MADE(RowModel):
         """
         variables = len(order)
         rank = np.argsort(order)  # of each variable: its degree, counted from 0
-        inputs, outputs = np.repeat(rank, self.output.code.channels), np.repeat(rank, self.output.width)
-        before, layers = inputs, []
+        inputs = np.repeat(rank, self.output.code.channels)
+        outputs = np.repeat(rank, self.output.width)
+        before = inputs
+        layers = []
         for width in self.config.hidden:
             if stream is None:  # in ascending order the masks are staircases, whose zeros cost nothing
                 degrees = np.arange(width) * max(1, variables - 1) // width
@@ -166,7 +170,8 @@ class MADE(RowModel):
         if self.config.masks == 1:
             return self.draw_by(self.network, np.arange(self.spec.dimensions), request)
         component = request.rng.integers(0, self.config.masks, request.n)
-        x, parameters = None, None
+        x = None
+        parameters = None
         for i in np.unique(component):
             rows = np.flatnonzero(component == i)
             steps = np.argsort(self.orders[i])
@@ -175,7 +180,8 @@ class MADE(RowModel):
             if x is None:
                 x = np.empty((request.n, *some_x.shape[1:]), some_x.dtype)
                 parameters = np.empty((request.n, *some_parameters.shape[1:]), some_parameters.dtype)
-            x[rows], parameters[rows] = some_x, some_parameters
+            x[rows] = some_x
+            parameters[rows] = some_parameters
         return x, parameters
 
     @property

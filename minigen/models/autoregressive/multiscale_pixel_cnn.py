@@ -87,12 +87,14 @@ class MultiscalePixelCNN(Autoregressive):
 
     def __init__(self, spec: DataSpec, config: Config | None = None, *, rng=0):
         super().__init__(spec, config)
-        config, rng = self.config, as_generator(rng)
+        config = self.config
+        rng = as_generator(rng)
         step = 2 ** (config.scales - 1)
         if spec.shape[0] % step or spec.shape[1] % step or min(spec.shape[:2]) < 3 * step:
             raise ValueError(f"{self.name}: {config.scales} scales need images (height, width, channels) of "
                              f"extents that are multiples of {step} and at least {3 * step}, got {spec.shape}")
-        (height, width), self.colours = (extent // step for extent in spec.shape[:2]), spec.shape[2]
+        height, width = (extent // step for extent in spec.shape[:2])
+        self.colours = spec.shape[2]
         small = min(height, width)
         first_size = min(7, small - 1 + small % 2)
         gated = GatedConfig(config.channels, config.layers, first_size, skip_channels=2 * config.channels)

@@ -59,9 +59,12 @@ class NADE(Autoregressive):
 
     def __init__(self, spec: DataSpec, config: Config | None = None, *, rng=0):
         super().__init__(spec, config)
-        config, variables, rng = self.config, spec.dimensions, as_generator(rng)
+        config = self.config
+        variables = spec.dimensions
+        rng = as_generator(rng)
         self.output = output_head(spec)
-        self.levels, width = self.output.levels, self.output.width
+        self.levels = self.output.levels
+        width = self.output.width
         rows = self.levels if config.orderless else self.levels - 1  # else value 0 needs no row: c has it
         self.table = Parameter(_small((variables, rows, config.hidden), 1 / math.sqrt(variables), rng))
         self.c = Parameter(np.zeros(config.hidden, np.float32))
@@ -112,7 +115,8 @@ class NADE(Autoregressive):
         if not self.config.orderless:
             log_prob = self.log_prob(batch.x, batch.condition).mean()
             return -log_prob, {"log_prob": log_prob}
-        x, rng = self._rows(batch.x), as_generator(rng)
+        x = self._rows(batch.x)
+        rng = as_generator(rng)
         n, variables = x.shape
         xp = array_module(x)
         count = rng.integers(0, variables, n, xp=xp)  # d: how many are observed, (batch,)
@@ -145,7 +149,9 @@ class NADE(Autoregressive):
     @sampler
     def draw(self, request):
         """`sample`, and the logits `(n, *spec.shape, width)` that each variable was drawn from."""
-        n, variables, dtype = request.n, self.spec.dimensions, self.dtype
+        n = request.n
+        variables = self.spec.dimensions
+        dtype = self.dtype
         u = request.rng.random((n, variables), dtype)
         start = raw(self._start(request.condition, n))  # (H,) or (n, H)
         given = np.full((n, variables), -1)  # -1: to be drawn
@@ -177,7 +183,8 @@ class NADE(Autoregressive):
 
     def conditionals(self, x, condition=None):
         """Logits of each variable given those before it (in the first order), `(batch, *spec.shape, width)`."""
-        x, order = self._rows(x), self.order
+        x = self._rows(x)
+        order = self.order
         table, v, b = self._in_order(order)
         logits = ops.nade_logits(table, self._start(condition, len(x)), v, b, x[:, order], self.levels)
         back = array_module(order).argsort(order)

@@ -4,12 +4,14 @@
 
 Each factor is a Bernoulli (binary images) or a softmax (levels), whose logits come from one network for all pixels:
 
-    h⁰ = conv_A(x) + e(y)                                    a square of pixels before a pixel, without itself
-    hᵏ = hᵏ⁻¹ + conv_1(relu(conv_B(relu(conv_1(relu(hᵏ⁻¹))))))    k = 1 … blocks; conv_B sees features at the pixel too
-    logits = conv_1(relu(conv_1(relu(h))))                   conv_1 is a 1×1 convolution
+    h⁰ = conv_A(x) + e(y)
+    hᵏ = hᵏ⁻¹ + conv_1(relu(conv_B(relu(conv_1(relu(hᵏ⁻¹))))))        for k = 1 … blocks
+    logits = conv_1(relu(conv_1(relu(h))))
 
-with e(y) features of the condition y, if there is one. Stacked masked squares never see some pixels to the upper right,
-the blind spot, which the gated PixelCNN's two stacks do away with.
+For each pixel conv_A sees the pixels before it in a square around it; conv_B sees the features there and those at the
+pixel itself, which are of earlier pixels only; conv_1 sees the latter alone. e(y) are features of the condition y, if
+there is one. Stacked masked squares never see some pixels to the upper right, the blind spot, which the gated
+PixelCNN's two stacks do away with.
 
 van den Oord, Kalchbrenner and Kavukcuoglu, "Pixel Recurrent Neural Networks", 2016 (sections 3.3 to 3.5, table 1).
 """
@@ -68,9 +70,11 @@ class PixelCNN(PixelModel):
 
     def __init__(self, spec: DataSpec, config: Config | None = None, *, rng=0):
         super().__init__(spec, config)
-        config, rng = self.config, as_generator(rng)
+        config = self.config
+        rng = as_generator(rng)
         self.check_image(config.first_size, config.channels // 2)
-        p, colours = config.channels, self.colours
+        p = config.channels
+        colours = self.colours
         self.output = integer_head(self.levels, Scaled(self.levels))
         self.embedding = self.condition_features(p, rng)
         self.first = MaskedConv2d(colours, p, config.first_size, "A", rng, colours=colours)

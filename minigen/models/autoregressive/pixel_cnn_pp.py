@@ -82,9 +82,12 @@ class PixelCNNPP(PixelModel):
 
     def __init__(self, spec: DataSpec, config: Config | None = None, *, rng=0):
         super().__init__(spec, config)
-        config, rng = self.config, as_generator(rng)
+        config = self.config
+        rng = as_generator(rng)
         self.check_image(2 ** (config.scales - 1), spec.shape[-1] * config.channels)
-        p, scales, blocks = config.channels, config.scales, config.blocks
+        p = config.channels
+        scales = config.scales
+        blocks = config.blocks
         self.output = PixelMixtureHead(config.components, self.colours, self.levels)
         self.embedding = self.condition_features(p, rng)
         context = 0 if self.embedding is None else p
@@ -123,7 +126,8 @@ class PixelCNNPP(PixelModel):
         for scale, blocks in enumerate(self.down):  # scale s has extents / 2ˢ
             if scale:
                 halve_above, halve_before = self.halve[scale - 1]
-                above, before = halve_above(above), halve_before(before)
+                above = halve_above(above)
+                before = halve_before(before)
                 kept.append((above, before))
             for first, second in blocks:
                 above = first(above, None, at_scale[scale], train=train, rng=rng)
@@ -134,7 +138,8 @@ class PixelCNNPP(PixelModel):
             if scale < self.config.scales - 1:
                 extents = kept[-1][0].shape[1:-1]
                 double_above, double_before = self.double[self.config.scales - 2 - scale]
-                above, before = double_above(above, extents=extents), double_before(before, extents=extents)
+                above = double_above(above, extents=extents)
+                before = double_before(before, extents=extents)
             for first, second in blocks:
                 aside_above, aside_before = kept.pop()
                 above = first(above, aside_above, at_scale[scale], train=train, rng=rng)

@@ -65,8 +65,11 @@ class RNADE(RowModel):
 
     def __init__(self, spec: DataSpec, config: Config | None = None, *, rng=0):
         super().__init__(spec, config)
-        config, variables, rng = self.config, spec.dimensions, as_generator(rng)
-        h, k = config.hidden, config.components
+        config = self.config
+        variables = spec.dimensions
+        rng = as_generator(rng)
+        h = config.hidden
+        k = config.components
         output = output_head(spec, k, config.family, config.floor)
         self.read_in_order(variable_order(variables, config.order, config.order_seed), output)
         self.w = Parameter(glorot_uniform((variables, h), rng))
@@ -113,7 +116,8 @@ class RNADE(RowModel):
     def draw(self, request):
         """`sample`, and the mixture parameters `(n, *spec.shape, 3·components)` that each variable was drawn from."""
         shape = (request.n, self.spec.dimensions)
-        order, output = self.order, self.output
+        order = self.order
+        output = self.output
         start = self._start(self.context(request.condition, request.n))
         noise = output.noise(request.rng, shape, self.dtype)
         values = request.values.reshape(shape)[:, order]

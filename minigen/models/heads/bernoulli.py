@@ -10,7 +10,9 @@ from .head import Head
 class BernoulliHead(Head):
     """p(x = 1) = sigmoid(l), l the network's one output. Values are coded by `code`, by default as 0 and 1."""
 
-    width, levels, draw = 1, 2, BERNOULLI
+    width = 1
+    levels = 2
+    draw = BERNOULLI
 
     def __init__(self, code=None):
         self.code = Number() if code is None else code

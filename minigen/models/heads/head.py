@@ -43,7 +43,8 @@ class Head(Module):
         """
         if not parameters.shape or parameters.shape[-1] != self.width:
             raise ValueError(f"parameters: expected shape (..., {self.width}), got {parameters.shape}")
-        least, most = len(self.event_shape), len(self.event_shape) + len(parameters.shape) - 1
+        least = len(self.event_shape)
+        most = len(self.event_shape) + len(parameters.shape) - 1
         event_ndim = least if event_ndim is None else event_ndim
         if not least <= event_ndim <= most:
             raise ValueError(f"event_ndim: expected {least} … {most}, got {event_ndim}")

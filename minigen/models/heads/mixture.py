@@ -39,7 +39,8 @@ class MixtureHead(Head):
         logits, loc, log_scale = ops.split(parameters, 3, axis=-1)
         scale = ops.exp(log_scale) + self.floor
         if temperature != 1:
-            logits, scale = logits / temperature, scale * temperature
+            logits = logits / temperature
+            scale = scale * temperature
         component, _ = FAMILIES[self.family]
         mixture = Mixture(logits, component(loc, scale))
         return Independent(mixture, event_ndim) if event_ndim else mixture

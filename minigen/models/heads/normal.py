@@ -18,13 +18,15 @@ class NormalHead(Head):
     A floor above 0 keeps the likelihood finite where many examples share a value.
     """
 
-    width, draw = 2, NORMAL
+    width = 2
+    draw = NORMAL
 
     def __init__(self, floor: float = 0.0):
         self.floor = non_negative_number("floor", floor)
 
     def _distribution(self, parameters, event_ndim, temperature):
-        loc, log_scale = parameters[..., 0], parameters[..., 1]
+        loc = parameters[..., 0]
+        log_scale = parameters[..., 1]
         if self.floor:
             return Normal(loc, (ops.exp(log_scale) + self.floor) * temperature, event_ndim=event_ndim)
         return Normal(loc, log_scale=log_scale + math.log(temperature), event_ndim=event_ndim)
@@ -41,7 +43,8 @@ class NormalHead(Head):
 class FixedNormalHead(Head):
     """N(μ, scale²) with μ the network's output and a scale that stays as it is."""
 
-    width, draw = 1, FIXED_NORMAL
+    width = 1
+    draw = FIXED_NORMAL
 
     def __init__(self, scale: float = 1.0):
         self.scale = positive_number("scale", scale)
@@ -62,7 +65,8 @@ class FixedNormalHead(Head):
 class SharedNormalHead(Head):
     """N(μ, σ²) with μ the network's output and log σ one learned number for all values, at first 0."""
 
-    width, draw = 1, FIXED_NORMAL
+    width = 1
+    draw = FIXED_NORMAL
 
     def __init__(self):
         self.log_scale = Parameter(zeros((1,)))

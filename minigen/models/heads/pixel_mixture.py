@@ -28,7 +28,9 @@ class PixelMixture(Distribution):
 
     def __init__(self, parameters, colours: int, levels: int, temperature: float = 1.0):
         self.rows = ops.reshape(parameters, (*parameters.shape[:-1], pixel_rows(colours), -1))  # (*batch, rows, M)
-        self.colours, self.levels, self.temperature = colours, levels, temperature
+        self.colours = colours
+        self.levels = levels
+        self.temperature = temperature
         self.dtype = parameters.dtype
         self._set_shape((*parameters.shape[:-1], colours), 1)
 
@@ -66,8 +68,10 @@ class PixelMixtureHead(Head):
 
     def __init__(self, components: int, colours: int, levels: int):
         self.components = positive_integer("components", components)
-        self.colours, self.levels = positive_integer("colours", colours), positive_integer("levels", levels)
-        self.width, self.event_shape = components * pixel_rows(colours), (colours,)
+        self.colours = positive_integer("colours", colours)
+        self.levels = positive_integer("levels", levels)
+        self.width = components * pixel_rows(colours)
+        self.event_shape = (colours,)
         self.code = Scaled(levels)
 
     def _distribution(self, parameters, event_ndim, temperature):

@@ -87,7 +87,7 @@ def check_frequencies(drawn, p):
 @pytest.mark.parametrize("name", SPACES | CONDITIONAL_SPACES)
 def test_probabilities_sum_to_one_and_samples_follow_them(name):
     key, spec, settings = (SPACES | CONDITIONAL_SPACES)[name]
-    model, x, n = build(key, spec, settings, spread=0.4), all_examples(spec), 40_000
+    model, x, n = build(key, spec, settings, spread=0.4), all_examples(spec), 20_000
     found = []
     for seed in (0,) if spec.condition is None else (0, 1):
         condition = conditions(spec, 2, seed)
@@ -113,7 +113,7 @@ def test_temperature_divides_logits(name, temperature):
     distribution = model_of_pixels.output.distribution(parameters, temperature=temperature)
     p = np.exp(raw(distribution.log_prob(x)).reshape(len(x), -1).sum(axis=1))
     assert abs(p.sum() - 1) < 1e-10
-    check_frequencies(counts(model.sample(40_000, 7, temperature=temperature), spec), p)
+    check_frequencies(counts(model.sample(20_000, 7, temperature=temperature), spec), p)
 
 
 @pytest.mark.parametrize("name", MODELS)

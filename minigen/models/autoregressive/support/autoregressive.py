@@ -40,7 +40,8 @@ class Autoregressive(Model):
         and for values outside their range.
         """
         values, observed = check_given_values(self.spec, n, given)
-        flat, ranks = observed.reshape(n, -1), self.ranks()
+        flat = observed.reshape(n, -1)
+        ranks = self.ranks()
         last = np.where(flat, ranks, -1).max(axis=1)
         first = np.where(flat, len(ranks), ranks).min(axis=1)
         if (last > first).any():

@@ -96,7 +96,9 @@ class PixelModel(Autoregressive):
 
         Gives images `(n, *spec.shape)` and their conditionals' parameters.
         """
-        n, dtype, output = request.n, self.dtype, self.output
+        n = request.n
+        dtype = self.dtype
+        output = self.output
         height, width, colours = self.spec.shape
         m = math.prod(output.event_shape)  # values of a step
         count = height * width * colours // m  # steps

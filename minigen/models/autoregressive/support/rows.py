@@ -32,7 +32,8 @@ class RowModel(Autoregressive):
     def read_in_order(self, order, output: Head):
         """Note the order of the variables, and the distribution of each."""
         self.output = output
-        self._order, self._back = Constant(np.asarray(order)), Constant(np.argsort(order))
+        self._order = Constant(np.asarray(order))
+        self._back = Constant(np.argsort(order))
 
     @property
     def order(self):
@@ -72,7 +73,10 @@ class RowModel(Autoregressive):
 
         Gives examples `(n, *spec.shape)` and parameters `(n, *spec.shape, width)`.
         """
-        n, count, dtype, output = request.n, self.spec.dimensions, self.dtype, self.output
+        n = request.n
+        count = self.spec.dimensions
+        dtype = self.dtype
+        output = self.output
         context = self.context(request.condition, n)
         contexts = () if context is None else (context,)
         program = kept_program(self, (steps.tobytes(), dtype), lambda: compile_program(

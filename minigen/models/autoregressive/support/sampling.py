@@ -70,7 +70,8 @@ def sampler(draw):
         temperature = self.sampling_options(options).temperature
         shape = (n, *self.spec.shape)
         if given is None:
-            values, observed = np.zeros(shape), np.zeros(shape, bool)
+            values = np.zeros(shape)
+            observed = np.zeros(shape, bool)
         else:
             values, observed = self.check_given(n, given)
         with no_grad():

@@ -39,7 +39,10 @@ class _Value:
     """A tensor that depends on the input: channels `at` … `at + channels` of a buffer, and the step of each number."""
 
     def __init__(self, buffer, at, space, steps):
-        self.buffer, self.at, self.space, self.steps = buffer, at, space, steps  # steps: (positions, channels)
+        self.buffer = buffer
+        self.at = at
+        self.space = space
+        self.steps = steps  # (positions, channels)
 
     channels = property(lambda self: self.steps.shape[1])
 
@@ -60,7 +63,8 @@ def compile_program(network, shape, steps, outputs, head, dtype, contexts=()):
     trace = _Trace(dtype)
     x = Tensor(np.zeros((1, *shape), dtype))
     trace.note(x, _Value(trace.buffer(*steps.shape), 0, shape[:-1], steps))
-    given, buffers = [], []
+    given = []
+    buffers = []
     for context in contexts:
         given.append(Tensor(np.zeros((1, *context), dtype)))
         known = np.full((math.prod(context[:-1]), context[-1]), NEVER)
@@ -122,12 +126,20 @@ class _Trace:
     """What is written down while the network runs."""
 
     def __init__(self, dtype):
-        self.dtype, self.values, self.folded, self.kept = dtype, {}, set(), []
+        self.dtype = dtype
+        self.values = {}  # the _Value of each tensor that depends on the input, by the tensor's id
+        self.folded = set()  # ids of products to which a bias was added, and whose own values are not kept
+        self.kept = []  # those tensors: an id stands for its object only while that lives
         self.instructions = []  # rows of integers
         self.results = []  # the _Value that each instruction makes
         self.reach = []  # for each instruction which inputs a range of its outputs depends on (None: the same ones)
-        self.buffers, self.constants, self.size = [], [], 0
-        self.weights, self.tables, self.weight_count, self.table_count = [], [], 0, 0
+        self.buffers = []
+        self.constants = []
+        self.size = 0  # of all buffers, in numbers for each example
+        self.weights = []
+        self.tables = []
+        self.weight_count = 0
+        self.table_count = 0
 
     def buffer(self, positions, channels):
         """The number of a new buffer."""
@@ -138,7 +150,7 @@ class _Trace:
     def note(self, tensor, value):
         """Remember that a tensor depends on the input."""
         self.values[id(tensor)] = value
-        self.kept.append(tensor)  # an id stands for its object only while that lives
+        self.kept.append(tensor)
 
     def record(self, primitive, inputs, static, outputs):
         """Write down one op, unless it does not depend on the input."""
@@ -159,7 +171,8 @@ class _Trace:
             a = self.values[id(inputs[0])]
             self.note(outputs[0], self.emit(codes.CONCAT_ELU, a.space, np.tile(a.steps, 2), a, inputs=a.channels))
         elif name in _HALVES:
-            a, width = self.values[id(inputs[0])], outputs[0].shape[-1]
+            a = self.values[id(inputs[0])]
+            width = outputs[0].shape[-1]
             halves = [self.channels_of(a, at, width) for at in (0, width)]
             steps = np.maximum(*(half.steps for half in halves))
             self.note(outputs[0], self.emit(_HALVES[name], a.space, steps, *halves))
@@ -213,7 +226,8 @@ class _Trace:
 
     def product(self, name, inputs, static, shape):
         """A convolution, its adjoint or a plain product: out[p] = Σₜ a[sources[p, t]] @ w[t]."""
-        a, w = self.values.get(id(inputs[0])), inputs[1]
+        a = self.values.get(id(inputs[0]))
+        w = inputs[1]
         if a is None or any(id(x) in self.values for x in inputs[1:]):
             raise TypeError(f"network: {name} with weights that depend on the input has no incremental form")
         w = np.asarray(to_numpy(raw(w)), self.dtype)
@@ -224,7 +238,8 @@ class _Trace:
         if name == "masked_matmul":
             w = np.where(static["blocks"].mask, w, 0)
         if name.endswith("matmul"):
-            w, sources = w[None], np.arange(positions)[:, None]
+            w = w[None]
+            sources = np.arange(positions)[:, None]
         elif name.endswith("conv"):
             sources = _sources(static["taps"], a.space, static["stride"])
         else:
@@ -235,7 +250,8 @@ class _Trace:
             self.buffers[a.buffer] = (*self.buffers[a.buffer][:3], 1)
         steps, reach = _known(a.steps, sources, w)
         bias = to_numpy(raw(inputs[2])) if name == "affine_conv" else np.zeros(outputs)
-        weights, table = self.store(w, bias), self.table(sources)
+        weights = self.store(w, bias)
+        table = self.table(sources)
         return self.emit(codes.MATMUL, space, steps, a, None, weights, table, taps, count, outputs, reach)
 
     def store(self, w, bias):
@@ -278,7 +294,8 @@ class _Trace:
         values = [self.constant(x, (1, *first.space, x.shape[-1])) if v is None else v
                   for v, x in zip(values, inputs, strict=True)]
         steps = np.concatenate([np.broadcast_to(v.steps, (positions, v.channels)) for v in values], axis=1)
-        whole, at = _Value(self.buffer(*steps.shape), 0, first.space, steps), 0
+        whole = _Value(self.buffer(*steps.shape), 0, first.space, steps)
+        at = 0
         for v in values:
             known = np.ascontiguousarray(steps[:, at:at + v.channels])
             table = self.table(np.arange(v.channels))
@@ -291,7 +308,10 @@ class _Trace:
 
     def program(self, input_steps, result, outputs, contexts):
         """All work in the order of its steps."""
-        runs, entries, positions, count = [], [], [], 0
+        runs = []
+        entries = []
+        positions = []
+        count = 0
         for i, value in enumerate(self.results):
             for low, high in _ranges(value.steps):
                 first, last = (0, 0) if self.reach[i] is None else self.reach[i](low, high)
@@ -299,10 +319,12 @@ class _Trace:
                 order = np.argsort(when, kind="stable")
                 when = when[order]
                 starts = np.concatenate([[0], np.flatnonzero(when[1:] > when[:-1]) + 1])
-                rows = np.empty((len(starts), 4), np.int64)
-                # what depends on the values of step k is computed before step k + 1
-                rows[:, 0], rows[:, 1], rows[:, 2] = when[starts] + 1, len(runs), starts + count
-                rows[:-1, 3], rows[-1, 3] = rows[1:, 2], len(order) + count
+                rows = np.empty((len(starts), 4), np.int64)  # step, run, positions from and to
+                rows[:, 0] = when[starts] + 1  # what depends on the values of step k is computed before step k + 1
+                rows[:, 1] = len(runs)
+                rows[:, 2] = starts + count
+                rows[:-1, 3] = rows[1:, 2]
+                rows[-1, 3] = len(order) + count
                 entries.append(rows)
                 positions.append(order)
                 runs.append((i, low, high, first, last))
