@@ -8,7 +8,7 @@ import zlib
 import numpy as np
 
 from .errors import DataError, check_claim, opened
-from .stream import read_values
+from .read_values import read_values
 
 _DTYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _MAX_AXES = 8

@@ -14,7 +14,7 @@ from .kinds import parse_kind
 from .label_column import take_labels
 from .mnist import mnist
 from .npz import read_npy, read_npz
-from .shapes import shapes
+from .coloured_shapes import shapes
 from .table import read_table
 from .text import read_text, text_windows
 

@@ -10,7 +10,7 @@ import zlib
 import numpy as np
 
 from .errors import MAX_BYTES, DataError, check_claim, opened
-from .stream import read_values
+from .read_values import read_values
 
 _MAGIC = b"\x93NUMPY"
 _MAX_HEADER = 10_000

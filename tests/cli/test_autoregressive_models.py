@@ -13,7 +13,7 @@ import pytest
 import minigen
 from minigen import data, models, plotting
 from minigen.cli import main
-from minigen.data.shapes import draw_shapes
+from minigen.data.coloured_shapes import draw_shapes
 from minigen.protocols import DataSpec
 from minigen.training import Run, loop, read_checkpoint
 from minigen.training.completion import kept_part

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from minigen import Generator, data
-from minigen.data.shapes import draw_shapes
+from minigen.data.coloured_shapes import draw_shapes
 
 
 def write_records(path, images, labels):
