@@ -12,7 +12,7 @@ from .grid import image_grid
 from .mixtures import mixture_density, mixture_picture
 from .pairs import reconstructions
 from .receptive_field import receptive_field_picture
-from .scatter import scatter
+from .point_clouds import scatter
 from .traversal import latent_traversal
 
 __all__ = [
