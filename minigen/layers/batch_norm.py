@@ -7,7 +7,7 @@ from ..arrays import as_dtype
 from ..arrays.checks import number, positive_integer, positive_number
 from ..autograd import Parameter
 from ..autograd.tensor import raw
-from .check import features
+from .arguments import features
 from .module import Buffer, Module
 
 

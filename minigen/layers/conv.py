@@ -10,7 +10,7 @@ from ..arrays.checks import positive_integer
 from ..autograd import Parameter
 from ..autograd.tensor import raw
 from . import taps as offsets
-from .check import features
+from .arguments import features
 from .initializers import glorot_uniform, zeros
 from .module import Module
 

@@ -5,7 +5,7 @@ from ..arrays import as_generator
 from ..arrays.checks import positive_integer
 from ..autograd import Parameter
 from . import taps as offsets
-from .check import features
+from .arguments import features
 from .initializers import glorot_uniform, zeros
 from .module import Module
 

@@ -6,7 +6,7 @@ from .. import ops
 from ..arrays import as_dtype
 from ..arrays.checks import positive_integer, positive_number
 from ..autograd import Parameter
-from .check import features
+from .arguments import features
 from .module import Module
 
 

@@ -3,7 +3,7 @@
 from ..arrays import as_generator
 from ..arrays.checks import positive_integer
 from ..autograd import Parameter
-from .check import features
+from .arguments import features
 from .initializers import glorot_uniform, zeros
 from .module import Module
 

@@ -8,7 +8,7 @@ from ..arrays.checks import positive_integer
 from ..autograd import Parameter
 from ..autograd.tensor import raw
 from ..kernels.masked import Blocks
-from .check import features
+from .arguments import features
 from .conv import live_init
 from .initializers import glorot_uniform, zeros
 from .module import Module

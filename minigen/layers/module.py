@@ -25,7 +25,7 @@ import numpy as np
 from ..arrays import array_module, as_dtype, to_device, to_numpy
 from ..autograd import Parameter, Tensor
 from ..autograd.tensor import raw, shape_of
-from .table import parameter_table
+from .parameter_table import parameter_table
 
 
 class Buffer(Tensor):
