@@ -1,8 +1,8 @@
 """Data: readers of files, the carried digits, splits, preprocessing and batches.
 
 Read `batch.py` and `dataset.py` first: what passes through training. `loading.py` finds a data set by name or path and
-calls a reader: `table.py`, `npz.py`, `idx.py`, `text.py`, `mnist.py`, `cifar.py`, `digits.py`, `coloured_shapes.py`. `kinds.py`
-tells binary, discrete and continuous data apart, `splitting.py` splits them, `preprocess.py` and `binarize.py`
+calls a reader: `table.py`, `npz.py`, `idx.py`, `text.py`, `mnist.py`, `cifar.py`, `digits.py`, `coloured_shapes.py`.
+`kinds.py` tells binary, discrete and continuous data apart, `splitting.py` splits them, `preprocess.py`, `binarize.py`
 transform them, `loader.py` makes batches. `streams.py` names the random numbers of all these.
 """
 
@@ -10,6 +10,7 @@ from . import binarize
 from .batch import Batch, as_batch
 from .cifar import cifar, read_cifar
 from .codec import CharacterCodec
+from .coloured_shapes import shapes
 from .dataset import Dataset, from_arrays
 from .digits import digits
 from .errors import DataError, MissingValues
@@ -20,7 +21,6 @@ from .mnist import mnist
 from .npz import read_npy, read_npz
 from .prepare import prepare
 from .preprocess import Standardizer, dequantize, quantize
-from .coloured_shapes import shapes
 from .splitting import split, split_indices
 from .table import read_csv
 from .text import read_text

@@ -6,6 +6,7 @@ from pathlib import Path
 from ..arrays.checks import integer, positive_integer
 from ..protocols import DataSpec, nearest
 from .cifar import TRAIN, cifar
+from .coloured_shapes import shapes
 from .dataset import Dataset, from_arrays
 from .digits import digits
 from .errors import DataError
@@ -14,7 +15,6 @@ from .kinds import parse_kind
 from .label_column import take_labels
 from .mnist import mnist
 from .npz import read_npy, read_npz
-from .coloured_shapes import shapes
 from .table import read_table
 from .text import read_text, text_windows
 

@@ -2,13 +2,13 @@
 
 Read `module.py` first, then `linear.py` and `mlp.py`. Every layer is called as `layer(x, train=False, rng=None)`.
 
-    module, table                         Module, which finds its parameters and buffers; how it is printed
+    module, parameter_table               Module, which finds its parameters and buffers; how it is printed
     linear, masked_linear                 affine maps of the last axis
     mlp, dropout                          the multilayer perceptron, and noise in training calls
     embedding                             a vector for each integer
     taps, conv, colours, conv_transpose   convolutions: the inputs of an output, then the layers
     batch_norm, group_norm, layer_norm    normalisation
-    initializers, check                   starting values of weights; the check of a layer's input
+    initializers, arguments               starting values of weights; the check of a layer's input
 """
 
 from . import taps

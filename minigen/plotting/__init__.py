@@ -11,8 +11,8 @@ from .em_film import em_film
 from .grid import image_grid
 from .mixtures import mixture_density, mixture_picture
 from .pairs import reconstructions
-from .receptive_field import receptive_field_picture
 from .point_clouds import scatter
+from .receptive_field import receptive_field_picture
 from .traversal import latent_traversal
 
 __all__ = [
