@@ -11,7 +11,7 @@ Figures of a model: read `likelihood.py` first.
     calibration                             whether densities are as sure as they should be
     receptive_field                         the pixels that a conditional depends on
 
-Is a model correct? Read `identities.py`, then `checks.py`.
+Is a model correct? Read `identities.py`, then `identity_checks.py`.
 
     identities, checks                      all checks of a model, and what they share
     normalisation, quadrature               whether a density adds up to 1: sums and integrals

@@ -13,7 +13,7 @@ import numpy as np
 from ..arrays import to_numpy
 from ..autograd import Tensor, grad, no_grad
 from ..autograd.tensor import raw
-from .checks import Check
+from .identity_checks import Check
 
 ROUNDING = 200.0  # C above: so many roundings add up
 LARGEST = 1024  # numbers of an example: no Jacobian is formed of larger ones

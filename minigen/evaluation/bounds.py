@@ -17,7 +17,7 @@ import numpy as np
 from ..arrays import to_numpy
 from ..autograd import no_grad
 from ..autograd.tensor import raw
-from .checks import Check, Stream, limit
+from .identity_checks import Check, Stream, limit
 from .likelihood import bound_of, per_example
 
 REACH, NODES = 8.0, {1: 4001, 2: 241}  # the grid: standard deviations of the prior each way, nodes of an axis

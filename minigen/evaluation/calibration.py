@@ -22,7 +22,7 @@ from ..arrays import as_generator, to_numpy
 from ..autograd import no_grad
 from ..autograd.tensor import raw
 from .likelihood import density_of, per_example
-from .rows import check_count
+from .sample_rows import check_count
 
 LEVELS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 

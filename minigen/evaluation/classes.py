@@ -10,7 +10,7 @@ import numpy as np
 from ..arrays import to_numpy
 from ..autograd import no_grad
 from ..autograd.tensor import raw
-from .checks import ODDS, Check, Stream, chi_square
+from .identity_checks import ODDS, Check, Stream, chi_square
 
 NAME = "class probabilities"
 

@@ -20,7 +20,7 @@ from ..autograd import grad, no_grad
 from ..autograd.tensor import raw
 from ..layers import MLP
 from ..optim import AdamW
-from .rows import as_rows, check_count, pieces
+from .sample_rows import as_rows, check_count, pieces
 
 BATCH = 128
 

@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .rows import as_rows, centred, check_count, pieces, squared_distances
+from .sample_rows import as_rows, centred, check_count, pieces, squared_distances
 
 TIE = 1 + 1e-10  # a point at the very radius is inside the ball, whatever the last bit says
 

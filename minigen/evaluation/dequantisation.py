@@ -23,7 +23,7 @@ from ..arrays import as_generator, to_numpy
 from ..autograd import no_grad
 from ..autograd.tensor import raw
 from .likelihood import per_example, summarise
-from .rows import check_count
+from .sample_rows import check_count
 
 
 def dequantise(x, levels, rng, dtype=np.float32):

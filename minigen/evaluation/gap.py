@@ -20,7 +20,7 @@ import numpy as np
 from ..arrays import as_generator, to_numpy
 from ..autograd.tensor import raw
 from .likelihood import bound_of, density_of, per_example
-from .rows import check_count
+from .sample_rows import check_count
 
 DRAWS, NOISE = 0, 1  # streams of random numbers: of the source, of the model's bound
 

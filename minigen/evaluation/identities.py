@@ -24,12 +24,12 @@ from ..autograd.tensor import raw
 from ..models import Model
 from .bijections import check_bijection
 from .bounds import check_bounds, marginalise
-from .checks import Check, Stream, Subject, check_samples
+from .identity_checks import Check, Stream, Subject, check_samples
 from .classes import check_classes, check_labels
 from .importance import PILOT
 from .marginals import check_marginals, redrawn
 from .normalisation import check_normalisation
-from .rows import check_count
+from .sample_rows import check_count
 from .sampler_check import check_sampler
 
 POINTS, EXAMPLES = 8, 16  # where a bijection is checked, and the bounds and the classes

@@ -20,9 +20,9 @@ import math
 
 import numpy as np
 
-from .checks import Stream, limit
+from .identity_checks import Stream, limit
 from .proposal import MAX_BLOCK, Proposal
-from .rows import pieces
+from .sample_rows import pieces
 
 PILOT = 4000  # samples that a proposal is fitted to
 FIRST, MOST = 4000, 64_000  # weights of a first look, and of the second one at most

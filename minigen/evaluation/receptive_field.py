@@ -4,7 +4,7 @@ import numpy as np
 
 from ..arrays import as_generator, to_numpy
 from ..autograd import Tensor, grad
-from .checks import random_example
+from .identity_checks import random_example
 
 
 def receptive_field(model, row: int, column: int, rng=0, examples: int = 8) -> np.ndarray:

@@ -29,7 +29,7 @@ import numpy as np
 from ..arrays import as_generator, to_numpy
 from ..autograd.tensor import raw
 from .coverage import TIE, sample_coverage
-from .rows import as_rows, centred, check_count, squared_distances
+from .sample_rows import as_rows, centred, check_count, squared_distances
 from .two_sample import energy_distance
 from .wasserstein import sliced_wasserstein
 

@@ -23,10 +23,10 @@ import math
 import numpy as np
 
 from .calibration import kolmogorov_tail
-from .checks import ODDS, STATES, Check, Stream, chi_square, limit
+from .identity_checks import ODDS, STATES, Check, Stream, chi_square, limit
 from .importance import fitted_proposal
 from .normalisation import ROUGH, quadrature_cells
-from .quadrature import cell_of
+from .adaptive_quadrature import cell_of
 
 NAME = "sampler against density"
 MOVES = ("small", "large", "one column", "independent")

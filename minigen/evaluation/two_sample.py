@@ -23,7 +23,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..arrays import as_generator
-from .rows import as_rows, centred, check_count, pieces, squared_distances
+from .sample_rows import as_rows, centred, check_count, pieces, squared_distances
 
 HEURISTIC_ROWS = 1000  # rows whose distances choose a bandwidth
 

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..arrays import as_generator
-from .rows import as_rows, centred, check_count, pieces
+from .sample_rows import as_rows, centred, check_count, pieces
 
 DIRECTIONS = 32  # projected at once
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
 
-from minigen.evaluation import mode_coverage, rows, sample_coverage
+from minigen.evaluation import mode_coverage, sample_rows, sample_coverage
 
 
 def direct(real, generated, k):

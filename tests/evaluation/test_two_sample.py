@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from scipy.spatial.distance import cdist
 
-from minigen.evaluation import energy_distance, energy_test, mmd_squared, mmd_test, rows
+from minigen.evaluation import energy_distance, energy_test, mmd_squared, mmd_test, sample_rows
 
 
 def direct(x, y, kernel, unbiased):
