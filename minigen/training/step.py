@@ -5,10 +5,12 @@ import contextlib
 import numpy as np
 
 from ..arrays import array_module, as_generator
+from ..arrays.checks import positive_integer
 from ..arrays.memory import keep_freed_memory
 from ..autograd import AnomalyError, detect_anomaly, grad
-from ..autograd.tensor import raw
+from ..autograd.tensor import Tensor, raw
 from ..data import as_batch
+from ..models.objective import RESERVED
 from ..optim import ParameterBuffer
 from ..protocols import nearest
 from .capture import CapturedStep
@@ -40,25 +42,30 @@ class Step:
     and of an epoch, by which schedules that are named count. `accumulate` cuts a batch into so many pieces, one after
     the other in memory, with the gradient of the whole.
 
-    Raises ValueError for objectives of one name, for settings of an objective that there is not, and for settings that
-    do not fit.
+    Raises ValueError for no objective, for two of one name, and for settings of an objective that there is not;
+    TypeError or ValueError for settings that do not fit.
     """
 
     def __init__(self, model, *, accumulate=1, objectives=None, steps=None, steps_per_epoch=1, **settings):
-        self.model, self.accumulate = model, accumulate
+        self.model, self.accumulate = model, positive_integer("accumulate", accumulate)
         self.objectives = model.objectives()
         names = [objective.name for objective in self.objectives]
+        if not names:
+            raise ValueError("objectives: expected at least one, got none")
         if len(set(names)) < len(names):
             raise ValueError(f"objectives: expected different names, got {', '.join(names)}")
         for name in objectives or {}:
             if name not in names:
                 raise ValueError(f"unknown objective {name!r}{nearest(name, names)}")
         self.buffer = ParameterBuffer.pack(model, [objective.parameters for objective in self.objectives])
-        self.updaters = [
-            Updater(objective, self.buffer.part(objective.parameters), steps, steps_per_epoch,
-                    **{**settings, **objective.optimizer, **(objectives or {}).get(objective.name, {})})
-            for objective in self.objectives
-        ]
+        self.updaters = []
+        for objective in self.objectives:
+            theirs = {**settings, **objective.optimizer, **(objectives or {}).get(objective.name, {})}
+            try:
+                updater = Updater(objective, self.buffer.part(objective.parameters), steps, steps_per_epoch, **theirs)
+            except (TypeError, ValueError) as error:
+                raise type(error)(f"objective {objective.name}: {error}") from error
+            self.updaters.append(updater)
         self.module_buffers = [buffer for _, buffer in model.named_buffers()]
         self.updates = 0
         self.xp = array_module(*[parameter.data for parameter in self.buffer.parameters])
@@ -189,7 +196,7 @@ class Step:
         pieces = [batch] if self.accumulate == 1 else [batch[at:at + rows] for at in range(0, len(batch), rows)]
         totals = {}
         for index, piece in enumerate(pieces):
-            loss, figures = objective.loss(piece, rng, updates)
+            loss, figures = self._loss(objective, piece, rng, updates)
             gradients = grad(loss, part.trainable())
             share = len(piece) / len(batch)
             if len(pieces) > 1:
@@ -199,6 +206,21 @@ class Step:
                 value = raw(value) if len(pieces) == 1 else share * raw(value)
                 totals[name] = totals[name] + value if index else value
         return totals.pop(""), totals
+
+    def _loss(self, objective, batch, rng, updates):
+        """The loss and its metrics. Raises TypeError or ValueError, with the objective's name, for anything else."""
+        result, where = objective.loss(batch, rng, updates), f"objective {objective.name}"
+        if not isinstance(result, tuple) or [isinstance(result[0], Tensor), *map(type, result[1:])] != [True, dict]:
+            raise TypeError(f"{where}: loss: expected a scalar Tensor and a dict of metrics, got {result!r}")
+        loss, figures = result
+        if loss.shape:
+            raise ValueError(f"{where}: loss: expected a scalar, got shape {loss.shape}")
+        for name, value in figures.items():
+            if name in RESERVED:
+                raise ValueError(f"{where}: metric {name!r}: the step itself gives one of this name")
+            if getattr(raw(value), "shape", ()):
+                raise ValueError(f"{where}: metric {name!r}: expected a number, got shape {value.shape}")
+        return result
 
     def _settle(self, held, finite):
         """Keep what a loss recorded in the model's buffers (running averages) if the update was finite.

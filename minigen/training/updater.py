@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..arrays import array_module
+from ..arrays.checks import fraction, positive_integer, positive_number
 from ..optim import ExponentialMovingAverage, clip_scale, create, global_norm, schedules
 
 
@@ -14,25 +15,29 @@ class Updater:
     `schedule` gives the factor of `learning_rate` at each update of the model: a function such as `optim.schedules`
     makes, or "constant", "step" (multiplied by `decay_factor` every `decay_every` epochs of `steps_per_epoch` steps) or
     "cosine" (down to 0 after `steps`), both after a linear `warmup` of so many steps. `clip_norm` limits the global
-    norm of the gradient. `ema` is the decay of an average of the parameters.
+    norm of the gradient. `ema` is the decay of an average of the parameters. Raises TypeError or ValueError that names
+    the setting.
     """
 
     def __init__(self, objective, part, steps, steps_per_epoch, *, optimizer="adam", learning_rate=1e-3, schedule=None,
                  warmup=0, decay_every=30, decay_factor=0.1, clip_norm=None, ema=None, **options):
         if schedule == "cosine":
             if steps is None:
-                raise ValueError(f"objective {objective.name}: schedule cosine needs the number of steps, got None")
+                raise ValueError("schedule cosine needs the number of steps, got None")
             schedule = schedules.cosine(max(1, steps), warmup)
         elif schedule == "step":
+            decay_every = positive_integer("decay_every", decay_every)
             schedule = schedules.step(decay_every * steps_per_epoch, decay_factor, warmup)
         elif schedule in (None, "constant"):
             schedule = schedules.constant(warmup)
         elif not callable(schedule):
-            raise ValueError(f"objective {objective.name}: schedule: expected constant, step, cosine or a function, "
-                             f"got {schedule!r}")
+            raise ValueError(f"schedule: expected constant, step, cosine or a function, got {schedule!r}")
         options = {name: value for name, value in options.items() if value is not None}
-        self.objective, self.schedule, self.learning_rate = objective, schedule, learning_rate
-        self.clip_norm = clip_norm
+        self.objective = objective
+        self.schedule = schedule
+        self.learning_rate = learning_rate
+        self.clip_norm = None if clip_norm is None else positive_number("clip_norm", clip_norm)
+        ema = None if ema is None else fraction("ema", ema)
         self.optimizer = create(optimizer, part, learning_rate=learning_rate, **options)
         self.average = None if ema is None else ExponentialMovingAverage(part, ema)
 

@@ -218,11 +218,61 @@ def test_objectives_of_one_name_are_refused():
 @pytest.mark.parametrize("fields, error, words", [
     ({"name": "a b"}, ValueError, "expected a word"), ({"name": 3}, ValueError, "expected a word"),
     ({"every": 0}, ValueError, "at least 1"), ({"every": 1.5}, TypeError, "an integer"),
-    ({"every": True}, TypeError, "an integer"),
+    ({"every": True}, TypeError, "an integer"), ({"loss": None}, TypeError, "loss: expected a function"),
+    ({"after": 1}, TypeError, "after: expected a function"), ({"parameters": []}, ValueError, "at least one"),
+    ({"parameters": ["w"]}, TypeError, "expected Parameters, got a str"), ({"optimizer": []}, TypeError, "a dict"),
 ])
 def test_bad_objectives_are_refused(fields, error, words):
     with pytest.raises(error, match=words):
-        Objective(**{"name": "critic", "loss": None, "parameters": [], **fields})
+        Objective(**{"name": "critic", "loss": print, "parameters": [Parameter(np.zeros(1))], **fields})
+
+
+def test_parameters_may_come_from_an_iterator():
+    parameter = Parameter(np.zeros(1))
+    assert Objective("critic", print, iter([parameter])).parameters == (parameter,)
+
+
+@pytest.mark.parametrize("settings, error, words", [
+    ({"clip_norm": -1}, ValueError, "clip_norm: expected a number above 0"),
+    ({"ema": 1.5}, ValueError, "ema: expected a number of at least 0 and below 1"),
+    ({"lerning_rate": 1}, ValueError, "'lerning_rate'; did you mean 'learning_rate'"),
+    ({"betas": 0.5}, TypeError, "betas: expected two numbers"),
+    ({"optimizer": "sgd", "betas": (0.5, 0.9)}, ValueError, "optimizer sgd: unknown option 'betas'"),
+    ({"schedule": "cos"}, ValueError, "schedule: expected constant, step, cosine or a function, got 'cos'"),
+    ({"schedule": "cosine"}, ValueError, "schedule cosine needs the number of steps"),
+    ({"schedule": "step", "decay_every": 0}, ValueError, "decay_every: expected an integer of at least 1"),
+])
+def test_wrong_settings_of_an_objective_are_named(settings, error, words):
+    model = game()
+    critic = Objective("critic", model.critic_loss, [model.critic], optimizer=settings)
+    model.objectives = lambda: [critic]
+    with pytest.raises(error, match=f"objective critic: .*{words}"):
+        make_step(model)
+
+
+@pytest.mark.parametrize("loss, error, words", [
+    (lambda p: (1.0, {}), TypeError, "expected a scalar Tensor and a dict of metrics, got"),
+    (lambda p: p.sum(), TypeError, "expected a scalar Tensor and a dict of metrics, got"),
+    (lambda p: (p.sum(), {}, {}), TypeError, "expected a scalar Tensor and a dict of metrics, got"),
+    (lambda p: (p * 1, {}), ValueError, r"loss: expected a scalar, got shape \(4,\)"),
+    (lambda p: (p.sum(), {"loss": 1.0}), ValueError, "metric 'loss': the step itself gives one"),
+    (lambda p: (p.sum(), {"finite": 1.0}), ValueError, "metric 'finite'"),
+    (lambda p: (p.sum(), {"weight": p}), ValueError, r"metric 'weight': expected a number, got shape \(4,\)"),
+])
+def test_wrong_losses_are_named(loss, error, words):
+    model = game()
+    model.objectives = lambda: [Objective("critic", lambda batch, rng, step: loss(model.critic), [model.critic])]
+    with pytest.raises(error, match=f"objective critic: .*{words}"):
+        make_step(model)(DATA.train, 0)
+
+
+def test_a_step_without_objectives_is_refused():
+    model = game()
+    model.objectives = list
+    with pytest.raises(ValueError, match="objectives: expected at least one, got none"):
+        make_step(model)
+    with pytest.raises(ValueError, match="accumulate: expected an integer of at least 1"):
+        make_step(game(), accumulate=0)
 
 
 class Labelled(Model):
