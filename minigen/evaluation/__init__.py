@@ -7,14 +7,14 @@ Figures of a model: read `likelihood.py` first.
     gap                                     the distance from a source whose density is known
     samples, sample_figures                 samples in batches; figures of models without a likelihood
     two_sample, classifier_test             tests of whether two sets of samples have one distribution
-    wasserstein, coverage, rows             distances between samples; what they show of the data; rows of numbers
+    wasserstein, coverage, sample_rows      distances between samples; what they show of the data; rows of numbers
     calibration                             whether densities are as sure as they should be
     receptive_field                         the pixels that a conditional depends on
 
 Is a model correct? Read `identities.py`, then `identity_checks.py`.
 
-    identities, checks                      all checks of a model, and what they share
-    normalisation, quadrature               whether a density adds up to 1: sums and integrals
+    identities, identity_checks             all checks of a model, and what they share
+    normalisation, adaptive_quadrature      whether a density adds up to 1: sums and integrals
     importance, proposal                    the same in many dimensions, by importance sampling
     sampler_check                           whether samples have the density
     bounds, marginals, classes, bijections  checks of latent, missing-value, class and flow models

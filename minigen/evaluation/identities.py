@@ -24,8 +24,8 @@ from ..autograd.tensor import raw
 from ..models import Model
 from .bijections import check_bijection
 from .bounds import check_bounds, marginalise
-from .identity_checks import Check, Stream, Subject, check_samples
 from .classes import check_classes, check_labels
+from .identity_checks import Check, Stream, Subject, check_samples
 from .importance import PILOT
 from .marginals import check_marginals, redrawn
 from .normalisation import check_normalisation

@@ -9,8 +9,8 @@ from ..autograd import no_grad
 from ..autograd.tensor import raw
 from ..data import as_batch
 from ..data.batch import GIVEN
-from .sample_rows import check_count
 from .sample_figures import LEAST, ROWS_OF_FIGURES, ROWS_OF_SCORE, sample_figures, sample_score
+from .sample_rows import check_count
 from .samples import draw_samples
 
 VALIDATION_DRAWS = 1000

@@ -14,8 +14,8 @@ Geman and Geman, "Stochastic Relaxation, Gibbs Distributions, and the Bayesian R
 
 import numpy as np
 
-from .identity_checks import Check, Stream, random_masks
 from .adaptive_quadrature import Chart, equal_cells, integrate
+from .identity_checks import Check, Stream, random_masks
 
 EXAMPLES = {"sum": 32, "integral": 6}  # so many examples are checked with a discrete, or a continuous, column
 MOST_LEVELS = 4096

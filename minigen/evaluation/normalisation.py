@@ -15,9 +15,9 @@ import math
 
 import numpy as np
 
+from .adaptive_quadrature import Chart, equal_cells, integrate
 from .identity_checks import STATES, Check
 from .importance import check_integral
-from .adaptive_quadrature import Chart, equal_cells, integrate
 
 NAME = "normalisation"
 SLACK = 1e-3  # tolerance of a quadrature, for mass that lies between its points

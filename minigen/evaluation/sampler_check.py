@@ -22,11 +22,11 @@ import math
 
 import numpy as np
 
+from .adaptive_quadrature import cell_of
 from .calibration import kolmogorov_tail
 from .identity_checks import ODDS, STATES, Check, Stream, chi_square, limit
 from .importance import fitted_proposal
 from .normalisation import ROUGH, quadrature_cells
-from .adaptive_quadrature import cell_of
 
 NAME = "sampler against density"
 MOVES = ("small", "large", "one column", "independent")

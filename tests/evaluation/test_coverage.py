@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
 
-from minigen.evaluation import mode_coverage, sample_rows, sample_coverage
+from minigen.evaluation import mode_coverage, sample_coverage, sample_rows
 
 
 def direct(real, generated, k):
@@ -32,7 +32,7 @@ def test_tiles_change_nothing(monkeypatch):
     random = np.random.default_rng(0)
     real, generated = random.normal(size=(40, 6)), random.normal(0.3, 1, size=(31, 6))
     whole = sample_coverage(real, generated, 3)
-    monkeypatch.setattr(rows.pieces, "__defaults__", (7,))
+    monkeypatch.setattr(sample_rows.pieces, "__defaults__", (7,))
     assert sample_coverage(real, generated, 3) == whole
 
 
@@ -106,6 +106,6 @@ def test_distances_keep_what_rounding_leaves():
     random = np.random.default_rng(4)
     near = random.normal(size=(30, 9))
     other = near + 1e-5 * random.normal(size=near.shape)
-    np.testing.assert_allclose(rows.squared_distances(near, other), cdist(near, other) ** 2, atol=1e-13)
-    assert (np.diag(rows.squared_distances(near, near)) == 0).all()  # repeated points are exactly at distance 0
-    assert (np.diag(rows.squared_distances(near, other)) > 0).all()
+    np.testing.assert_allclose(sample_rows.squared_distances(near, other), cdist(near, other) ** 2, atol=1e-13)
+    assert (np.diag(sample_rows.squared_distances(near, near)) == 0).all()  # repeated points are exactly at distance 0
+    assert (np.diag(sample_rows.squared_distances(near, other)) > 0).all()

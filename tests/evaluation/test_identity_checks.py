@@ -9,9 +9,9 @@ from scipy import stats
 
 from minigen.arrays import Generator
 from minigen.evaluation import importance
+from minigen.evaluation.adaptive_quadrature import Chart, cell_of, equal_cells, integrate
 from minigen.evaluation.identity_checks import chi_square, limit, random_masks
 from minigen.evaluation.proposal import Proposal
-from minigen.evaluation.adaptive_quadrature import Chart, cell_of, equal_cells, integrate
 
 
 def test_chi_square_is_scipys_where_no_cell_is_rare():

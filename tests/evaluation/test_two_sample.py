@@ -37,7 +37,7 @@ def test_tiles_change_nothing(monkeypatch):
     random = np.random.default_rng(0)
     x, y = random.normal(size=(23, 6)), random.normal(size=(18, 6))
     whole = [mmd_squared(x, y), energy_distance(x, y), mmd_test(x, y, 1, permutations=30)]
-    monkeypatch.setattr(rows.pieces, "__defaults__", (5,))
+    monkeypatch.setattr(sample_rows.pieces, "__defaults__", (5,))
     in_tiles = [mmd_squared(x, y), energy_distance(x, y), mmd_test(x, y, 1, permutations=30)]
     np.testing.assert_allclose(in_tiles[:2], whole[:2], atol=1e-13)
     assert in_tiles[2].p_value == whole[2].p_value and in_tiles[2].statistic == pytest.approx(whole[2].statistic)
