@@ -44,7 +44,7 @@ from ..autograd.tensor import raw
 from ..data.batch import Batch
 from ..layers import Module
 from ..protocols import DataSpec, nearest
-from .examples import check_batch
+from .batches import check_batch
 from .registry import key_of
 from .takes import Takes, condition_name
 

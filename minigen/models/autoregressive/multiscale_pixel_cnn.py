@@ -24,7 +24,7 @@ from ...arrays.checks import positive_integer
 from ...autograd.tensor import raw
 from ...layers import Conv, Conv2d, Module
 from ...protocols import DataSpec
-from ..examples import check_batch
+from ..batches import check_batch
 from ..heads import PixelMixtureHead, Scaled, integer_head
 from ..takes import Takes
 from .gated_pixel_cnn import Config as GatedConfig

@@ -26,7 +26,7 @@ from ...autograd import Parameter
 from ...autograd.tensor import raw
 from ...layers import Buffer, Linear
 from ...protocols import DataSpec
-from ..examples import check_batch
+from ..batches import check_batch
 from ..support.conditions import condition_rows, condition_width
 from ..takes import Takes
 from .support.autoregressive import Autoregressive

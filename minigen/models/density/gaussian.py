@@ -29,7 +29,7 @@ from ...autograd.tensor import Tensor
 from ...inference import em_steps
 from ...layers import Buffer
 from ..takes import Takes
-from .support.columns import column_moments
+from .support.column_moments import column_moments
 from .support.estimator import Estimator
 from .support.example_rows import as_rows
 from .support.patterns import patterns

@@ -29,7 +29,7 @@ from ...inference import em_restarts
 from ...layers import Buffer
 from ..takes import Takes
 from .support.categorical_emission import CategoricalEmission, log_dirichlet, normalised
-from .support.columns import column_moments
+from .support.column_moments import column_moments
 from .support.estimator import Estimator
 from .support.example_rows import as_rows
 from .support.gaussian_emission import GaussianEmission

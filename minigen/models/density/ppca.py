@@ -31,7 +31,7 @@ from ...distributions import MultivariateNormal, Normal
 from ...inference import em_steps
 from ...layers import Buffer
 from ..takes import Takes
-from .support.columns import column_moments
+from .support.column_moments import column_moments
 from .support.estimator import Estimator
 from .support.example_rows import as_rows
 from .support.linear_gaussian import Axes, Observations, infer, masked_moments, maximise

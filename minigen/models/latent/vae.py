@@ -36,7 +36,7 @@ from ...distributions import Distribution, Normal
 from ...layers import MLP
 from ...protocols import DataSpec
 from ..activations import ACTIVATIONS
-from ..examples import check_batch
+from ..batches import check_batch
 from ..heads import Scaled, SharedNormalHead, integer_head
 from ..model import Model
 from ..objective import Objective

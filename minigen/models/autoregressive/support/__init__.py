@@ -4,6 +4,6 @@
 - `rows.py`, `pixels.py`: the base classes of models that read an example as one row, and of models of images;
 - `sampling.py`: what a sampler is asked for, and its options;
 - `tracing.py`: from a network's parallel pass to an incremental one;
-- `conditions.py`: from a condition to features at each pixel;
+- `condition_features.py`: from a condition to features at each pixel;
 - `orders.py`, `penalty.py`: orders of the variables; the penalty on weights.
 """

@@ -10,11 +10,11 @@ import numpy as np
 
 from ....autograd.tensor import raw
 from ....kernels.incremental import run_program
-from ...examples import check_batch
+from ...batches import check_batch
 from ...heads import Head
 from ...takes import Takes
 from .autoregressive import Autoregressive
-from .conditions import condition_features
+from .condition_features import condition_features
 from .tracing import compile_program, kept_program
 
 HERE = ((0, 0),)  # the taps of a 1×1 convolution

@@ -6,7 +6,7 @@ from .... import ops
 from ....arrays import Constant, array_module
 from ....autograd.tensor import raw
 from ....kernels.incremental import run_program
-from ...examples import check_batch
+from ...batches import check_batch
 from ...heads import Head, MixtureHead, integer_head
 from ...support.conditions import condition_rows
 from .autoregressive import Autoregressive

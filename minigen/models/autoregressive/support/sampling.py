@@ -9,7 +9,7 @@ from ....arrays import Generator, as_generator, to_numpy
 from ....arrays.checks import non_negative_number, positive_integer
 from ....autograd import no_grad
 from ....autograd.tensor import raw
-from ...examples import are_levels
+from ...batches import are_levels
 
 
 @dataclass(frozen=True)

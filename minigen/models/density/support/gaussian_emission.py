@@ -16,7 +16,7 @@ import numpy as np
 
 from ....arrays.constants import LOG_2PI
 from ....layers import Buffer, Module
-from .columns import column_moments
+from .column_moments import column_moments
 from .k_means import k_means
 from .patterns import patterns
 
