@@ -29,8 +29,10 @@ LAYOUT = {"float32": ("int32", 23, 0x3F3504F3, 24), "float64": ("int64", 52, 0x3
 
 
 def normals(words, n, dtype):
-    """`n` normal numbers from uint32 `words`: a word for each number in float32, two in float64, n rounded up to
-    even."""
+    """`n` normal numbers from uint32 `words`.
+
+    One word for a number in float32, two in float64, with n rounded up to an even number.
+    """
     if dtype == np.float32:
         uniform = words[0::2].astype(dtype)
         uniform *= 2.0**-32

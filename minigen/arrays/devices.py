@@ -67,8 +67,10 @@ def check_device(name: str) -> str:
 
 
 def to_device(array, device: str):
-    """The array on `device` ("cpu" or "cuda"), copied only if it is elsewhere. Raises ValueError as `check_device`
-    does."""
+    """The array on `device` ("cpu" or "cuda"), copied only if it is elsewhere.
+
+    Raises ValueError as `check_device` does.
+    """
     if device == "cpu":
         return to_numpy(array)
     check_device(device)

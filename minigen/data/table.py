@@ -15,8 +15,10 @@ MAX_TEXT = 2**30
 
 
 class Table(NamedTuple):
-    """Numbers `(rows, columns)`, 0 where missing; the columns' names or None; a mask of what is observed, None if
-    all."""
+    """`values` `(rows, columns)`, 0 where missing, the columns' names or None, and a mask of what is observed.
+
+    `observed` is None if nothing is missing.
+    """
 
     values: np.ndarray
     names: list[str] | None

@@ -1,4 +1,12 @@
-"""Probability distributions: log-densities in nats, samples, entropies and divergences, all differentiable."""
+"""Probability distributions: log-densities in nats, samples, entropies and divergences, all differentiable.
+
+Read `distribution.py` (the base class), then `normal.py` and `bernoulli.py`. `continuous.py` and `counts.py` are what
+continuous distributions and distributions over integers share, `shapes.py` what all share. `mixture.py`,
+`independent.py` and `empirical.py` build distributions from others or from data. `kl.py` has the Kullback-Leibler
+divergence in closed form, with `kl_continuous.py` and `finite.py` for pairs of types; `divergences.py` is the door to
+all f-divergences, which `f_divergences.py` defines and `quadrature.py`, `monte_carlo.py` and `power_integrals.py`
+compute.
+"""
 
 from . import finite as finite
 from . import kl_continuous as kl_continuous

@@ -12,7 +12,7 @@ from .shapes import as_float, outside, parameter
 
 
 class Bernoulli(Distribution):
-    """Values 0 and 1, with p(x = 1) = sigmoid(logits); infinite logits are certainties.
+    """Values 0 and 1, with p(x = 1) = sigmoid(logits); infinite logits mean certainty.
 
     log p(x) = Σ x·logits - log(1 + exp(logits)) over the event. Samples have the logits' dtype.
     """
@@ -31,14 +31,14 @@ class Bernoulli(Distribution):
         return ops.sigmoid(self.logits)
 
     def _log_prob(self, x):
-        if len(self.event_shape) > 1:  # the fused op sums over one axis: an event of several is read as one row
+        if len(self.event_shape) > 1:  # the fused op sums over one axis, so an event of several axes becomes one row
             flat = Bernoulli(self.logits.reshape(*self.batch_shape, -1), event_ndim=1)
             return flat._log_prob(x.reshape(*x.shape[: x.ndim - len(self.event_shape)], -1))
         x = as_float(x, self.dtype)
         values = raw(x)
         inside = (values == 0) | (values == 1)
         xp = array_module(values, raw(self.logits))
-        if xp is not np:  # without looking at values, which would wait for the GPU
+        if xp is not np:  # without reading values, which would wait for the GPU
             penalty = ops.where(xp.asarray(inside), 0, outside(x, self.dtype))
             bits = ops.where(xp.asarray(inside), x, 0).astype(self.dtype)
             if not self.event_shape:
@@ -51,10 +51,10 @@ class Bernoulli(Distribution):
                 result = ops.bernoulli_log_prob(x, self.logits)
             if not _any_nan(result):
                 return result
-        # values outside the support, or infinite logits, of which 0·inf has made NaN
+        # values outside the support, or infinite logits, where 0·inf has made NaN
         inside = xp.asarray(inside)
-        each = ops.log_sigmoid((2 * ops.where(inside, x, 0) - 1) * self.logits)
-        return self._sum_event(ops.where(inside, each, outside(x, self.dtype)))
+        by_element = ops.log_sigmoid((2 * ops.where(inside, x, 0) - 1) * self.logits)
+        return self._sum_event(ops.where(inside, by_element, outside(x, self.dtype)))
 
     def _sample(self, shape, rng):
         return as_generator(rng).bernoulli(ops.sigmoid(raw(self.logits)), shape, self.dtype)
@@ -64,8 +64,8 @@ class Bernoulli(Distribution):
         x = raw(self._value(x))
         xp = array_module(x, raw(self.logits))
         x = xp.asarray(x)
-        known = xp.where(x == x, x >= 1, math.nan).astype(self.dtype)
-        return ops.where((x >= 0) & (x < 1), ops.sigmoid(-self.logits), known)
+        outside_values = xp.where(x == x, x >= 1, math.nan).astype(self.dtype)
+        return ops.where((x >= 0) & (x < 1), ops.sigmoid(-self.logits), outside_values)
 
     def icdf(self, p):
         """The smallest x with p(X ≤ x) ≥ p, of each element; NaN for p outside [0, 1]. No gradient."""
@@ -96,7 +96,7 @@ def kl_bernoulli(p, q):
 def _cross_entropy(a, b):
     """-E log q(x) for p(x = 1) = sigmoid(a), q(x = 1) = sigmoid(b): log(1 + exp(-|b|)) + |b|·p(q's rarer value).
 
-    All terms are positive, so that nothing cancels in the tails.
+    All terms are positive, so nothing cancels in the tails.
     """
     values = raw(b)
     # |b| as b times a constant sign: either sign gives the same smooth function of b, also at 0

@@ -16,10 +16,10 @@ class Binomial(Distribution):
     """The number of ones among `total_count` Bernoulli variables with p = sigmoid(logits): 0 … total_count.
 
     log p(x) = log C(n, x) + x log p + (n - x) log(1 - p), summed over the event, n = total_count. Computed as
-    x (log p - log(x/n)) + (n - x)(log(1 - p) - log(1 - x/n)) + s(n) - s(x) - s(n - x), with s what Stirling's formula
-    leaves of the logarithm of a factorial, so that large terms do not cancel; infinite logits are certainties.
+    x (log p - log(x/n)) + (n - x)(log(1 - p) - log(1 - x/n)) + s(n) - s(x) - s(n - x), where s is the error of
+    Stirling's formula for the logarithm of a factorial, so that no large terms cancel; infinite logits mean certainty.
     Samples are int64. `total_count` is an integer or an array of them that broadcasts with logits; it is data and not
-    differentiated. Raises TypeError or ValueError for counts that are not integers from 0 up.
+    differentiated. Raises TypeError or ValueError for counts that are not integers of at least 0.
     """
 
     discrete = True
@@ -32,17 +32,17 @@ class Binomial(Distribution):
             raise TypeError(f"total_count: expected integers, got {total_count!r}")
         valid = (counts >= 0) & (counts == np.floor(counts)) & (counts < math.inf)
         if array_module(counts) is np and not valid.all():
-            raise ValueError(f"total_count: expected integers from 0 up, got {total_count!r}")
+            raise ValueError(f"total_count: expected integers of at least 0, got {total_count!r}")
         self.total_count = array_module(raw(self.logits)).asarray(counts, "float64")
         self._set_shape(common_shape(total_count=self.total_count, logits=self.logits), event_ndim)
         self.dtype = self.logits.dtype
 
     @property
     def probs(self):
-        """p of each of the Bernoulli variables."""
+        """p of the Bernoulli variables."""
         return ops.sigmoid(self.logits)
 
-    def _each(self, x, n, logits):
+    def _element_log_prob(self, x, n, logits):
         """log p of each element, for integers x from 0 to n, in float64."""
         xp = array_module(raw(logits))
         terms, constant = 0, stirling_error(n)
@@ -58,8 +58,9 @@ class Binomial(Distribution):
         xp = array_module(raw(self.logits))
         values = xp.asarray(values)
         inside = (values >= 0) & (values <= self.total_count) & (values == xp.floor(values))
-        each = self._each(xp.where(inside, values, 0).astype("float64"), self.total_count, self.logits)
-        return self._sum_event(ops.where(inside, each, outside(values, self.dtype)))
+        possible = xp.where(inside, values, 0).astype("float64")
+        by_element = self._element_log_prob(possible, self.total_count, self.logits)
+        return self._sum_event(ops.where(inside, by_element, outside(values, self.dtype)))
 
     def cdf(self, x):
         """p(X ≤ x) = I(n - ⌊x⌋, ⌊x⌋ + 1; 1 - p) of each element, I the regularised incomplete beta function."""
@@ -68,7 +69,7 @@ class Binomial(Distribution):
         inside = (level >= 0) & (level < self.total_count)
         k = xp.where(inside, level, 0).astype(self.dtype)
         misses = xp.where(inside, self.total_count, 1).astype(self.dtype) - k
-        with np.errstate(over="ignore"):  # of a series for tiny values, which is not used for large counts
+        with np.errstate(over="ignore"):  # in a series for tiny values, which is not used for large counts
             below = ops.beta_cdf(misses, k + 1, -self.logits)  # of 1 - p by its logit
         return ops.where(inside, below, xp.where(level == level, level >= 0, math.nan).astype(self.dtype))
 
@@ -95,7 +96,7 @@ class Binomial(Distribution):
         p = to_numpy(raw(ops.sigmoid(raw(self.logits).astype("float64"))))
         x, valid = (xp.asarray(a) for a in window(n * p, n * p * (1 - p), n))
         logits = self.logits.reshape((*self.logits.shape, 1))
-        log_p = self._each(xp.where(valid, x, 0), self.total_count[..., None], logits)
+        log_p = self._element_log_prob(xp.where(valid, x, 0), self.total_count[..., None], logits)
         terms = ops.exp(log_p) * ops.where(raw(log_p) == -math.inf, 0, log_p)
         return self._sum_event(-ops.where(valid, terms, 0).sum(axis=-1))
 

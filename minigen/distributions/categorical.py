@@ -35,7 +35,7 @@ class Categorical(Distribution):
 
     @property
     def probs(self):
-        """p(x) for each x, on the last axis."""
+        """p(x) of the values x, on the last axis."""
         return ops.softmax(self.logits, -1)
 
     def _log_prob(self, x):
@@ -45,12 +45,12 @@ class Categorical(Distribution):
         inside = (values >= 0) & (values < self.levels)
         if values.dtype.kind == "f":
             inside &= values == xp.floor(values)
-        certain = xp is np and inside.all()  # to look at values on a GPU would wait for it
+        certain = xp is np and inside.all()  # reading values on a GPU would wait for it
         indices = (values if certain else xp.where(inside, values, 0)).astype(xp.int64)
-        each = ops.categorical_log_prob(self.logits, indices)
+        by_element = ops.categorical_log_prob(self.logits, indices)
         if not certain:
-            each = ops.where(inside, each, outside(values, self.dtype))
-        return self._sum_event(each)
+            by_element = ops.where(inside, by_element, outside(values, self.dtype))
+        return self._sum_event(by_element)
 
     def _sample(self, shape, rng):
         # Inversion in float64: the index is the number of cumulative probabilities that are ≤ u·total, u < 1.
@@ -59,10 +59,10 @@ class Categorical(Distribution):
         xp, rng = array_module(logits), as_generator(rng)
         u = rng.random(shape) if xp is np else rng.random(shape, xp=xp)
         if cumulative.ndim == 1:
-            drawn = cumulative.searchsorted(u.reshape(-1) * cumulative[-1], side="right").reshape(shape)
+            samples = cumulative.searchsorted(u.reshape(-1) * cumulative[-1], side="right").reshape(shape)
         else:
-            drawn = (cumulative <= (u * cumulative[..., -1])[..., None]).sum(axis=-1)
-        return drawn.astype("int64")
+            samples = (cumulative <= (u * cumulative[..., -1])[..., None]).sum(axis=-1)
+        return samples.astype("int64")
 
     def cdf(self, x):
         """p(X ≤ x) of each element: the running sum of the probabilities."""
@@ -79,7 +79,7 @@ class Categorical(Distribution):
         xp = array_module(p, raw(self.logits))
         p = xp.asarray(p, "float64")
         running = ops.softmax(raw(self.logits).astype("float64"), -1).cumsum(axis=-1)
-        # what is ≥ p by the last probable level, whatever the sum was rounded to
+        # p counts as reached at the last probable level, even if the sum was rounded below p
         level = (running < xp.minimum(p[..., None], running[..., -1:])).sum(axis=-1)
         return xp.where((p >= 0) & (p <= 1), level, math.nan).astype(self.dtype)
 
@@ -109,7 +109,7 @@ def kl_categorical(p, q):
         raise ValueError(f"kl_divergence: expected the same number of values, got {p.levels} and {q.levels}")
     log_p, log_q = ops.log_softmax(p.logits, -1), ops.log_softmax(q.logits, -1)
     weight = ops.exp(log_p)
-    never = raw(weight) == 0  # adds nothing, though log p, and maybe log q, is -inf
+    never = raw(weight) == 0  # such values add nothing, though log p and maybe log q are -inf
     difference = ops.where(never, 0, log_p) - ops.where(never, 0, log_q)
     return p._sum_event((weight * difference).sum(axis=-1))
 

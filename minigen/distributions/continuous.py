@@ -19,9 +19,9 @@ class Continuous(Distribution):
     """
 
     def _set_parameters(self, event_ndim, **parameters):
-        self.given = tuple(parameters.values())
+        self.parameters = tuple(parameters.values())
         self._set_shape(common_shape(**parameters), event_ndim)
-        self.dtype = common_dtype(*self.given)
+        self.dtype = common_dtype(*self.parameters)
 
     @property
     def support(self):
@@ -38,7 +38,7 @@ class Continuous(Distribution):
     def _arrays(self, *values):
         """`values` and the parameters, in the dtype of arithmetic among them."""
         values = [as_float(float(x) if isinstance(x, int) else x, self.dtype) for x in values]
-        return as_arrays(common_dtype(*values, *self.given), *values, *self.given)
+        return as_arrays(common_dtype(*values, *self.parameters), *values, *self.parameters)
 
     def _wide(self, *values):
         """`values` and the parameters in float64, and their own dtype before them.
@@ -46,18 +46,18 @@ class Continuous(Distribution):
         For densities of special functions, small differences of large numbers that would have no digit in float32.
         """
         values = [as_float(float(x) if isinstance(x, int) else x, self.dtype) for x in values]
-        return common_dtype(*values, *self.given), *as_arrays(np.float64, *values, *self.given)
+        return common_dtype(*values, *self.parameters), *as_arrays(np.float64, *values, *self.parameters)
 
     def _full(self, value):
         """`value` in the distribution's dtype, repeated to `batch_shape + event_shape`."""
         return full(narrow(value, self.dtype), self.batch_shape + self.event_shape, self.dtype)
 
     def _xp(self):
-        return array_module(*(raw(value) for value in self.given))
+        return array_module(*(raw(value) for value in self.parameters))
 
 
 def as_arrays(dtype, *values):
-    """Values as Tensors or arrays of one dtype, on the device where one of them is."""
+    """Values as Tensors or arrays of one dtype, on the GPU if any of them is there."""
     xp = array_module(*(raw(value) for value in values))
     return [xp.asarray(value, dtype) if isinstance(value, float) else narrow(value, dtype) for value in values]
 
@@ -68,7 +68,7 @@ def narrow(value, dtype):
 
 
 def positive(name: str, value):
-    """A parameter whose numbers are above 0; ValueError for others, as far as can be seen without waiting for a GPU."""
+    """A parameter whose numbers are above 0. Raises ValueError for others, unless they are on a GPU."""
     value = parameter(name, value)
     low = raw(value)
     if low <= 0 if isinstance(low, float) else array_module(low) is np and (low <= 0).any():
@@ -77,7 +77,7 @@ def positive(name: str, value):
 
 
 def check_order(low, high):
-    """ValueError unless low < high everywhere; NaN is let through."""
+    """Raise ValueError unless low < high everywhere; NaN passes."""
     a, b = raw(low), raw(high)
     if array_module(a, b) is np and np.any(np.asarray(a) >= np.asarray(b)):
         a, b = np.broadcast_arrays(a, b)
@@ -86,7 +86,7 @@ def check_order(low, high):
 
 
 def step(x, at):
-    """A distribution function beyond the ends of a support: 0 for x up to `at`, 1 above, NaN for NaN."""
+    """The distribution function outside a support: 0 for x up to `at`, 1 above, NaN for NaN."""
     x = raw(x)
     return array_module(x).where(x == x, (x > raw(at)).astype(x.dtype), math.nan)
 

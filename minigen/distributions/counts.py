@@ -1,4 +1,4 @@
-"""What distributions over the integers share: their quantiles by bisection, and the values that carry the mass."""
+"""What distributions over the integers share: quantiles by bisection, and the values that have nearly all mass."""
 
 import math
 
@@ -7,30 +7,30 @@ import numpy as np
 from .. import kernels
 from ..arrays import array_module
 
-TAIL = 44.0  # -log of the probability that may be left out of a sum: 8e-20
+TAIL = 44.0  # a sum may leave out the probability exp(-TAIL) = 8e-20
 
 
 def inverse(cdf, p, low, high):
     """The smallest integer x from `low` to `high` with cdf(x) ≥ p, of each element; NaN for p outside [0, 1].
 
-    `cdf` takes an array of integers in float64, as the result is, and is taken to be 1 at `high`; all broadcast.
+    `cdf` takes integers in float64, the dtype of the result too, and counts as 1 at `high`. All arguments broadcast.
     """
     p = np.asarray(p, np.float64)
     below = np.full(np.broadcast_shapes(p.shape, np.shape(cdf(high * 1.0))), low - 1.0)  # cdf < p, or no value
-    found = np.broadcast_to(high * 1.0, below.shape).copy()
-    while (found - below > 1).any():
-        middle = np.floor((below + found) / 2)
+    result = np.broadcast_to(high * 1.0, below.shape).copy()
+    while (result - below > 1).any():
+        middle = np.floor((below + result) / 2)
         enough = (middle >= low) & (cdf(np.maximum(middle, low)) >= p)
-        found, below = np.where(enough, middle, found), np.where(enough, below, middle)
-    return np.where((p >= 0) & (p <= 1), found, np.nan)
+        result, below = np.where(enough, middle, result), np.where(enough, below, middle)
+    return np.where((p >= 0) & (p <= 1), result, np.nan)
 
 
 def stirling_error(x):
-    """log x! - (x log x - x) of integers from 0 up, in float64: what Stirling's formula leaves.
+    """log x! - (x log x - x) of integers of at least 0, in float64: the error of Stirling's formula.
 
-    log p of a count is a small difference of large logarithms of factorials; in terms of this nothing large is left
-    (Loader, Fast and accurate computation of binomial probabilities, 2000). From 32 on by the series ½ log(2πx) +
-    1/(12x) - 1/(360x³) + 1/(1260x⁵) - 1/(1680x⁷).
+    log p of a count is a small difference of large logarithms of factorials; written with these errors, no large term
+    is left (Loader, Fast and accurate computation of binomial probabilities, 2000). For x from 32 on it is the series ½
+    log(2πx) + 1/(12x) - 1/(360x³) + 1/(1260x⁵) - 1/(1680x⁷).
     """
     xp = array_module(x)
     positive = xp.where(x > 0, x, 1)

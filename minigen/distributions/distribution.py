@@ -14,11 +14,11 @@ class Distribution:
 
     Parameters are Tensors, arrays or numbers; their shapes broadcast to `batch_shape + event_shape`. The last
     `event_ndim` axes are one event, whose elements are independent: log_prob, entropy and divergences are summed over
-    them and have shape `batch_shape` (log_prob: with sample axes before). Where parameters or values are Tensors so
-    are results, and they are differentiable; of plain arrays come plain arrays.
+    them and have shape `batch_shape` (log_prob: with sample axes before). If parameters or values are Tensors, so are
+    results, and they are differentiable; plain arrays give plain arrays.
 
-    A subclass calls `_set_shape` and defines `_log_prob` of values that fit, `_sample` of a whole shape and, where
-    there is a differentiable path, `rsample`.
+    A subclass calls `_set_shape` and defines `_log_prob(x)` for values of a fitting shape, `_sample(shape, rng)` for a
+    whole shape and, if samples are differentiable functions of the parameters, `rsample(n, rng)`.
     """
 
     batch_shape: tuple[int, ...]
@@ -26,9 +26,9 @@ class Distribution:
     discrete = False  # whether p(x) is a probability, which sums to 1 over countably many values, or else a density
 
     def log_prob(self, x):
-        """log p(x) in nats: x of shape `(..., *batch_shape, *event_shape)` or broadcasting to that but for its event.
+        """log p(x) in nats for x of shape `(..., *batch_shape, *event_shape)`; x may broadcast, except over the event.
 
-        -inf for values outside the support, NaN for NaN. Raises ValueError for shapes that do not fit.
+        It is -inf for values outside the support and NaN for NaN. Raises ValueError for shapes that do not fit.
         """
         return self._log_prob(self._value(x))
 
@@ -38,8 +38,8 @@ class Distribution:
         `n` is an integer or a shape; `()` is one sample. `rng` is a generator or an integer seed. Raises TypeError or
         ValueError for others, so also where the two are swapped and one is a generator.
         """
-        drawn = self._sample(sample_shape(n) + self.batch_shape + self.event_shape, rng)
-        return np.asarray(drawn) if isinstance(drawn, np.generic) else drawn
+        samples = self._sample(sample_shape(n) + self.batch_shape + self.event_shape, rng)
+        return np.asarray(samples) if isinstance(samples, np.generic) else samples
 
     def rsample(self, n, rng):
         """Samples as `sample`, differentiable with respect to the parameters (the reparameterisation trick)."""
@@ -47,7 +47,7 @@ class Distribution:
                                   "smoothly on its parameters")
 
     def entropy(self):
-        """Entropy in nats (of continuous distributions the differential entropy), shape `batch_shape`."""
+        """Entropy in nats, for continuous distributions the differential entropy, of shape `batch_shape`."""
         raise NotImplementedError(f"{type(self).__name__} has no entropy in closed form")
 
     @property
@@ -67,7 +67,7 @@ class Distribution:
     def icdf(self, p):
         """The x with P(X ≤ x) = p of each element, for p that broadcasts with `batch_shape + event_shape`.
 
-        The ends of the support for 0 and 1, NaN for p outside [0, 1].
+        It is the ends of the support for p = 0 and 1, and NaN for p outside [0, 1].
         """
         raise NotImplementedError(f"{type(self).__name__} has no quantile function in closed form")
 
@@ -93,13 +93,13 @@ class Distribution:
         self.batch_shape, self.event_shape = shape[:cut], shape[cut:]
 
     def _value(self, x):
-        """x as a Tensor, an array or a Python number, once its shape is known to fit."""
+        """x as a Tensor, an array or a Python number. Raises ValueError if its shape does not fit."""
         x = _real("log_prob x", x)
-        shape, own = getattr(x, "shape", ()), self.batch_shape + self.event_shape
-        if shape != own:
+        shape, whole = getattr(x, "shape", ()), self.batch_shape + self.event_shape
+        if shape != whole:
             try:
                 fits = shape[len(shape) - self.event_ndim:] == self.event_shape if self.event_shape else True
-                fits = fits and np.broadcast_shapes(shape, own) is not None
+                fits = fits and np.broadcast_shapes(shape, whole) is not None
             except ValueError:
                 fits = False
             if not fits:
@@ -108,12 +108,12 @@ class Distribution:
         return x
 
     def _elements(self, name, x):
-        """x as a Tensor, an array or a Python number, once its shape is known to broadcast with that of a draw."""
-        x, own = _real(name, x), self.batch_shape + self.event_shape
+        """x as a Tensor, an array or a Python number. Raises ValueError unless it broadcasts with a sample."""
+        x, whole = _real(name, x), self.batch_shape + self.event_shape
         try:
-            np.broadcast_shapes(getattr(x, "shape", ()), own)
+            np.broadcast_shapes(getattr(x, "shape", ()), whole)
         except ValueError:
-            raise ValueError(f"{name}: expected a shape that broadcasts with {own}, got {x.shape}") from None
+            raise ValueError(f"{name}: expected a shape that broadcasts with {whole}, got {x.shape}") from None
         return x
 
     def _sum_event(self, value):
@@ -128,7 +128,7 @@ class Distribution:
 
 
 def _real(name, x):
-    """x as a Tensor, an array or a Python number; TypeError for anything but real numbers."""
+    """x as a Tensor, an array or a Python number. Raises TypeError for anything but real numbers."""
     if not hasattr(x, "dtype") and not isinstance(x, int | float):
         x = np.asarray(x)
     if getattr(getattr(x, "dtype", None), "kind", "f") not in "biuf":

@@ -1,4 +1,4 @@
-"""The distribution of data: finitely many values, each with its weight."""
+"""The distribution of data: finitely many values with weights."""
 
 import math
 
@@ -14,11 +14,12 @@ from .shapes import full, outside, parameter
 
 
 class Empirical(Distribution):
-    """p(x) = Σ_i w_i [x = values_i], over n values of any shape on the first axis: a discrete distribution on them.
+    """p(x) = Σ_i w_i [x = values_i], a discrete distribution over n values of any shape, on the first axis.
 
-    `weights` of shape (n,), by default equal, are numbers from 0 up and are divided by their sum; as a Tensor they are
-    differentiable. Equal values add up. `batch_shape` is (), `event_shape` that of a value; samples have the values'
-    dtype. Raises TypeError or ValueError for values that are empty or NaN and for weights that do not fit.
+    `weights` of shape (n,), by default equal, are numbers of at least 0 and are divided by their sum. A Tensor of
+    weights is differentiable. The weights of equal values add up. `batch_shape` is (), `event_shape` that of a value;
+    samples have the values' dtype. Raises TypeError or ValueError for values that are empty or NaN and for weights that
+    do not fit.
     """
 
     discrete = True
@@ -38,14 +39,14 @@ class Empirical(Distribution):
         if getattr(low, "shape", ()) != (n,):
             raise ValueError(f"weights: expected shape ({n},), one for each value, got {getattr(low, 'shape', ())}")
         if not (low >= 0).all() or not 0 < low.sum() < math.inf:
-            raise ValueError("weights: expected finite numbers from 0 up, not all 0, got "
+            raise ValueError("weights: expected finite numbers of at least 0, not all 0, got "
                              f"{low.min()} to {low.max()}")
         self.weights = weights / weights.sum()
         self.dtype = np.result_type(weights.dtype, floating)
         self._set_shape(self.values.shape[1:], self.values.ndim - 1)
 
     def _atoms(self, x):
-        """The probabilities of distinct values, and for each row of x the place of its own: 0 if it is none of them."""
+        """The probabilities of the distinct rows among values and x, and which of them each row of x has."""
         n, width = len(self.values), math.prod(self.event_shape)
         rows = np.concatenate([self.values.reshape(n, width), np.reshape(x, (-1, width))]) + 0  # -0.0 becomes 0.0
         rows = rows.view(np.dtype((np.void, rows.itemsize * width))).reshape(-1)  # compared byte by byte
@@ -57,11 +58,11 @@ class Empirical(Distribution):
         x = np.asarray(to_numpy(raw(x)))
         leading = x.shape[: x.ndim - self.event_ndim]
         mass, index = self._atoms(x)
-        each = mass[index.reshape(leading)]
-        never = raw(each) == 0
+        by_element = mass[index.reshape(leading)]
+        never = raw(by_element) == 0
         missing = np.isnan(x).any(axis=tuple(range(len(leading), x.ndim)))
         nothing = outside(np.where(missing, math.nan, 0.0), self.dtype)
-        return ops.where(never, nothing, ops.log(ops.where(never, 1, each)))
+        return ops.where(never, nothing, ops.log(ops.where(never, 1, by_element)))
 
     def _sample(self, shape, rng):
         count = math.prod(shape[: len(shape) - self.event_ndim])
@@ -73,7 +74,7 @@ class Empirical(Distribution):
         return -(mass * ops.log(ops.where(raw(mass) == 0, 1, mass))).sum()
 
     def cdf(self, x):
-        """Σ of the weights of values up to x, for values that are single numbers."""
+        """The sum of the weights of values up to x, for values that are single numbers."""
         order, running = self._ascending()
         x = np.asarray(to_numpy(raw(self._value(x))))
         count = self.values[order].searchsorted(x, side="right")  # how many values are up to x
@@ -85,8 +86,8 @@ class Empirical(Distribution):
         order, running = self._ascending()
         p = np.asarray(to_numpy(raw(self._value(p))))
         order = order[raw(self.weights)[order] > 0]
-        place = np.minimum(np.cumsum(raw(self.weights)[order]).searchsorted(p), len(order) - 1)
-        return np.where((p >= 0) & (p <= 1), self.values[order][place], math.nan).astype(self.dtype)
+        index = np.minimum(np.cumsum(raw(self.weights)[order]).searchsorted(p), len(order) - 1)
+        return np.where((p >= 0) & (p <= 1), self.values[order][index], math.nan).astype(self.dtype)
 
     def _ascending(self):
         """The order of the values, and the running sum of their weights."""
@@ -106,8 +107,8 @@ class Empirical(Distribution):
         """Σ w_i (values_i - mean)²."""
         return self._average(ops.square(self.values.astype(self.dtype) - self.mean))
 
-    def _average(self, each):
-        return (self.weights.reshape((-1, *(1,) * self.event_ndim)) * each).sum(axis=0)
+    def _average(self, by_element):
+        return (self.weights.reshape((-1, *(1,) * self.event_ndim)) * by_element).sum(axis=0)
 
     def cross_entropy(self, q):
         """-Σ w_i log q(values_i): the average negative log-likelihood of the data under any q, in nats."""
@@ -123,7 +124,7 @@ class Empirical(Distribution):
 
 @register_kl(Empirical, Distribution)
 def kl_empirical(p, q):
-    """Σ p(x) (log p(x) - log q(x)) over p's values; inf where q has none, as a density has of any one value."""
+    """Σ p(x) (log p(x) - log q(x)) over p's values; inf where q(x) = 0, and for any q with a density."""
     if not q.discrete:
         return full(math.inf, q.batch_shape, q.dtype)
     return p.cross_entropy(q) - p.entropy()

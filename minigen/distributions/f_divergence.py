@@ -1,4 +1,4 @@
-"""What an f-divergence is: its generator, conjugate and critic, and the gap that it integrates."""
+"""The base class of f-divergences: generator, conjugate and critic, and the gap that is integrated."""
 
 import math
 
@@ -41,7 +41,8 @@ class FDivergence:
     def gap(self, log_p, log_q):
         """q f(p/q) less its tangent at p = q, f(1) q + f'(1) (p - q): what D_f - f(1) integrates, never below 0.
 
-        float64 arrays in and out. Computed from logarithms without overflow; scaled by c where p and q both are.
+        Takes and gives float64 arrays. Computed from logarithms without overflow. If p and q are multiplied by c, so is
+        it.
         """
         log_p, log_q = np.broadcast_arrays(np.asarray(log_p, np.float64), np.asarray(log_q, np.float64))
         no_p, no_q = log_p == -np.inf, log_q == -np.inf
@@ -62,7 +63,7 @@ class FDivergence:
 
 
 def _times(mass, unit):
-    """A mass above 0, maybe rounded to it, that counts `unit` each."""
+    """mass·unit, but `unit` where it is infinite: a mass above 0 may have been rounded to 0."""
     return mass * unit if math.isfinite(unit) else unit
 
 
@@ -84,7 +85,7 @@ def x_log_x(u):
 
 
 def below(f, t):
-    """t inside the domain of f*, and where it is not a value that is."""
+    """t where it is inside the domain of f*, else some value that is."""
     return ops.where(raw(t) < f.upper, t, f.upper - 1)
 
 

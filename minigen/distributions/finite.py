@@ -1,4 +1,4 @@
-"""Divergences from distributions over 0 … K - 1 to others over the integers, by the sum over the K values."""
+"""Divergences from distributions over 0 … K - 1 to others over the integers, as a sum over the K values."""
 
 import copy
 import itertools
@@ -19,7 +19,7 @@ LEVELS = {
     Categorical: lambda p: p.levels,
     DiscretizedLogisticMixture: lambda p: p.levels,
 }
-CLOSED = {(Bernoulli, Bernoulli), (Categorical, Categorical), (Binomial, Binomial)}  # these have formulas of their own
+CLOSED = {(Bernoulli, Bernoulli), (Categorical, Categorical), (Binomial, Binomial)}  # pairs that have formulas
 
 
 def log_table(distribution, levels: int):
@@ -36,7 +36,7 @@ def kl_by_sum(p, q):
     levels = next(count for kind, count in LEVELS.items() if isinstance(p, kind))(p)
     log_p, log_q = log_table(p, levels), log_table(q, levels)
     weight = ops.exp(log_p)
-    never = raw(weight) == 0  # adds nothing, though log p, and maybe log q, is -inf
+    never = raw(weight) == 0  # such values add nothing, though log p and maybe log q are -inf
     return p._sum_event((weight * (ops.where(never, 0, log_p) - ops.where(never, 0, log_q))).sum(axis=-1))
 
 

@@ -9,16 +9,16 @@ from ..arrays import as_generator
 from ..autograd.tensor import raw
 from ..ops.incomplete import implicit_gamma
 from .continuous import Continuous, narrow, positive, step
-from .draws import log_gamma_draws
 from .kl import register_kl
+from .rejection import log_gamma_samples
 from .shapes import outside, sample_shape
 
 
 class Gamma(Continuous):
     """Distribution over x ≥ 0 of shape a = `concentration` and inverse scale b = `rate`.
 
-    log p(x) = Σ a log b + (a - 1) log x - b x - log Γ(a). Draws that are too small for a float, of which there are many
-    for concentrations far below 1, are made the smallest normal one. Raises ValueError for parameters that are not
+    log p(x) = Σ a log b + (a - 1) log x - b x - log Γ(a). Samples too small for a float, which are frequent for
+    concentrations far below 1, become the smallest normal float. Raises ValueError for parameters that are not
     above 0.
     """
 
@@ -37,19 +37,19 @@ class Gamma(Continuous):
         flat = (raw(x) == 0) & (raw(a) == 1)  # 0·log 0 is 0 here
         safe = ops.where(inside, x, 1)
         with np.errstate(divide="ignore"):
-            each = a * ops.log(b) + (a - 1) * ops.log(ops.where(flat, 1, safe)) - b * safe - ops.lgamma(a)
-        return self._sum_event(narrow(ops.where(inside, each, outside(x, dtype)), dtype))
+            by_element = a * ops.log(b) + (a - 1) * ops.log(ops.where(flat, 1, safe)) - b * safe - ops.lgamma(a)
+        return self._sum_event(narrow(ops.where(inside, by_element, outside(x, dtype)), dtype))
 
     def _sample(self, shape, rng):
-        return raw(self._draw(rng, shape, lambda a, log_z: log_z))
+        return raw(self._transformed(shape, rng, lambda a, log_z: log_z))
 
     def rsample(self, n, rng):
-        """Draws whose derivatives are those of quantiles: dx/da = -(∂F/∂a)/p(x) (Figurnov et al., 2018, equation 4)."""
-        return self._draw(rng, sample_shape(n) + self.batch_shape + self.event_shape, implicit_gamma)
+        """Samples with the derivatives of quantiles: dx/da = -(∂F/∂a)/p(x) (Figurnov et al., 2018, equation 4)."""
+        return self._transformed(sample_shape(n) + self.batch_shape + self.event_shape, rng, implicit_gamma)
 
-    def _draw(self, rng, shape, path):
+    def _transformed(self, shape, rng, path):
         _, a, b = self._wide()
-        x = ops.exp(path(a, log_gamma_draws(as_generator(rng), raw(a), shape))) / b
+        x = ops.exp(path(a, log_gamma_samples(raw(a), shape, as_generator(rng)))) / b
         return narrow(ops.clip(x, float(np.finfo(self.dtype).tiny)), self.dtype)
 
     def cdf(self, x):
@@ -86,5 +86,5 @@ def kl_gamma(p, q):
     """Σ (a_p - a_q) ψ(a_p) - log Γ(a_p) + log Γ(a_q) + a_q log(b_p/b_q) + a_p (b_q/b_p - 1)."""
     (dtype, a, b), (dtype_q, a_q, b_q) = p._wide(), q._wide()
     ratio = b_q / b
-    each = (a - a_q) * ops.digamma(a) - ops.lgamma(a) + ops.lgamma(a_q) - a_q * ops.log(ratio) + a * (ratio - 1)
-    return p._sum_event(narrow(each, np.result_type(dtype, dtype_q)))
+    by_element = (a - a_q) * ops.digamma(a) - ops.lgamma(a) + ops.lgamma(a_q) - a_q * ops.log(ratio) + a * (ratio - 1)
+    return p._sum_event(narrow(by_element, np.result_type(dtype, dtype_q)))

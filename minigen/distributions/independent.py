@@ -1,4 +1,4 @@
-"""Batch axes of any distribution read as part of the event."""
+"""Reads batch axes of any distribution as axes of the event."""
 
 from ..arrays.checks import integer
 from .distribution import Distribution
@@ -7,7 +7,7 @@ from .shapes import sum_last
 
 
 class Independent(Distribution):
-    """`base` with the last `event_ndim` axes of its batch made part of the event, whose parts are independent.
+    """`base` with the last `event_ndim` axes of its batch moved into the event; they stay independent.
 
     log p(x) = Σ log p_base(x) over those axes; the event's shape is `base.batch_shape[-event_ndim:] +
     base.event_shape`. Raises TypeError or ValueError for an `event_ndim` that base's batch does not have.
@@ -31,7 +31,7 @@ class Independent(Distribution):
         return self.base._sample(shape, rng)
 
     def rsample(self, n, rng):
-        """Draws of base, differentiable where base's are."""
+        """Samples of base, differentiable if base's are."""
         return self.base.rsample(n, rng)
 
     def entropy(self):
@@ -59,7 +59,7 @@ class Independent(Distribution):
 
 @register_kl(Independent, Independent)
 def kl_independent(p, q):
-    """Σ of the bases' divergences over the axes that both read as part of the event."""
+    """Σ of the bases' divergences over the axes that both move into the event."""
     if p.reinterpreted != q.reinterpreted:
         raise NotImplementedError(f"kl_divergence: no closed form for Independent over {p.reinterpreted} and over "
                                   f"{q.reinterpreted} axes")

@@ -12,7 +12,7 @@ _FORMULAS = {}
 def register_kl(p_type: type, q_type: type):
     """Decorator: the function `(p, q)` is the divergence for these types (and their subclasses).
 
-    It is called with event shapes that agree, and gives KL(p‖q) in nats, of the batch's shape.
+    It is called with event shapes that agree, and returns KL(p‖q) in nats, of the batch's shape.
     """
 
     def register(formula):
@@ -34,10 +34,10 @@ def kl_divergence(p, q):
                     raise ValueError(f"kl_divergence: expected events of one shape, got {p.event_shape} and "
                                      f"{q.event_shape}")
                 return _FORMULAS[a, b](p, q)
-    known = ", ".join(sorted(b.__name__ for a, b in _FORMULAS if isinstance(p, a))) or "nothing"
+    targets = ", ".join(sorted(b.__name__ for a, b in _FORMULAS if isinstance(p, a))) or "nothing"
     raise NotImplementedError(
-        f"kl_divergence: no closed form for ({type(p).__name__}, {type(q).__name__}), from the first only to {known}; "
-        "register_kl adds one, kl_monte_carlo and divergence('kl', ...) estimate it")
+        f"kl_divergence: no closed form for ({type(p).__name__}, {type(q).__name__}), from the first only to {targets}"
+        "; register_kl adds one, kl_monte_carlo and divergence('kl', ...) estimate it")
 
 
 register_kl(Bernoulli, Bernoulli)(kl_bernoulli)

@@ -1,8 +1,8 @@
 """Divergences between continuous distributions of different types: cross-entropies that are moments of p.
 
-KL(p‖q) = -H(p) - E_p[log q(x)], and log q(x) is a sum of few functions of x: x and x² for a normal q, |x - loc| for a
-Laplace, log x and x for a gamma, log x and its square for a log-normal, log x and log(1 - x) for a beta. Where p's
-expectations of these have a closed form, so has the divergence. It is inf where p has mass outside q's support.
+KL(p‖q) = -H(p) - E_p[log q(x)], and log q(x) is a sum of a few functions of x: x and x² for a normal q, |x - loc| for a
+Laplace, log x and x for a gamma, log x and its square for a log-normal, log x and log(1 - x) for a beta. If their
+expectations under p have a closed form, so has the divergence. It is inf if p has mass outside q's support.
 """
 
 import math
@@ -37,11 +37,11 @@ def register_cross(p_types, q_types):
 
     def register(cross_entropy):
         def divergence(p, q):
-            each = cross_entropy(p, q) - _entropy(p)
-            each = ops.where(_covered(p, q), each, math.inf)
+            by_element = cross_entropy(p, q) - _entropy(p)
+            by_element = ops.where(_covered(p, q), by_element, math.inf)
             shape = np.broadcast_shapes(p.batch_shape + p.event_shape, q.batch_shape + q.event_shape)
-            dtype = common_dtype(*_given(p), *_given(q))
-            return p._sum_event(narrow(ops.broadcast_to(each, shape), dtype))
+            dtype = common_dtype(*_parameters(p), *_parameters(q))
+            return p._sum_event(narrow(ops.broadcast_to(by_element, shape), dtype))
 
         divergence.__doc__ = cross_entropy.__doc__
         for p_type in p_types:
@@ -53,13 +53,13 @@ def register_cross(p_types, q_types):
     return register
 
 
-def _given(d):
-    return (d.loc, d.scale) if isinstance(d, Normal) else d.given
+def _parameters(d):
+    return (d.loc, d.scale) if isinstance(d, Normal) else d.parameters
 
 
 def _wide(d):
     """The parameters in float64."""
-    return as_arrays(np.float64, *_given(d))
+    return as_arrays(np.float64, *_parameters(d))
 
 
 def _entropy(p):
@@ -68,9 +68,9 @@ def _entropy(p):
 
 def _ends(d):
     """The ends of the support, without gradients."""
-    given = as_arrays(np.float64, *_given(d))
+    parameters = as_arrays(np.float64, *_parameters(d))
     low, high = (-math.inf, math.inf) if isinstance(d, Normal) else d.support
-    xp = array_module(*(raw(value) for value in given))
+    xp = array_module(*(raw(value) for value in parameters))
     return xp.asarray(raw(low), np.float64), xp.asarray(raw(high), np.float64)
 
 
@@ -81,7 +81,7 @@ def _covered(p, q):
 
 
 def _moments(p):
-    """Mean and variance of each element in float64; the variance of a StudentT is inf or NaN where it has none."""
+    """Mean and variance of each element in float64; the variance of a StudentT may be inf or NaN."""
     if isinstance(p, TruncatedNormal):
         return p._moments()
     wide = type(p)(*_wide(p))
@@ -90,7 +90,7 @@ def _moments(p):
 
 @register_cross(ALL, [Normal])
 def kl_to_normal(p, q):
-    """log scale + ½ log 2π + ½ (variance + (mean - loc)²)/scale², by the moments of p; inf where p has none."""
+    """log scale + ½ log 2π + ½ (variance + (mean - loc)²)/scale², by the moments of p; inf if p has none."""
     (mean, variance), (loc, scale) = _moments(p), _wide(q)
     return ops.log(scale) + 0.5 * LOG_2PI + _spread(mean - loc, variance, scale)
 
@@ -104,22 +104,22 @@ def kl_to_truncated_normal(p, q):
 @register_kl(TruncatedNormal, TruncatedNormal)
 def kl_truncated_normal(p, q):
     """-E log q by the first two moments of p about the mode of q, less p's entropy; inf unless p is within q's ends."""
-    each = ops.where(_covered(p, q), cross_entropy_truncated_normal(p, q) - p._entropy(), math.inf)
+    by_element = ops.where(_covered(p, q), cross_entropy_truncated_normal(p, q) - p._entropy(), math.inf)
     shape = np.broadcast_shapes(p.batch_shape + p.event_shape, q.batch_shape + q.event_shape)
-    return p._sum_event(narrow(ops.broadcast_to(each, shape), common_dtype(*p.given, *q.given)))
+    return p._sum_event(narrow(ops.broadcast_to(by_element, shape), common_dtype(*p.parameters, *q.parameters)))
 
 
 def cross_entropy_truncated_normal(p, q):
     """log scale + log mass + E[c w + ½ w²] with w = (x - r)/scale, r the mode of q, as in TruncatedNormal."""
     (mean, variance), (loc, scale, low, high) = _moments(p), _wide(q)
-    r, *place = q._place(loc, scale, low, high)
+    r, *position = q._about_mode(loc, scale, low, high)
     shift = mean - r
-    return (ops.log(scale) + ops.log(q._moment(*place)) + place[0] * shift / scale
+    return (ops.log(scale) + ops.log(q._moment(*position)) + position[0] * shift / scale
             + _spread(shift, variance, scale))
 
 
 def _spread(shift, variance, scale):
-    """½ (variance + shift²)/scale²; inf where there is no variance."""
+    """½ (variance + shift²)/scale²; inf if there is no variance."""
     none = raw(variance) != raw(variance)
     value = 0.5 * (ops.where(none, 0, variance) + ops.square(ops.where(none, 0, shift))) / ops.square(scale)
     return ops.where(none, math.inf, value)
@@ -141,32 +141,32 @@ def kl_to_laplace(p, q):
 
 def _distance(p, m):
     """E|x - m|."""
-    given = _wide(p)
+    parameters = _wide(p)
     if isinstance(p, Logistic):
-        z = (m - given[0]) / given[1]
-        return given[1] * (ops.softplus(z) + ops.softplus(-z))
-    mean = type(p)(*given).mean
+        z = (m - parameters[0]) / parameters[1]
+        return parameters[1] * (ops.softplus(z) + ops.softplus(-z))
+    mean = type(p)(*parameters).mean
     if isinstance(p, Uniform | Beta | TruncatedNormal):
         low, high = _ends(p)
         inside = (raw(m) > low) & (raw(m) < high)
         below = raw(m) <= low
         m_inside = ops.where(inside, m, raw(mean))
         side = array_module(low).where(below, 1.0, -1.0)
-        return ops.where(inside, _distance_inside(p, given, mean, m_inside), side * (mean - m))
+        return ops.where(inside, _distance_inside(p, parameters, mean, m_inside), side * (mean - m))
     if isinstance(p, Gamma | LogNormal):
         inside = raw(m) > 0
-        return ops.where(inside, _distance_inside(p, given, mean, ops.where(inside, m, 1)), mean - m)
+        return ops.where(inside, _distance_inside(p, parameters, mean, ops.where(inside, m, 1)), mean - m)
     if isinstance(p, StudentT):
-        finite = raw(given[0]) > 1
-        df = ops.where(finite, given[0], 2)
+        finite = raw(parameters[0]) > 1
+        df = ops.where(finite, parameters[0], 2)
         mean = ops.where(finite, mean, 0)
-        return ops.where(finite, _distance_inside(p, (df, *given[1:]), mean, m), math.inf)
-    return _distance_inside(p, given, mean, m)
+        return ops.where(finite, _distance_inside(p, (df, *parameters[1:]), mean, m), math.inf)
+    return _distance_inside(p, parameters, mean, m)
 
 
-def _distance_inside(p, given, mean, m):
+def _distance_inside(p, parameters, mean, m):
     """E|x - m| for m within the support."""
-    wide = type(p)(*given)
+    wide = type(p)(*parameters)
     return mean - m + 2 * (m * wide.cdf(m) - _first_moment_below(wide, m))
 
 
@@ -180,14 +180,14 @@ def _first_moment_below(p, m):
         return p.mean * Beta(p.concentration1 + 1, p.concentration0).cdf(m)
     if isinstance(p, LogNormal):
         return p.mean * LogNormal(p.loc + ops.square(p.scale), p.scale).cdf(m)
-    # The rest is of the form loc·F(m) less scale times a function whose derivative is z p(z).
+    # The others are loc·F(m) less scale times a function whose derivative is z p(z).
     below = p.loc * p.cdf(m)
     z = (m - p.loc) / p.scale
     if isinstance(p, StudentT):
         density = ops.exp(p.log_prob(m))
         return below - ops.square(p.scale) * density * (p.df + ops.square(z)) / (p.df - 1)
     if isinstance(p, TruncatedNormal):
-        _, c, left, right = p._place(*_wide(p))
+        _, c, left, right = p._about_mode(*_wide(p))
         w = z - c
         fall = ops.exp(-w * (c + 0.5 * w)) - ops.exp(left * (c - 0.5 * left))
         return below - p.scale * fall / p._moment(c, left, right)
@@ -203,7 +203,7 @@ def _log_moments(p):
         low, high = (ops.where(_ends(p)[0] >= 0, end, other) for end, other in zip(_wide(p), (1, 2), strict=True))
         zero = raw(low) == 0
         log_low, log_high = ops.log(ops.where(zero, 1, low)), ops.log(high)
-        # E(log x - log high)² keeps the digits that E log² x would lose
+        # E(log x - log high)² keeps digits that E log² x would lose
         t = log_low - log_high
         mean = -(1 + low * ops.where(zero, 0, t) / (high - low))
         square = (2 * high - low * ops.where(zero, 2, t * t - 2 * t + 2)) / (high - low)
@@ -217,13 +217,13 @@ def _log_moments(p):
 
 @register_cross([*UNBOUNDED], [Gamma, LogNormal, Beta])
 def kl_from_unbounded(p, q):
-    """Nothing that counts: q's support cannot cover p's."""
+    """0, which is not used: q's support cannot cover p's, so the divergence is inf."""
     return 0 * _wide(p)[0] + 0 * _wide(q)[0]
 
 
 @register_cross([*POSITIVE], [Beta])
 def kl_from_positive(p, q):
-    """Nothing that counts: q's support cannot cover p's."""
+    """0, which is not used: q's support cannot cover p's, so the divergence is inf."""
     return 0 * _wide(p)[0] + 0 * _wide(q)[0]
 
 

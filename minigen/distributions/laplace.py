@@ -25,13 +25,13 @@ class Laplace(Continuous):
         return self._sum_event(-ops.abs(x - loc) / scale - ops.log(2 * scale))
 
     def _sample(self, shape, rng):
-        return raw(self._stretched(rng, shape))
+        return raw(self._stretched(shape, rng))
 
     def rsample(self, n, rng):
         """loc + scale·e with e exponential, of either sign."""
-        return self._stretched(rng, sample_shape(n) + self.batch_shape + self.event_shape)
+        return self._stretched(sample_shape(n) + self.batch_shape + self.event_shape, rng)
 
-    def _stretched(self, rng, shape):
+    def _stretched(self, shape, rng):
         (loc, scale), rng, xp = self._arrays(), as_generator(rng), self._xp()
         noise = rng.exponential(shape, self.dtype, xp) * (2 * rng.bernoulli(0.5, shape, self.dtype, xp) - 1)
         return loc + scale * noise

@@ -31,8 +31,8 @@ class LogNormal(Continuous):
         x, loc, scale = self._arrays(x)
         inside = (raw(x) > 0) & (raw(x) < math.inf)
         y = ops.log(ops.where(inside, x, 1))
-        each = -0.5 * ops.square((y - loc) / scale) - (ops.log(scale) + 0.5 * LOG_2PI + y)
-        return self._sum_event(ops.where(inside, each, outside(x, x.dtype)))
+        by_element = -0.5 * ops.square((y - loc) / scale) - (ops.log(scale) + 0.5 * LOG_2PI + y)
+        return self._sum_event(ops.where(inside, by_element, outside(x, x.dtype)))
 
     def _sample(self, shape, rng):
         return ops.exp(self.base._sample(shape, rng))

@@ -10,9 +10,9 @@ from .shapes import parameter, sample_shape
 
 
 class Logistic(Continuous):
-    """Distribution whose distribution function is the logistic one: p(x) = σ(z) σ(-z)/scale with z = (x - loc)/scale.
+    """The distribution with p(X ≤ x) = σ(z) and p(x) = σ(z) σ(-z)/scale, where z = (x - loc)/scale.
 
-    log p(x) = -Σ log(1 + exp(z)) + log(1 + exp(-z)) + log scale, in which nothing overflows. Raises ValueError for a
+    log p(x) = -Σ log(1 + exp(z)) + log(1 + exp(-z)) + log scale, where nothing overflows. Raises ValueError for a
     scale that is not above 0.
     """
 
@@ -26,14 +26,14 @@ class Logistic(Continuous):
         return self._sum_event(-(ops.softplus(z) + ops.softplus(-z) + ops.log(scale)))
 
     def _sample(self, shape, rng):
-        return raw(self._stretched(rng, shape))
+        return raw(self._stretched(shape, rng))
 
     def rsample(self, n, rng):
         """loc + scale·e with e standard logistic."""
-        return self._stretched(rng, sample_shape(n) + self.batch_shape + self.event_shape)
+        return self._stretched(sample_shape(n) + self.batch_shape + self.event_shape, rng)
 
-    def _stretched(self, rng, shape):
-        # log v - log(1 - v) with v = exp(-e) uniform: neither tail is coarser than that of e
+    def _stretched(self, shape, rng):
+        # log v - log(1 - v) for uniform v = exp(-e): both tails are as fine as that of e
         (loc, scale), xp = self._arrays(), self._xp()
         return loc - scale * xp.log(xp.expm1(as_generator(rng).exponential(shape, self.dtype, xp)))
 

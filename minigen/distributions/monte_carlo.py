@@ -1,4 +1,4 @@
-"""Divergences estimated from draws, with their standard errors."""
+"""Divergences estimated from samples, with standard errors."""
 
 import math
 
@@ -13,32 +13,32 @@ from .independent import Independent
 from .mixture import Mixture
 from .von_mises import VonMises
 
-BLOCK = 1 << 20  # numbers that are drawn at once
+BLOCK = 1 << 20  # random numbers at once
 ROUNDED_PI = math.pi * (1 + 1e-6)  # float32's π is above π
 
 
 def kl_monte_carlo(p, q, rng, n: int = 65536):
-    """`(estimate, standard_error)` of KL(p‖q) = E_p[log p(x) - log q(x)] in nats, by n draws from p.
+    """`(estimate, standard_error)` of KL(p‖q) = E_p[log p(x) - log q(x)] in nats, from n samples of p.
 
-    float64, of the shape that the batches broadcast to; no gradient. The estimate is unbiased for any two
-    distributions on the same values, and may be below 0. A draw that q excludes proves the divergence infinite: inf,
-    with standard error 0. Raises TypeError or ValueError for distributions or n that do not fit.
+    float64, of the shape that the batches broadcast to; no gradient. The estimate is unbiased for any two distributions
+    on the same values, and may be below 0. A sample that q excludes proves that the divergence is infinite: the result
+    is inf, with standard error 0. Raises TypeError or ValueError for distributions or n that do not fit.
     """
     batch = common_batch(p, q)
-    rng, n = as_generator(rng), check_draws(n)
+    rng, n = as_generator(rng), check_samples(n)
     mean, variance = _moments(p, batch, rng, n, lambda x: log_density(p, x) - log_density(q, x))
     return mean, np.sqrt(variance / n)
 
 
 def balanced_monte_carlo(f, p, q, rng, n: int = 65536):
-    """`(estimate, standard_error)` of D_f(p‖q) by ½ n draws from each of p and q, which are n from m = ½ (p + q).
+    """`(estimate, standard_error)` of D_f(p‖q) from ½ n samples of p and ½ n of q, which are n of m = ½ (p + q).
 
-    E_m[g/m] with g = `f.gap`, so that no ratio is ever of densities where the draws are not. For the bounded
+    It is E_m[g/m] with g = `f.gap`, so that no ratio of densities is taken where samples are rare. For the bounded
     divergences g/m is bounded too, and for the KL divergences it grows like a logarithm; for χ² and α divergences of
     distributions with different tails it may have no variance, and then the standard error is too small.
     """
     batch = common_batch(p, q)
-    rng, half = as_generator(rng), (check_draws(n) + 1) // 2
+    rng, half = as_generator(rng), (check_samples(n) + 1) // 2
 
     def weighted(x):
         log_p, log_q = log_density(p, x), log_density(q, x)
@@ -52,9 +52,9 @@ def balanced_monte_carlo(f, p, q, rng, n: int = 65536):
 
 
 def log_density(distribution, x) -> np.ndarray:
-    """log p(x) as a float64 NumPy array, nothing recorded; of angles the density on the turn from -π to π alone.
+    """log p(x) as a float64 NumPy array without a graph; for angles the density on the turn from -π to π alone.
 
-    Repeated on the whole line it would integrate to infinity, and divergences from other densities could be negative.
+    Repeated along the line, the density of an angle would have infinite mass, and divergences could be negative.
     """
     with no_grad(), np.errstate(all="ignore"):
         log_p = np.asarray(to_numpy(raw(distribution.log_prob(x))), np.float64)
@@ -66,14 +66,14 @@ def log_density(distribution, x) -> np.ndarray:
 
 
 def core(d):
-    """What a mixture mixes and Independent holds."""
+    """The distribution inside mixtures and Independents."""
     while isinstance(d, Mixture | Independent):
         d = d.components if isinstance(d, Mixture) else d.base
     return d
 
 
 def common_batch(p, q) -> tuple[int, ...]:
-    """The shape that the batches broadcast to; TypeError or ValueError for what are no distributions on one space."""
+    """The shape that the batches broadcast to. Raises TypeError or ValueError unless p and q are on one space."""
     for name, d in (("p", p), ("q", q)):
         if not isinstance(d, Distribution):
             raise TypeError(f"{name}: expected a Distribution, got {type(d).__name__}")
@@ -86,15 +86,15 @@ def common_batch(p, q) -> tuple[int, ...]:
                          f"{p.batch_shape} and {q.batch_shape}") from None
 
 
-def check_draws(n) -> int:
+def check_samples(n) -> int:
     """n as an integer of at least 2, since a standard error needs two samples."""
     return integer("n", n, 2)
 
 
 def _moments(source, batch, rng, n, function):
-    """Mean and variance of `function` over n draws from `source`, a block of them at a time.
+    """Mean and variance of `function` over n samples of `source`, a block at a time.
 
-    Blocks are joined by Chan's formula. Where a value is inf the mean is inf and the variance 0.
+    Blocks are joined by Chan's formula. If a value is inf, the mean is inf and the variance 0.
     """
     block = max(1, BLOCK // max(1, math.prod(batch + source.event_shape)))
     mean, square, infinite, done = np.zeros(batch), np.zeros(batch), np.zeros(batch, bool), 0

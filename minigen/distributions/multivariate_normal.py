@@ -15,7 +15,7 @@ from .shapes import as_float, common_dtype, full, parameter, sample_shape
 
 
 class MultivariateNormal(Distribution):
-    """Normal distribution over vectors of d elements, of mean `loc` and one of three descriptions of the covariance Σ.
+    """Normal distribution over vectors of d elements, with mean `loc` and covariance Σ, given in one of three ways.
 
     `covariance` Σ, `scale_tril` L (lower triangular with positive diagonal, Σ = L Lᵀ) or `precision` Σ⁻¹: exactly one
     is given, of shape `(..., d, d)`; `loc` has shape `(..., d)`, and the leading axes broadcast to `batch_shape`.
@@ -23,18 +23,18 @@ class MultivariateNormal(Distribution):
         log p(x) = -½ |z|² - Σ log L_ii - ½ d log 2π,   L z = x - loc
 
     (Bishop, Pattern Recognition and Machine Learning, section 2.3.) An empty vector, d = 0, has log p = 0. Raises
-    ValueError for a covariance or precision that is not finite, symmetric and positive definite to working precision, a
-    factor that is not as said, and shapes that do not fit (values on a GPU are not looked at, since that would wait for
-    it). A diagonal Σ is `Normal(loc, scale, event_ndim=1)`.
+    ValueError for a covariance or precision that is not finite, symmetric and positive definite to working precision,
+    for another kind of factor, and for shapes that do not fit. Values on a GPU are not checked, since reading them
+    would wait for it. A diagonal Σ is `Normal(loc, scale, event_ndim=1)`.
     """
 
     def __init__(self, loc, covariance=None, *, scale_tril=None, precision=None):
-        given = {"covariance": covariance, "scale_tril": scale_tril, "precision": precision}
-        given = {name: matrix for name, matrix in given.items() if matrix is not None}
-        if len(given) != 1:
+        matrices = {"covariance": covariance, "scale_tril": scale_tril, "precision": precision}
+        matrices = {name: matrix for name, matrix in matrices.items() if matrix is not None}
+        if len(matrices) != 1:
             raise TypeError("MultivariateNormal: expected exactly one of covariance, scale_tril and precision, got "
-                            f"{' and '.join(given) or 'none'}")
-        (name, matrix), = given.items()
+                            f"{' and '.join(matrices) or 'none'}")
+        (name, matrix), = matrices.items()
         self.loc, matrix = parameter("loc", loc), parameter(name, matrix)
         d = _checked_shapes(self.loc, name, matrix)
         self._covariance = matrix if name == "covariance" else None
@@ -45,7 +45,7 @@ class MultivariateNormal(Distribution):
         else:
             lower = _factor(name, matrix if name == "covariance" else ops.flip(matrix, (-2, -1)))
             if name == "precision":
-                # the reversed precision's factor C reversed is U with Σ⁻¹ = U Uᵀ, so that Σ = U⁻ᵀ U⁻¹ and L = U⁻ᵀ
+                # the factor of the reversed precision, reversed, is U with Σ⁻¹ = U Uᵀ, so that Σ = U⁻ᵀ U⁻¹ and L = U⁻ᵀ
                 upper = ops.flip(lower, (-2, -1))
                 lower = ops.triangular_solve(upper, _identity(upper), False, True)
             self.scale_tril = lower
@@ -81,16 +81,16 @@ class MultivariateNormal(Distribution):
         """½ log|Σ| = Σ log L_ii."""
         return ops.log(_diagonal(self.scale_tril)).sum(axis=-1)
 
-    def _noise(self, rng, shape):
+    def _noise(self, shape, rng):
         xp = array_module(raw(self.loc), raw(self.scale_tril))
         return as_generator(rng).standard_normal(shape, self.dtype, xp)
 
     def _sample(self, shape, rng):
-        return _to_vectors(ops.matmul, raw(self.scale_tril), self._noise(rng, shape)) + raw(self.loc)
+        return _to_vectors(ops.matmul, raw(self.scale_tril), self._noise(shape, rng)) + raw(self.loc)
 
     def rsample(self, n, rng):
         """loc + L e with e standard normal."""
-        noise = self._noise(rng, sample_shape(n) + self.batch_shape + self.event_shape)
+        noise = self._noise(sample_shape(n) + self.batch_shape + self.event_shape, rng)
         return _to_vectors(ops.matmul, self.scale_tril, noise) + self.loc
 
     def entropy(self):
@@ -193,15 +193,15 @@ def _to_vectors(operation, matrix, x):
     """
     batch = matrix.ndim - 2
     x = x.reshape((1,) * (batch + 1 - x.ndim) + x.shape)
-    leading, own = x.shape[: x.ndim - 1 - batch], x.shape[x.ndim - 1 - batch :]
-    columns = ops.transpose(x.reshape((math.prod(leading), *own)), (*range(1, batch + 2), 0))
+    leading, rest = x.shape[: x.ndim - 1 - batch], x.shape[x.ndim - 1 - batch :]
+    columns = ops.transpose(x.reshape((math.prod(leading), *rest)), (*range(1, batch + 2), 0))
     result = operation(matrix, columns)
     result = ops.transpose(result, (batch + 1, *range(batch + 1)))
     return result.reshape((*leading, *result.shape[1:]))
 
 
 def _checked_shapes(loc, name, matrix) -> int:
-    """d, once loc is known to be of vectors and the matrix of matrices that fit them."""
+    """d. Raises ValueError unless loc holds vectors and the matrix fits them."""
     loc_shape, shape = getattr(loc, "shape", ()), getattr(matrix, "shape", ())
     if not loc_shape:
         raise ValueError("loc: expected vectors, shape (..., d), got a number")
@@ -212,13 +212,13 @@ def _checked_shapes(loc, name, matrix) -> int:
 
 
 def _factor(name, matrix):
-    """The Cholesky factor; ValueError if the matrix is not finite, symmetric and safely positive definite.
+    """The Cholesky factor. Raises ValueError if the matrix is not finite, symmetric and safely positive definite.
 
-    L_ii² is what is left of element i's variance when the elements before it are known: where rounding errors alone
-    would leave as much, the matrix is taken as singular.
+    L_ii² is the variance of element i given the elements before it. If rounding errors alone could be as large, the
+    matrix counts as singular.
     """
     values = raw(matrix)
-    if array_module(values) is not np:  # to look at values on a GPU would wait for it
+    if array_module(values) is not np:  # reading values on a GPU would wait for it
         return ops.cholesky(matrix)
     precision = np.finfo(values.dtype).eps
     variance = np.diagonal(values, axis1=-2, axis2=-1)

@@ -1,6 +1,5 @@
 """The normal distribution with independent elements."""
 
-
 import numpy as np
 
 from .. import ops
@@ -12,12 +11,12 @@ from .shapes import apply, as_float, common_dtype, common_shape, full, parameter
 
 
 class Normal(Distribution):
-    """Normal distribution of mean `loc` and standard deviation `scale`, or exp(`log_scale`): exactly one is given.
+    """Normal distribution with mean `loc` and standard deviation `scale`, or exp(`log_scale`) in place of `scale`.
 
     log p(x) = -½ Σ ((x - loc)/scale)² + 2 log scale + log 2π over the event. A `log_scale` enters the density as it
-    is and by exp(-log_scale), so that no logarithm of a rounded or vanished scale is ever taken. Raises ValueError
-    for a scale that is not above 0 (NaN is let through, to be found where it was made; values on a GPU are not
-    looked at, since that would wait for it).
+    is and by exp(-log_scale), so that no logarithm is taken of a scale that was rounded, maybe to 0. Raises ValueError
+    for a scale that is not above 0. NaN passes, since `detect_anomaly` says where it was made, and values on a GPU are
+    not checked, since reading them would wait for it.
     """
 
     def __init__(self, loc, scale=None, *, log_scale=None, event_ndim: int = 0):
@@ -58,16 +57,16 @@ class Normal(Distribution):
         return -0.5 * self._sum_event(ops.square(z) + (2 * self.log_scale + LOG_2PI))
 
     def _sample(self, shape, rng):
-        return self._noise(rng, shape) * raw(self.scale) + raw(self.loc)
+        return self._noise(shape, rng) * raw(self.scale) + raw(self.loc)
 
     def rsample(self, n, rng):
         """loc + scale·e with e standard normal (Kingma and Welling, 2014, section 2.4)."""
-        noise = self._noise(rng, sample_shape(n) + self.batch_shape + self.event_shape)
+        noise = self._noise(sample_shape(n) + self.batch_shape + self.event_shape, rng)
         if hasattr(self._log_scale, "dtype"):
             return ops.reparameterize(self.loc, self._log_scale, noise)
         return self.loc + self.scale * noise
 
-    def _noise(self, rng, shape):
+    def _noise(self, shape, rng):
         xp = array_module(raw(self.loc), raw(self._scale), raw(self._log_scale))
         return as_generator(rng).standard_normal(shape, self.dtype, xp)
 
@@ -81,8 +80,8 @@ class Normal(Distribution):
 
     def entropy(self):
         """Σ log scale + ½ (1 + log 2π) over the event."""
-        each = self.log_scale + 0.5 * (1 + LOG_2PI)
-        return self._sum_event(full(each, self.batch_shape + self.event_shape, self.dtype))
+        by_element = self.log_scale + 0.5 * (1 + LOG_2PI)
+        return self._sum_event(full(by_element, self.batch_shape + self.event_shape, self.dtype))
 
     @property
     def mean(self):

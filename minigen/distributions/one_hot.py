@@ -32,12 +32,12 @@ class OneHot(Distribution):
         values = raw(x)
         hot = values == 1
         valid = (hot | (values == 0)).all(axis=-1) & (hot.sum(axis=-1) == 1)
-        each = self.index.log_prob(hot.argmax(axis=-1))
-        return ops.where(array_module(values).asarray(valid), each, outside(values.sum(axis=-1), self.dtype))
+        by_element = self.index.log_prob(hot.argmax(axis=-1))
+        return ops.where(array_module(values).asarray(valid), by_element, outside(values.sum(axis=-1), self.dtype))
 
     def _sample(self, shape, rng):
-        drawn = self.index._sample(shape[:-1], rng)
-        return (array_module(drawn).arange(shape[-1]) == drawn[..., None]).astype(self.dtype)
+        index = self.index._sample(shape[:-1], rng)
+        return (array_module(index).arange(shape[-1]) == index[..., None]).astype(self.dtype)
 
     def entropy(self):
         """-Σ p log p."""
@@ -56,5 +56,5 @@ class OneHot(Distribution):
 
 @register_kl(OneHot, OneHot)
 def kl_one_hot(p, q):
-    """Σ p (log p - log q), as of the indices."""
+    """Σ p (log p - log q), the divergence of the indices."""
     return kl_categorical(p.index, q.index)

@@ -1,7 +1,8 @@
-"""log ∫ p(x)^a q(x)^(1-a) dx in closed form: what χ², Hellinger and α divergences are made of.
+"""log ∫ p(x)^a q(x)^(1-a) dx in closed form, from which the χ², Hellinger and α divergences follow.
 
 In an exponential family, p(x) = h(x) exp(θ·T(x) - A(θ)), it is A(a θ_p + (1-a) θ_q) - a A(θ_p) - (1-a) A(θ_q), and inf
-where a θ_p + (1-a) θ_q is no parameter (Nielsen and Nock, On the chi square and higher-order chi distances, 2014).
+where a θ_p + (1-a) θ_q is not a valid parameter (Nielsen and Nock, On the chi square and higher-order chi distances,
+2014).
 """
 
 import math
@@ -57,10 +58,10 @@ def wide(value):
     return np.asarray(to_numpy(raw(value)) if hasattr(value, "dtype") else value, np.float64)
 
 
-def summed(p, q, each):
+def summed(p, q, by_element):
     """`each` element's logarithm added up over the event."""
     shape = np.broadcast_shapes(p.batch_shape + p.event_shape, q.batch_shape + q.event_shape)
-    return sum_last(np.broadcast_to(each, shape), p.event_ndim)
+    return sum_last(np.broadcast_to(by_element, shape), p.event_ndim)
 
 
 @register_power_integral(Normal, Normal)
@@ -70,8 +71,8 @@ def power_normal(p, q, a):
     t = -2 * (wide(p.log_scale) - wide(q.log_scale))
     excess = a * np.expm1(t)
     shift = (wide(p.loc) - wide(q.loc)) / wide(q.scale)
-    each = 0.5 * (a * t - np.log1p(excess)) - 0.5 * a * (1 - a) * np.exp(t) / (1 + excess) * shift**2
-    return summed(p, q, np.where(excess > -1, each, math.inf))
+    by_element = 0.5 * (a * t - np.log1p(excess)) - 0.5 * a * (1 - a) * np.exp(t) / (1 + excess) * shift**2
+    return summed(p, q, np.where(excess > -1, by_element, math.inf))
 
 
 @register_power_integral(LogNormal, LogNormal)
@@ -115,22 +116,22 @@ def power_gamma(p, q, a):
     c_mean, b_mean = a * c + (1 - a) * c_q, a * b + (1 - a) * b_q
     inside = (c_mean > 0) & (b_mean > 0)
     c_mean, b_mean = np.where(inside, c_mean, 1), np.where(inside, b_mean, 1)
-    each = (_lgamma(c_mean) - a * _lgamma(c) - (1 - a) * _lgamma(c_q)
+    by_element = (_lgamma(c_mean) - a * _lgamma(c) - (1 - a) * _lgamma(c_q)
             + a * c * np.log(b / b_mean) + (1 - a) * c_q * np.log(b_q / b_mean))
-    return summed(p, q, np.where(inside, each, math.inf))
+    return summed(p, q, np.where(inside, by_element, math.inf))
 
 
 @register_power_integral(Dirichlet, Dirichlet)
 def power_dirichlet(p, q, a):
     """log B(c*) - a log B(c_p) - (1-a) log B(c_q), log B(c) = Σ log Γ(c_k) - log Γ(Σ c_k); inf unless c* is above 0."""
-    each = _log_betas(wide(p.concentration), wide(q.concentration), a)
-    return sum_last(np.broadcast_to(each, np.broadcast_shapes(p.batch_shape + p.event_shape[:-1],
+    by_element = _log_betas(wide(p.concentration), wide(q.concentration), a)
+    return sum_last(np.broadcast_to(by_element, np.broadcast_shapes(p.batch_shape + p.event_shape[:-1],
                                                              q.batch_shape + q.event_shape[:-1])), p.event_ndim - 1)
 
 
 @register_power_integral(Beta, Beta)
 def power_beta(p, q, a):
-    """As of Dirichlet distributions of two elements."""
+    """As for Dirichlet distributions of two elements."""
     both = (np.stack(np.broadcast_arrays(wide(d.concentration1), wide(d.concentration0)), axis=-1) for d in (p, q))
     return summed(p, q, _log_betas(*both, a))
 
@@ -149,8 +150,8 @@ def power_poisson(p, q, a):
     r_p, r_q = wide(p.rate), wide(q.rate)
     t = np.log(r_p) - np.log(r_q)
     product = np.where((r_p == 0) & (r_q == 0), 0, r_p**a * r_q ** (1 - a))
-    each = np.where(np.abs(t) < 1, r_q * (np.expm1(a * t) - a * np.expm1(t)), product - a * r_p - (1 - a) * r_q)
-    return summed(p, q, each)
+    by_element = np.where(np.abs(t) < 1, r_q * (np.expm1(a * t) - a * np.expm1(t)), product - a * r_p - (1 - a) * r_q)
+    return summed(p, q, by_element)
 
 
 @register_power_integral(VonMises, VonMises)
@@ -175,20 +176,23 @@ def power_laplace(p, q, a):
     total, difference = rate_p + rate_q, np.abs(rate_p - rate_q) * d
     slower = np.minimum(rate_p, rate_q)
     between = d * np.where(difference == 0, 1, -np.expm1(-difference) / np.where(difference == 0, 1, difference))
-    each = np.log((1 + np.exp(-difference)) / total + between) - slower * d
-    each = each - a * np.log(2 * s_p) - (1 - a) * np.log(2 * s_q)
-    return summed(p, q, np.where(total > 0, each, math.inf))
+    by_element = np.log((1 + np.exp(-difference)) / total + between) - slower * d
+    by_element = by_element - a * np.log(2 * s_p) - (1 - a) * np.log(2 * s_q)
+    return summed(p, q, np.where(total > 0, by_element, math.inf))
 
 
 @register_power_integral(Uniform, Uniform)
 def power_uniform(p, q, a):
-    """log of the common width over w_p^a w_q^(1-a); inf where what has a negative power can be 0 in the other."""
+    """log of the common width over w_p^a w_q^(1-a).
+
+    inf if the density with the negative power is 0 where the other is not.
+    """
     (low, high), (low_q, high_q) = ((wide(d.low), wide(d.high)) for d in (p, q))
     width, width_q = high - low, high_q - low_q
     common = np.maximum(np.minimum(high, high_q) - np.maximum(low, low_q), 0)
-    each = np.log(common) - a * np.log(width) - (1 - a) * np.log(width_q)
+    by_element = np.log(common) - a * np.log(width) - (1 - a) * np.log(width_q)
     excluded = (common < width) if a > 1 else (common < width_q) if a < 0 else np.zeros((), bool)
-    return summed(p, q, np.where(excluded, math.inf, each))
+    return summed(p, q, np.where(excluded, math.inf, by_element))
 
 
 def power_finite(p, q, a):
@@ -204,13 +208,13 @@ for _p in LEVELS:
 
 @register_power_integral(OneHot, OneHot)
 def power_one_hot(p, q, a):
-    """As of the indices."""
+    """As for the indices."""
     return power_finite(p.index, q.index, a)
 
 
 @register_power_integral(Independent, Independent)
 def power_independent(p, q, a):
-    """Σ of the bases' over the axes that both read as part of the event."""
+    """Σ of the bases' integrals over the axes that both move into the event."""
     if p.reinterpreted != q.reinterpreted:
         raise NotImplementedError(f"log_power_integral: no closed form for Independent over {p.reinterpreted} and over "
                                   f"{q.reinterpreted} axes")
@@ -219,10 +223,10 @@ def power_independent(p, q, a):
 
 def _log_sum(log_p, log_q, a):
     never_p, never_q = log_p == -np.inf, log_q == -np.inf
-    parts = a * np.where(never_p, 0, log_p) + (1 - a) * np.where(never_q, 0, log_q)
-    parts = np.where(never_p, -np.inf if a > 0 else np.inf, parts)
-    parts = np.where(never_q, -np.inf if a < 1 else np.inf, parts)
-    return np.logaddexp.reduce(np.where(never_p & never_q, -np.inf, parts), axis=-1)
+    terms = a * np.where(never_p, 0, log_p) + (1 - a) * np.where(never_q, 0, log_q)
+    terms = np.where(never_p, -np.inf if a > 0 else np.inf, terms)
+    terms = np.where(never_q, -np.inf if a < 1 else np.inf, terms)
+    return np.logaddexp.reduce(np.where(never_p & never_q, -np.inf, terms), axis=-1)
 
 
 def _lgamma(x):

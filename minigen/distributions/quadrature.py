@@ -13,24 +13,24 @@ from .monte_carlo import log_density
 from .relaxed import RelaxedBernoulli
 from .von_mises import VonMises
 
-DRAWS = 1024  # from each distribution, only to see where it is
+SAMPLES = 1024  # from each distribution, only to locate it
 QUANTILES = 32
-RATIO = 8.0  # between the distances of neighbouring panels from an end of the support
-TOWARDS = RATIO ** -np.arange(1.0, 201)  # an end at 0: 4e-181 of the way is left
-INWARDS = 32.0 ** -np.arange(1.0, 6)  # from both ends of the gap between two quantiles: something narrow may be there
-AWAY = RATIO ** np.arange(-10.0, 35)  # to infinity, in widths of all draws
+RATIO = 8.0  # of the distances of neighbouring panels from an end of the support
+TOWARDS = RATIO ** -np.arange(1.0, 201)  # the last panel ends at 4e-181 of the distance
+INWARDS = 32.0 ** -np.arange(1.0, 6)  # from both ends of a gap between quantiles, where a narrow peak may be
+AWAY = RATIO ** np.arange(-10.0, 35)  # towards infinity, in units of the samples' range
 ROUNDS = 40
 TOLERANCE = 1e-11
-BLOCK = 1 << 20  # numbers that are worked on at once
+BLOCK = 1 << 20  # numbers at once
 
 
 def by_quadrature(f, p, q, batch):
     """`(value, error, mass)` of D_f(p‖q), for distributions over single real numbers; float64 of shape `batch`.
 
-    Panels begin at quantiles of draws, crowd towards the ends of both supports by a constant ratio, and are halved
-    where rules of 8 and of 16 points differ. Past the last panel of such a crowd the integral goes on as a geometric
-    series; one that does not fall is infinite. `mass` is the integral of ½ (p + q) by the same panels, 1 if they have
-    found everything; `error` is the difference of the two rules.
+    Panels begin at quantiles of samples, approach the ends of both supports by a constant ratio, and are halved where
+    rules of 8 and of 16 points differ. Beyond the last panel before an end the integral is extrapolated as a geometric
+    series; a series that does not fall is infinite. `mass` is the integral of ½ (p + q) over the same panels, 1 if they
+    miss nothing; `error` is the difference of the two rules.
     """
     starts, series = _panels(p, q, batch)
     rule = functools.partial(_both_rules, functools.partial(_integrands, f, p, q, batch), batch)
@@ -41,7 +41,7 @@ def by_quadrature(f, p, q, batch):
         scale = np.abs(total) + np.abs(fine).sum(axis=1)
         with np.errstate(invalid="ignore"):
             badness = difference / np.maximum(scale, 1e-300)[:, None]
-        badness = np.where(np.isfinite(badness), badness, 0).max(axis=0)  # what is infinite stays so
+        badness = np.where(np.isfinite(badness), badness, 0).max(axis=0)  # an infinite integral stays infinite
         order = np.argsort(-badness, axis=0)
         worst = np.take_along_axis(badness, order, 0) > TOLERANCE / 64
         count = 0 if last else min(int(worst.reshape(len(worst), -1).any(axis=1).sum()), 1024)
@@ -60,7 +60,7 @@ def by_quadrature(f, p, q, batch):
 def support(distribution):
     """The ends of the interval outside which the density is 0, as numbers or arrays that broadcast with the batch.
 
-    Of an angle it is the turn from -π to π.
+    For an angle it is the turn from -π to π.
     """
     if isinstance(distribution, Independent):
         return support(distribution.base)
@@ -80,32 +80,32 @@ def support(distribution):
 
 def _ends(distribution, batch):
     """The support's ends as float64 arrays of shape `batch`."""
-    own = distribution.batch_shape + distribution.event_shape
-    return tuple(np.broadcast_to(np.broadcast_to(np.asarray(end, np.float64), own).reshape(distribution.batch_shape),
+    shape = distribution.batch_shape + distribution.event_shape
+    return tuple(np.broadcast_to(np.broadcast_to(np.asarray(end, np.float64), shape).reshape(distribution.batch_shape),
                                  batch) for end in support(distribution))
 
 
 def _panels(p, q, batch):
     """The ends of panels, ascending on the first axis, and the last three of each series towards a support's end."""
-    draws, rng = [], as_generator(0)
+    samples, rng = [], as_generator(0)
     for d in (p, q):
-        x = np.asarray(to_numpy(raw(d.sample(DRAWS, rng))), np.float64).reshape((DRAWS, *d.batch_shape))
-        x = x.reshape((DRAWS, *(1,) * (len(batch) - len(d.batch_shape)), *d.batch_shape))
-        draws.append(np.sort(np.broadcast_to(x, (DRAWS, *batch)), axis=0))
-    lowest, highest = (pick(np.stack(draws), axis=(0, 1)) for pick in (np.min, np.max))
+        x = np.asarray(to_numpy(raw(d.sample(SAMPLES, rng))), np.float64).reshape((SAMPLES, *d.batch_shape))
+        x = x.reshape((SAMPLES, *(1,) * (len(batch) - len(d.batch_shape)), *d.batch_shape))
+        samples.append(np.sort(np.broadcast_to(x, (SAMPLES, *batch)), axis=0))
+    lowest, highest = (pick(np.stack(samples), axis=(0, 1)) for pick in (np.min, np.max))
     width = np.maximum(highest - lowest, 1e-9 * np.maximum(np.abs(lowest), np.abs(highest)) + 1e-150)
     away, towards, inwards = (steps.reshape((-1, *(1,) * len(batch))) for steps in (AWAY, TOWARDS, INWARDS))
-    chosen = np.linspace(0, DRAWS - 1, QUANTILES + 1).astype(int)
-    quantiles = np.sort(np.concatenate([x[chosen] for x in draws]), axis=0)
+    chosen = np.linspace(0, SAMPLES - 1, QUANTILES + 1).astype(int)
+    quantiles = np.sort(np.concatenate([x[chosen] for x in samples]), axis=0)
     gaps = np.diff(quantiles, axis=0)[:, None] * inwards
     edges, series = [quantiles], []
     for inside in (quantiles[:-1, None] + gaps, quantiles[1:, None] - gaps):
         edges.append(inside.reshape((-1, *batch)))
     ends = [_ends(d, batch) for d in (p, q)]
-    for x, (low, high) in zip(draws, ends, strict=True):
+    for x, (low, high) in zip(samples, ends, strict=True):
         for end, nearest in ((low, x[0]), (high, x[-1])):
             finite = np.isfinite(end)
-            base = np.where(finite, end, nearest)  # without an end all of these panels are empty
+            base = np.where(finite, end, nearest)  # if there is no end, all of these panels are empty
             edges += [base[None], base + (nearest - base) * towards]
             series.append(edges[-1][-3:])
     for side, outermost, sign in ((0, lowest, -1), (1, highest, 1)):
@@ -116,7 +116,7 @@ def _panels(p, q, batch):
 
 
 def _integrands(f, p, q, batch, x):
-    """What is integrated, at x of shape `(n, *batch)`: f's gap and ½ (p + q), shape `(2, n, *batch)`."""
+    """The integrands at x `(n, *batch)`: f's gap and ½ (p + q), shape `(2, n, *batch)`."""
     logs = []
     for d in (p, q):
         low, high = _ends(d, batch)
@@ -130,7 +130,7 @@ _gauss = functools.cache(np.polynomial.legendre.leggauss)
 
 
 def _both_rules(integrands, batch, a, b):
-    """The integrals over the panels [a, b] by 16 points, and by how much those by 8 differ; shape `(2, P, *batch)`."""
+    """The integrals over the panels [a, b] by 16 points, and their differences from 8 points, `(2, P, *batch)`."""
     (points8, weights8), (points16, weights16) = _gauss(8), _gauss(16)
     points = np.concatenate([points8, points16]).reshape((-1, *(1,) * (1 + len(batch))))
     step = max(1, BLOCK // (24 * max(1, math.prod(batch))))
@@ -148,7 +148,7 @@ def _both_rules(integrands, batch, a, b):
 
 
 def _beyond(rule, ends, total):
-    """The rest of a series of panels past its last one, from the last two: geometric; inf where it does not fall."""
+    """The integral beyond a series of panels, extrapolated from its last two: geometric, or inf if it does not fall."""
     inner, middle, outer = ends
     first, second = (rule(np.minimum(s, t)[None], np.maximum(s, t)[None])[0][:, 0]
                      for s, t in ((inner, middle), (middle, outer)))

@@ -1,8 +1,8 @@
 """Continuous relaxations of one-hot and binary variables, whose samples are differentiable.
 
 The Concrete or Gumbel-softmax distribution (Maddison et al., 2017; Jang et al., 2017): as the temperature falls to 0
-its samples approach those of `OneHot(logits)` and `Bernoulli(logits)`. Each comes in two forms: on the simplex (or
-in (0, 1)), and of the logarithms (or logits) of such values, which low temperatures do not round to 0 and 1.
+its samples approach those of `OneHot(logits)` and `Bernoulli(logits)`. Both have two forms: one for values on the
+simplex (or in (0, 1)), and one for their logarithms (or logits), which low temperatures do not round to 0 and 1.
 """
 
 import math
@@ -30,12 +30,12 @@ class LogitRelaxedBernoulli(Distribution):
         self._set_shape(common_shape(temperature=self.temperature, logits=self.logits), event_ndim)
         self.dtype = common_dtype(self.temperature, self.logits)
 
-    def _each(self, y):
+    def _element_log_prob(self, y):
         t = self.logits - self.temperature * y
         return ops.log_sigmoid(t) + ops.log_sigmoid(-t) + apply(ops.log, self.temperature)
 
     def _log_prob(self, y):
-        return self._sum_event(self._each(_array(y, self.dtype)))
+        return self._sum_event(self._element_log_prob(_array(y, self.dtype)))
 
     def _sample(self, shape, rng):
         return self._path(raw(self.temperature), raw(self.logits), rng, shape)
@@ -46,7 +46,7 @@ class LogitRelaxedBernoulli(Distribution):
 
     def _path(self, temperature, logits, rng, shape):
         xp = array_module(raw(logits), raw(temperature))
-        # u = exp(-e) of an exponential number e, which is never 0 or 1
+        # u = exp(-e) for an exponential number e, which is never 0 or 1
         logistic = -xp.log(xp.expm1(as_generator(rng).exponential(shape, self.dtype, xp)))
         return (logits + logistic) / temperature
 
@@ -62,8 +62,8 @@ class LogitRelaxedBernoulli(Distribution):
 
     def entropy(self):
         """Σ 2 - log λ over the event."""
-        each = 2 - apply(ops.log, self.temperature)
-        return self._sum_event(full(each, self.batch_shape + self.event_shape, self.dtype))
+        by_element = 2 - apply(ops.log, self.temperature)
+        return self._sum_event(full(by_element, self.batch_shape + self.event_shape, self.dtype))
 
     @property
     def mean(self):
@@ -73,8 +73,8 @@ class LogitRelaxedBernoulli(Distribution):
     @property
     def variance(self):
         """π²/(3λ²)."""
-        each = (math.pi**2 / 3) / (self.temperature * self.temperature)
-        return full(each, self.batch_shape + self.event_shape, self.dtype)
+        by_element = (math.pi**2 / 3) / (self.temperature * self.temperature)
+        return full(by_element, self.batch_shape + self.event_shape, self.dtype)
 
 
 class RelaxedBernoulli(Distribution):
@@ -95,14 +95,14 @@ class RelaxedBernoulli(Distribution):
         inside = (raw(x) > 0) & (raw(x) < 1)
         safe = ops.where(inside, x, 0.5)
         log_x, log_rest = ops.log(safe), ops.log1p(-safe)
-        each = self.logit._each(log_x - log_rest) - log_x - log_rest
-        return self._sum_event(ops.where(inside, each, outside(x, self.dtype)))
+        by_element = self.logit._element_log_prob(log_x - log_rest) - log_x - log_rest
+        return self._sum_event(ops.where(inside, by_element, outside(x, self.dtype)))
 
     def _sample(self, shape, rng):
         return ops.sigmoid(self.logit._sample(shape, rng))
 
     def rsample(self, n, rng):
-        """σ of the logit's draws."""
+        """σ of the logit's samples."""
         return ops.sigmoid(self.logit.rsample(n, rng))
 
     def cdf(self, x):
@@ -178,13 +178,13 @@ class ExpRelaxedOneHot(Distribution):
     def entropy(self):
         """K (γ + ψ(K)) - log (K-1)! - (K-1) log λ, whatever the logits; γ is Euler's constant.
 
-        -log p(y) has Σ g_k + K log Σ exp(-g_k) in the noise, and exp(-g_k) are exponential numbers, of which a sum of
-        K is Gamma(K, 1) distributed.
+        -log p(y) depends on the noise by Σ g_k + K log Σ exp(-g_k). The exp(-g_k) are exponential numbers, and the sum
+        of K of them has a Gamma(K, 1) distribution.
         """
         k = self.event_shape[0]
         psi = sum(1 / i for i in range(1, k)) - EULER_GAMMA
-        each = k * (EULER_GAMMA + psi) - math.lgamma(k) - (k - 1) * apply(ops.log, self.temperature)
-        return full(each, self.batch_shape, self.dtype)
+        by_element = k * (EULER_GAMMA + psi) - math.lgamma(k) - (k - 1) * apply(ops.log, self.temperature)
+        return full(by_element, self.batch_shape, self.dtype)
 
 
 class RelaxedOneHot(Distribution):

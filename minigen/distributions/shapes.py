@@ -26,7 +26,7 @@ def parameter(name: str, value):
 
 
 def common_shape(**parameters) -> tuple[int, ...]:
-    """The shape that parameters broadcast to; ValueError, with their names, if they do not."""
+    """The shape that parameters broadcast to. Raises ValueError, with their names, if they do not."""
     shapes = {name: getattr(value, "shape", ()) for name, value in parameters.items()}
     try:
         return np.broadcast_shapes(*shapes.values())
@@ -36,7 +36,7 @@ def common_shape(**parameters) -> tuple[int, ...]:
 
 
 def common_dtype(*parameters) -> np.dtype:
-    """The dtype of arithmetic among parameters; that of Python floats alone is float64."""
+    """The dtype of arithmetic among parameters; Python floats alone give float64."""
     arrays = [value.dtype for value in parameters if not isinstance(value, float)]
     return np.result_type(*arrays) if arrays else np.dtype(np.float64)
 
@@ -65,12 +65,12 @@ def sum_last(value, n: int):
 
 
 def apply(op, value):
-    """op(value), of a Python float a Python float (NumPy's would be a float64 that float32 gives way to)."""
+    """op(value), a Python float for a Python float (NumPy's float64 would turn float32 into float64)."""
     return float(op(value)) if type(value) is float else op(value)
 
 
 def as_float(x, dtype):
-    """x, integers and booleans made numbers of `dtype` (int64 with float32 would make float64)."""
+    """x, with integers and booleans as numbers of `dtype` (int64 with float32 would make float64)."""
     if getattr(x, "dtype", None) is not None and x.dtype.kind in "biu":
         return raw(x).astype(dtype)
     return x

@@ -9,7 +9,7 @@ from ..arrays import array_module, as_generator
 from ..autograd.tensor import raw
 from ..ops.incomplete import implicit_gamma
 from .continuous import Continuous, narrow, positive
-from .draws import log_gamma_draws
+from .rejection import log_gamma_samples
 from .shapes import parameter, sample_shape
 
 
@@ -27,23 +27,23 @@ class StudentT(Continuous):
     def _log_prob(self, x):
         dtype, x, df, loc, scale = self._wide(x)
         ratio = (x - loc) / (scale * ops.sqrt(df))
-        far = abs(raw(ratio)) > 1e8  # whose square may not have room
+        far = abs(raw(ratio)) > 1e8  # its square may overflow
         near, distance = ops.where(far, 0, ratio), ops.abs(ops.where(far, ratio, 1))
         log_term = ops.where(far, 2 * ops.log(distance), ops.log1p(ops.square(near)))
         constant = ops.lbeta(0.5 * df, raw(0 * df) + 0.5) + 0.5 * ops.log(df) + ops.log(scale)
         return self._sum_event(narrow(-0.5 * (df + 1) * log_term - constant, dtype))
 
     def _sample(self, shape, rng):
-        return raw(self._draw(rng, shape, lambda a, log_z: log_z))
+        return raw(self._transformed(shape, rng, lambda a, log_z: log_z))
 
     def rsample(self, n, rng):
-        """loc + scale·e/√(2g/ν), e standard normal and g of distribution Gamma(½ ν, 1), implicitly differentiable."""
-        return self._draw(rng, sample_shape(n) + self.batch_shape + self.event_shape, implicit_gamma)
+        """loc + scale·e/√(2g/ν), e standard normal and g from Gamma(½ ν, 1), differentiated implicitly."""
+        return self._transformed(sample_shape(n) + self.batch_shape + self.event_shape, rng, implicit_gamma)
 
-    def _draw(self, rng, shape, path):
+    def _transformed(self, shape, rng, path):
         (_, df, loc, scale), rng = self._wide(), as_generator(rng)
         noise = rng.standard_normal(shape, np.float64, self._xp())
-        log_g = path(0.5 * df, log_gamma_draws(rng, raw(0.5 * df), shape))
+        log_g = path(0.5 * df, log_gamma_samples(raw(0.5 * df), shape, rng))
         with np.errstate(over="ignore"):
             return narrow(loc + scale * (noise * ops.exp(0.5 * (ops.log(0.5 * df) - log_g))), self.dtype)
 
@@ -82,7 +82,7 @@ class StudentT(Continuous):
 
 
 def _digamma_rise(df):
-    """ψ(½ (ν + 1)) - ψ(½ ν), for large ν by its series 1/ν + 1/(2ν²) - 1/(4ν⁴) + …, as the two then agree."""
+    """ψ(½ (ν + 1)) - ψ(½ ν); for large ν, where the terms cancel, by the series 1/ν + 1/(2ν²) - 1/(4ν⁴) + …."""
     large = raw(df) > 1e4
     moderate, r = ops.where(large, 1, df), 1 / ops.where(large, df, 1)
     difference = ops.digamma(0.5 * (moderate + 1)) - ops.digamma(0.5 * moderate)
@@ -90,12 +90,12 @@ def _digamma_rise(df):
 
 
 def _limited(df):
-    """df, at most 1e10: incomplete beta functions are exact up to there, and beyond nothing changes that counts."""
+    """df, but at most 1e10: incomplete beta functions are exact up to there, and beyond nothing noticeable changes."""
     return ops.where(raw(df) > 1e10, 1e10, df)
 
 
 def _arsinh(u):
-    """log(u + √(1 + u²)), of |u| by log1p, which keeps small and negative u exact."""
+    """log(u + √(1 + u²)), from |u| by log1p, which is exact for small and negative u."""
     side = array_module(raw(u)).where(raw(u) < 0, -1.0, 1.0)
     size = side * u
     large = raw(size) > 1e8

@@ -28,18 +28,18 @@ class Uniform(Continuous):
 
     def _log_prob(self, x):
         x, low, high = self._arrays(x)
-        inside = ~((raw(x) < raw(low)) | (raw(x) > raw(high)))  # and whatever NaN there is goes on
-        each = 0 * ops.where(inside, x, 0) - ops.log(high - low)  # 0·x: a function of x, if a flat one
-        return self._sum_event(ops.where(inside, each, outside(x, x.dtype)))
+        inside = ~((raw(x) < raw(low)) | (raw(x) > raw(high)))  # NaN counts as inside and stays NaN
+        by_element = 0 * ops.where(inside, x, 0) - ops.log(high - low)  # 0·x: a function of x with gradient 0
+        return self._sum_event(ops.where(inside, by_element, outside(x, x.dtype)))
 
     def _sample(self, shape, rng):
-        return raw(self._stretched(rng, shape))
+        return raw(self._stretched(shape, rng))
 
     def rsample(self, n, rng):
         """low + (high - low)·u with u uniform in [0, 1)."""
-        return self._stretched(rng, sample_shape(n) + self.batch_shape + self.event_shape)
+        return self._stretched(sample_shape(n) + self.batch_shape + self.event_shape, rng)
 
-    def _stretched(self, rng, shape):
+    def _stretched(self, shape, rng):
         low, high = self._arrays()
         return low + (high - low) * as_generator(rng).random(shape, self.dtype, self._xp())
 

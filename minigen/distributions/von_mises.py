@@ -9,8 +9,8 @@ from ..arrays import array_module, as_generator
 from ..autograd.tensor import raw
 from ..ops.von_mises import cosine_tail, implicit_von_mises
 from .continuous import Continuous, narrow, step
-from .draws import von_mises_draws
 from .kl import register_kl
+from .rejection import von_mises_samples
 from .shapes import outside, parameter, sample_shape
 
 LOG_2 = math.log(2)
@@ -20,7 +20,7 @@ class VonMises(Continuous):
     """Distribution of an angle x, in radians, about `loc` with concentration κ ≥ 0.
 
     log p(x) = Σ κ cos(x - loc) - log 2π I₀(κ), with I₀ the modified Bessel function: a density over any turn of 2π, of
-    x taken modulo 2π (Mardia and Jupp, Directional Statistics, 2000, equation 3.5.17). Draws are in [-π, π]. Raises
+    x taken modulo 2π (Mardia and Jupp, Directional Statistics, 2000, equation 3.5.17). Samples are in [-π, π]. Raises
     ValueError for a negative concentration.
     """
 
@@ -28,7 +28,7 @@ class VonMises(Continuous):
         self.loc, self.concentration = parameter("loc", loc), parameter("concentration", concentration)
         low = np.asarray(0.0 if self._xp_of(self.concentration) is not np else raw(self.concentration))
         if (low < 0).any():
-            raise ValueError(f"concentration: expected numbers from 0 up, got {low.min()}")
+            raise ValueError(f"concentration: expected numbers of at least 0, got {low.min()}")
         self._set_parameters(event_ndim, loc=self.loc, concentration=self.concentration)
 
     @staticmethod
@@ -39,8 +39,8 @@ class VonMises(Continuous):
         dtype, x, loc, k = self._wide(x)
         inside = abs(raw(x)) < math.inf
         fall = -2 * ops.square(ops.sin(0.5 * (ops.where(inside, x, 0) - loc)))  # cos(x - loc) - 1
-        each = k * fall - self._log_normaliser(k)
-        return self._sum_event(narrow(ops.where(inside, each, outside(x, dtype)), dtype))
+        by_element = k * fall - self._log_normaliser(k)
+        return self._sum_event(narrow(ops.where(inside, by_element, outside(x, dtype)), dtype))
 
     @staticmethod
     def _log_normaliser(k):
@@ -54,15 +54,15 @@ class VonMises(Continuous):
         return cosine_tail(k, zero, 1) / cosine_tail(k, zero)
 
     def _sample(self, shape, rng):
-        return raw(self._draw(rng, shape, lambda k, x: x))
+        return raw(self._transformed(shape, rng, lambda k, x: x))
 
     def rsample(self, n, rng):
-        """Draws whose derivatives by κ are those of quantiles of x - loc (Figurnov et al., 2018, equation 4)."""
-        return self._draw(rng, sample_shape(n) + self.batch_shape + self.event_shape, implicit_von_mises)
+        """Samples with the derivatives by κ of the quantiles of x - loc (Figurnov et al., 2018, equation 4)."""
+        return self._transformed(sample_shape(n) + self.batch_shape + self.event_shape, rng, implicit_von_mises)
 
-    def _draw(self, rng, shape, path):
+    def _transformed(self, shape, rng, path):
         _, loc, k = self._wide()
-        x = loc + path(k, von_mises_draws(as_generator(rng), raw(k), shape))
+        x = loc + path(k, von_mises_samples(raw(k), shape, as_generator(rng)))
         turns = array_module(raw(x)).floor((raw(x) + math.pi) / (2 * math.pi))
         return narrow(x - 2 * math.pi * turns, self.dtype)
 
@@ -105,5 +105,5 @@ def kl_von_mises(p, q):
     """Σ log I₀(κ_q)/I₀(κ_p) + A (κ_p - κ_q cos(loc_p - loc_q)), with A = I₁(κ_p)/I₀(κ_p)."""
     (dtype, loc, k), (dtype_q, loc_q, k_q) = p._wide(), q._wide()
     fall, turn = p._expected_fall(k), -2 * ops.square(ops.sin(0.5 * (loc - loc_q)))  # A - 1, cos(loc_p - loc_q) - 1
-    each = p._log_normaliser(k_q) - p._log_normaliser(k) + fall * (k - k_q) - k_q * (1 + fall) * turn
-    return p._sum_event(narrow(each, np.result_type(dtype, dtype_q)))
+    by_element = p._log_normaliser(k_q) - p._log_normaliser(k) + fall * (k - k_q) - k_q * (1 + fall) * turn
+    return p._sum_event(narrow(by_element, np.result_type(dtype, dtype_q)))

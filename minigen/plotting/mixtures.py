@@ -40,8 +40,7 @@ def mixture_picture(x, responsibilities, weights, loc, covariance, path=None, ti
 
 
 def mixture_density(x, weights, loc, variance, path=None, title=None, name="x"):
-    """Draw a mixture of normals on the line: a histogram of the examples, the density, and what each component adds to
-    it.
+    """Draw a mixture of normals on the line: a histogram of the examples, the density, and its components.
 
     `x`: `(n,)`; `weights`, `loc` and `variance`: `(K,)`. `path` and errors as for `mixture_picture`. Returns the
     matplotlib Figure.

@@ -276,7 +276,7 @@ def test_float32_stays_float32():
         (lambda: Empirical([1, np.nan]), ValueError, "NaN"),
         (lambda: Empirical(["a"]), TypeError, "values"),
         (lambda: Empirical([1, 2], [1.0]), ValueError, r"weights: expected shape \(2,\)"),
-        (lambda: Empirical([1, 2], [1.0, -1]), ValueError, "weights: expected finite numbers from 0 up"),
+        (lambda: Empirical([1, 2], [1.0, -1]), ValueError, "weights: expected finite numbers of at least 0"),
         (lambda: Empirical([1, 2], [0.0, 0]), ValueError, "not all 0"),
         (lambda: Empirical([1, 2], [np.nan, 1]), ValueError, "weights"),
         (lambda: Empirical(LOC).log_prob(np.zeros(3)), ValueError, "shape"),

@@ -125,7 +125,7 @@ MISTAKES = [
     (lambda: D.LogNormal(0.0, 0.0), ValueError, "scale"),
     (lambda: D.StudentT(0.0, 0.0, 1.0), ValueError, "df"),
     (lambda: D.StudentT(1.0, 0.0, -1.0), ValueError, "scale"),
-    (lambda: D.VonMises(0.0, -1e-9), ValueError, "concentration.*from 0"),
+    (lambda: D.VonMises(0.0, -1e-9), ValueError, "concentration.*at least 0"),
     (lambda: D.VonMises(0.0, 1.0).icdf(0.5), NotImplementedError, "VonMises"),
     (lambda: D.TruncatedNormal(0.0, 0.0, 0.0, 1.0), ValueError, "scale"),
     (lambda: D.TruncatedNormal(0.0, 1.0, 1.0, 0.0), ValueError, "high.*low 1.0.*high 0.0"),

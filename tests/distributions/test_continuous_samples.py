@@ -8,7 +8,7 @@ from scipy import special, stats
 
 from distributions.families import FAMILIES
 from minigen import Tensor, grad, ops, random
-from minigen.distributions import Beta, Dirichlet, Gamma, StudentT, TruncatedNormal, VonMises, draws
+from minigen.distributions import Beta, Dirichlet, Gamma, StudentT, TruncatedNormal, VonMises, rejection
 
 EVERY = pytest.mark.parametrize("name", sorted(FAMILIES))
 SIGMAS = 4.5
@@ -42,7 +42,7 @@ def test_samples_follow_the_density(name, dtype):
 def test_gamma_draws_of_any_concentration():
     """By their logarithms, for which a float has room: below 1e-300 P(x) is xᵃ/Γ(a + 1)."""
     a = np.array([1e-3, 0.02, 0.3, 1.0, 1.5, 1e3, 1e5, 1e9])
-    s = draws.log_gamma_draws(random.Generator(2), a, (5000, 8))
+    s = rejection.log_gamma_samples(a, (5000, 8), random.Generator(2))
     x = np.exp(s)
     with np.errstate(over="ignore"):
         u = np.where(x < 1e-300, np.exp(a * s - special.gammaln(a + 1)), special.gammainc(a, x))
@@ -57,7 +57,7 @@ def test_gamma_draws_of_any_concentration():
 
 def test_von_mises_draws_of_any_concentration():
     k, n = np.array([0.0, 1e-6, 0.1, 2.0, 1e4, 1e9]), 100_000
-    x = draws.von_mises_draws(random.Generator(3), k, (n, 6))
+    x = rejection.von_mises_samples(k, (n, 6), random.Generator(3))
     for i, oracle in enumerate([stats.uniform(-np.pi, 2 * np.pi)] * 2 + [stats.vonmises(k[i]) for i in (2, 3)]
                                + [stats.norm(0, k[i] ** -0.5) for i in (4, 5)]):
         assert stats.kstest(x[:, i], oracle.cdf).pvalue > 1e-4, k[i]

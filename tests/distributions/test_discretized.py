@@ -175,7 +175,8 @@ def test_float32_stays_float32():
 @pytest.mark.parametrize(
     "make, error, words",
     [
-        (lambda: DiscretizedLogisticMixture(LOGITS, LOC, LOG_SCALE, 1), ValueError, "levels: expected an integer of at least 2"),
+        (lambda: DiscretizedLogisticMixture(LOGITS, LOC, LOG_SCALE, 1), ValueError,
+         "levels: expected an integer of at least 2"),
         (lambda: DiscretizedLogisticMixture(LOGITS, LOC, LOG_SCALE, 2.0), TypeError, "levels"),
         (lambda: DiscretizedLogisticMixture(LOGITS, LOC, LOG_SCALE, True), TypeError, "levels"),
         (lambda: DiscretizedLogisticMixture(0.0, LOC, LOG_SCALE, 8), ValueError, "logits: expected shape"),
