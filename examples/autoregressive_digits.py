@@ -8,15 +8,15 @@ and so have an exact likelihood; they differ in what computes the logit of p(x_d
 
     NADE        v_d·sigmoid(c + Σ_{i<d} x_i w_i) + b_d        one hidden layer, a sum that grows by a row at each pixel
     MADE        (V ⊙ M_V) relu((W ⊙ M_W) x + b) + c           one masked network for all d at once
-    PixelCNN    gated masked convolutions                     weights shared by all places of the image
+    PixelCNN    gated masked convolutions                     weights shared by all pixels of the image
 
 Held-out figures are means over the n test images with their standard errors sd/√n. Models are compared image by image,
 since an image that is hard for one is hard for the other: the standard error of the mean difference is much smaller
 than that of each mean. The epoch that is kept is the best on validation images, not on those that are reported.
 Two simple densities put the figures into proportion: independent pixels, and a mixture of 20 of these.
 
-What to see: convolutions know that places of an image are alike, and get most out of the first epochs. But digits this
-small hardly repeat themselves from place to place, and on 1,294 of them every model, left to itself, learns by heart.
+What to see: convolutions treat all pixels of an image alike, and get most out of the first epochs. But digits this
+small hardly repeat themselves, and on 1,294 of them every model, left to itself, learns by heart.
 
 Larochelle and Murray, 2011; Germain, Gregor, Murray and Larochelle, 2015; van den Oord and others, 2016.
 
@@ -50,18 +50,18 @@ def main(out, quick=False):
     dataset = data.load("digits")
     simple = {name: baseline(dataset, count, quick)
               for name, count in (("independent pixels", 1), ("mixture of 20 such", 20))}
-    found = {title: train(title, dataset, quick) for title in MODELS}
+    runs = {title: train(title, dataset, quick) for title in MODELS}
     print(f"held-out log p(x) in nats per digit, {len(dataset.test)} digits, mean ± standard error")
     for name, scores in simple.items():
         print(f"  {name:20} {with_error(scores)}")
-    for title, run in found.items():
+    for title, run in runs.items():
         print(f"  {title:20} {with_error(run['scores'])}   epoch {run['epoch']}, {run['parameters']:,} parameters")
-    titles = list(found)
+    titles = list(runs)
     for i, first in enumerate(titles):
         for second in titles[i + 1:]:
-            print(f"  {first} - {second}: {with_error(found[first]['scores'] - found[second]['scores'])}")
-    draw(dataset, found, simple, Path(out) / "autoregressive_digits.png")
-    return {"simple": simple, "models": found}
+            print(f"  {first} - {second}: {with_error(runs[first]['scores'] - runs[second]['scores'])}")
+    save_picture(dataset, runs, simple, Path(out) / "autoregressive_digits.png")
+    return {"simple": simple, "models": runs}
 
 
 def with_error(scores):
@@ -104,14 +104,14 @@ def train(title, dataset, quick):
     return {**run, "curve": np.array(curve), "parameters": count}
 
 
-def draw(dataset, found, simple, path):
+def save_picture(dataset, runs, simple, path):
     """Learning curves with two standard errors above, digits of the data and of each model below."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(13, 9), dpi=DPI, facecolor="white", layout="constrained")
     above, below = figure.subfigures(2, 1, height_ratios=(1.45, 1))
     axis, beside = above.subplots(1, 2, width_ratios=(2.6, 1))
-    for (title, run), (*_, colour) in zip(found.items(), MODELS.values(), strict=True):
+    for (title, run), (*_, colour) in zip(runs.items(), MODELS.values(), strict=True):
         epochs, means, errors, trained = run["curve"].T
         axis.fill_between(epochs, means - 2 * errors, means + 2 * errors, color=colour, alpha=0.13, linewidth=0)
         axis.plot(epochs, trained, color=colour, linewidth=1.1, linestyle=(0, (2, 2)))
@@ -122,8 +122,8 @@ def draw(dataset, found, simple, path):
     axis.plot([], [], color=QUIET_INK, linewidth=1.1, linestyle=(0, (2, 2)), label="on its training digits")
     axis.plot([], [], color=QUIET_INK, marker="o", markersize=8, markerfacecolor="white", markeredgewidth=2,
               linestyle="none", label="kept: best on validation digits")
-    axis.set(xscale="log", xlim=(0.95, 1.06 * max(run["curve"][-1, 0] for run in found.values())))
-    top = max(run["curve"][:, 1].max() for run in found.values())
+    axis.set(xscale="log", xlim=(0.95, 1.06 * max(run["curve"][-1, 0] for run in runs.values())))
+    top = max(run["curve"][:, 1].max() for run in runs.values())
     axis.set_ylim(min(scores.mean() for scores in simple.values()) - 1, top + 3)
     for name, scores in simple.items():
         axis.axhline(scores.mean(), color=QUIET_INK, linewidth=1)
@@ -137,8 +137,8 @@ def draw(dataset, found, simple, path):
     axis.set_title("Held-out digits, with bands of ± 2 standard errors", fontsize=12, color=INK)
     axis.legend(loc="upper left", frameon=False, fontsize=10, labelcolor=INK)
     style(axis)
-    differences(beside, found)
-    digits = {"data": dataset.test[:SIDE**2], **{title: run["samples"] for title, run in found.items()}}
+    differences(beside, runs)
+    digits = {"data": dataset.test[:SIDE**2], **{title: run["samples"] for title, run in runs.items()}}
     for panel, (title, images) in zip(below.subplots(1, 4), digits.items(), strict=True):
         panel.imshow(mosaic(to_rgb(images, "images"), SIDE, 8), interpolation="nearest")
         panel.set_title(title if title == "data" else f"drawn by {title}", fontsize=12,
@@ -147,12 +147,12 @@ def draw(dataset, found, simple, path):
     save(figure, path)
 
 
-def differences(axis, found):
+def differences(axis, runs):
     """What one model has over another, image by image."""
-    titles = list(found)
+    titles = list(runs)
     pairs = [(first, second) for i, first in enumerate(titles) for second in titles[i + 1:]]
     for row, (first, second) in enumerate(pairs):
-        difference = found[first]["scores"] - found[second]["scores"]
+        difference = runs[first]["scores"] - runs[second]["scores"]
         error = standard_error(difference)
         axis.errorbar(difference.mean(), -row, xerr=2 * error, color=INK, marker="o", markersize=6, capsize=4)
         axis.text(difference.mean(), 0.16 - row, f"{difference.mean():+.2f} ± {error:.2f}".replace("-", "−"),

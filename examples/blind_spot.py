@@ -9,7 +9,7 @@ them a pixel k rows up is seen at most k columns to the right:
 The wedge to the right of this line is blind however deep the network is, up to a quarter of all that comes before the
 pixel, and no training brings it back. The gated PixelCNN has two stacks instead. The vertical one sees rows above
 without a mask, and L layers of it see L columns to the right in the very first of them; the horizontal one sees what is
-left of the pixel in its own row, and at each layer what the vertical one has found. The pictures are gradients: the
+left of the pixel in its own row, and at each layer the vertical one's features. The pictures are gradients: the
 mean of |∂(what is said of the pixel)/∂x| over random images x, for networks with random weights. Where it is 0 there is
 no path.
 
@@ -40,14 +40,15 @@ MODELS = {
 
 def main(out, quick=False):
     """Measure and draw, save blind_spot.png into the folder `out`; returns strengths by model and depth."""
-    found, count = {}, earlier().sum()
+    strengths = {}
+    count = earlier().sum()
     for title, (key, name, less, settings) in MODELS.items():
-        found[title] = {}
+        strengths[title] = {}
         for depth in (2, 5) if quick else (2, 4, 8, 12):
-            field = found[title][depth] = strength(key, {name: depth - less, **settings}, quick)
+            field = strengths[title][depth] = strength(key, {name: depth - less, **settings}, quick)
             print(f"{title}, {depth} layers: sees {(field[earlier()] > 0).sum()} of the {count} earlier pixels")
-    draw(found, Path(out) / "blind_spot.png")
-    return found
+    save_picture(strengths, Path(out) / "blind_spot.png")
+    return strengths
 
 
 def strength(key, settings, quick):
@@ -61,16 +62,16 @@ def earlier():
     return np.arange(SIZE**2).reshape(SIZE, SIZE) < ROW * SIZE + COLUMN
 
 
-def draw(found, path):
+def save_picture(strengths, path):
     """A row for each model, a column for each depth."""
     from matplotlib.figure import Figure
     from matplotlib.patches import Patch
 
-    columns = len(next(iter(found.values())))
+    columns = len(next(iter(strengths.values())))
     figure = Figure(figsize=(2.9 * columns + 0.3, 6.9), dpi=DPI, facecolor="white", layout="constrained")
     figure.get_layout_engine().set(h_pad=0.08, w_pad=0.05)
-    rows = figure.subfigures(len(found), 1)
-    for row, (title, fields) in zip(rows, found.items(), strict=True):
+    rows = figure.subfigures(len(strengths), 1)
+    for row, (title, fields) in zip(rows, strengths.items(), strict=True):
         row.suptitle(title, fontsize=13, color=INK)
         for axis, (depth, field) in zip(row.subplots(1, columns), fields.items(), strict=True):
             axis.imshow(picture(field), interpolation="nearest")
@@ -98,11 +99,11 @@ def picture(field):
     image = np.empty((SIZE, SIZE, 3))
     image[:] = to_rgb(LATER)
     image[earlier()] = to_rgb(BLIND)
-    seen = earlier() & (field > 0)
-    level = np.log10(field[seen])
+    visible = earlier() & (field > 0)
+    level = np.log10(field[visible])
     level = (level - level.min()) / max(np.ptp(level), 1e-12)
     pale, dark = (np.array(to_rgb(colour)) for colour in SEEN)
-    image[seen] = pale + level[:, None] * (dark - pale)
+    image[visible] = pale + level[:, None] * (dark - pale)
     image[ROW, COLUMN] = to_rgb(PIXEL)
     return image
 

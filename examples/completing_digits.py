@@ -45,19 +45,19 @@ def main(out, quick=False):
     training.fit(pixels, classes, epochs=4 if quick else 18, learning_rate=3e-3, ema=0.99)
     x, labels = plain.test, plain.labels["test"]
     posterior, lower = class_posterior(pixels, x)
-    found = {"NADE": pixel_scores(nade, x)[:, HALF:].sum(axis=(1, 2)), "PixelCNN": lower}
-    found["right"] = posterior.argmax(axis=1) == labels
+    results = {"NADE": pixel_scores(nade, x)[:, HALF:].sum(axis=(1, 2)), "PixelCNN": lower}
+    results["right"] = posterior.argmax(axis=1) == labels
     n = len(x)
     for name in ("NADE", "PixelCNN"):
-        scores = found[name]
+        scores = results[name]
         print(f"log p(lower half | upper half) of {n} test digits, {name}: {scores.mean():.2f} ± "
               f"{scores.std(ddof=1) / n**0.5:.2f} nats")
-    rate = found["right"].mean()
+    rate = results["right"].mean()
     print(f"most probable class given the upper half alone: right for {rate:.1%} ± {(rate * (1 - rate) / n)**0.5:.1%}")
     rows = [int(np.flatnonzero(labels == label)[0]) for label in range(CLASSES)]  # one test digit of each class
-    draw(x[rows], posterior[rows], complete(nade, pixels, x[rows], posterior[rows]), samples(pixels),
+    save_picture(x[rows], posterior[rows], complete(nade, pixels, x[rows], posterior[rows]), samples(pixels),
          Path(out) / "completing_digits.png")
-    return found
+    return results
 
 
 def pixel_scores(model, x, condition=None):
@@ -81,11 +81,11 @@ def complete(nade, pixels, x, posterior):
     kept = np.zeros(copies.shape, bool)
     kept[:, :HALF] = True
     # the class by inverting its distribution function
-    drawn = (np.cumsum(posterior, axis=1)[:, None] < rng.uniform(0, 1, (n, DRAWS, 1))).sum(axis=2)
-    condition = np.minimum(drawn, CLASSES - 1).reshape(-1)
+    classes = (np.cumsum(posterior, axis=1)[:, None] < rng.uniform(0, 1, (n, DRAWS, 1))).sum(axis=2)
+    condition = np.minimum(classes, CLASSES - 1).reshape(-1)
     by_nade = nade.sample(n * DRAWS, rng.fold_in(0), given=(copies, kept))
     by_pixels = pixels.sample(n * DRAWS, rng.fold_in(1), condition=condition, given=(copies, kept))
-    return [drawn.reshape(n, DRAWS, *x.shape[1:]) for drawn in (by_nade, by_pixels)]
+    return [samples.reshape(n, DRAWS, *x.shape[1:]) for samples in (by_nade, by_pixels)]
 
 
 def samples(model):
@@ -93,7 +93,7 @@ def samples(model):
     return model.sample(CLASSES * EACH, rng=3, condition=np.repeat(np.arange(CLASSES), EACH))
 
 
-def draw(x, posterior, completions, grid, path):
+def save_picture(x, posterior, completions, grid, path):
     """Digits, upper halves and completions with the classes' probabilities between them; samples of each class."""
     from matplotlib.figure import Figure
 
@@ -102,7 +102,7 @@ def draw(x, posterior, completions, grid, path):
     originals = np.broadcast_to(x, (*x.shape[:3], 3)).astype(np.float64)
     upper = originals.copy()
     upper[:, HALF:] = HIDDEN
-    by_nade, by_pixels = (np.broadcast_to(part, (*part.shape[:4], 3)) for part in completions)
+    by_nade, by_pixels = (np.broadcast_to(images, (*images.shape[:4], 3)) for images in completions)
     given = np.stack([originals, upper], axis=1)
     show(left, np.concatenate([given, by_nade], axis=1), "digit, upper half, completed by NADE", NADE)
     bars(beside, posterior)

@@ -43,20 +43,20 @@ IMAGES = 30_000  # that each model sees in training: some 20 minutes in all on t
 
 
 def main(out, quick=False, digits=None):
-    """Train both models on both data sets and save multiscale.png into the folder `out`; returns what was found."""
+    """Train both models on both data sets and save multiscale.png into the folder `out`; returns the results."""
     sets = {"digits": framed(data.load(digits)) if digits else enlarged(data.load("digits")),
             "shapes": data.load("shapes")}
-    found = {}
+    results = {}
     for name, dataset in sets.items():
         print(f"{name}, {len(dataset.test)} held-out images, bits per dimension and seconds for {TIMED} samples")
-        found[name] = {title: run(key, dataset, quick) for title, key in MODELS.items()}
-        for title, result in found[name].items():
+        results[name] = {title: run(key, dataset, quick) for title, key in MODELS.items()}
+        for title, result in results[name].items():
             print(f"  {title:15} {result['bits']:.4f} ± {result['error']:.4f}   {result['seconds']:.3f} s")
-        one, other = found[name].values()
+        one, other = results[name].values()
         print(f"  scale by scale is {one['seconds'] / other['seconds']:.1f} times as fast")
-        found[name]["data"] = dataset.test[:SHOWN]
-    draw(found, Path(out) / "multiscale.png")
-    return found
+        results[name]["data"] = dataset.test[:SHOWN]
+    save_picture(results, Path(out) / "multiscale.png")
+    return results
 
 
 def framed(dataset):
@@ -101,22 +101,22 @@ def run(key, dataset, quick):
             "seconds": min(seconds[1:])}
 
 
-def draw(found, path):
+def save_picture(results, path):
     """A row for each data set: images, samples of both models, and how the second makes one."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(14, 3.9 * len(found)), dpi=DPI, facecolor="white", layout="constrained")
-    for name, axes in zip(found, figure.subplots(len(found), 4), strict=True):
-        results = dict(found[name])
-        levels = 255 if results["data"].shape[-1] == 3 else 1
-        panels = {f"{name}: data": results.pop("data")}
-        for title, result in results.items():
+    figure = Figure(figsize=(14, 3.9 * len(results)), dpi=DPI, facecolor="white", layout="constrained")
+    for name, axes in zip(results, figure.subplots(len(results), 4), strict=True):
+        by_model = dict(results[name])
+        levels = 255 if by_model["data"].shape[-1] == 3 else 1
+        panels = {f"{name}: data": by_model.pop("data")}
+        for title, result in by_model.items():
             panels[f"{title}: {result['bits']:.3f} ± {result['error']:.3f} bits,\n"
                    f"{result['seconds']:.2f} s for {TIMED}"] = result["samples"]
         for axis, (title, images) in zip(axes, panels.items(), strict=False):
             axis.imshow(mosaic(to_rgb(images / levels, "images"), 4, 4), interpolation="nearest")
             axis.set_title(title, fontsize=11, color=INK)
-        axes[3].imshow(growth(results["scale by scale"]["samples"][:4] / levels), interpolation="nearest")
+        axes[3].imshow(growth(by_model["scale by scale"]["samples"][:4] / levels), interpolation="nearest")
         axes[3].set_title("scale by scale: 8×8, 16×16, 32×32", fontsize=11, color=INK)
         for axis in axes:
             axis.set_axis_off()

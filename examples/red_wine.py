@@ -32,15 +32,15 @@ def main(path, out=None, folds=10, epochs=300, quick=False):
     x, fold = file["x"].astype(np.float64), file["fold"]
     folds, epochs = (2, 3) if quick else (folds, epochs)
     noise = np.random.default_rng(0).uniform(-0.5, 0.5, x.shape) * resolution(x)
-    found = {}
+    results = {}
     for name, table in (("as it is", x), ("dequantized", x + noise)):
-        scores = found[name] = np.array([fold_scores(table, fold == k, k, epochs) for k in range(folds)])
+        scores = results[name] = np.array([fold_scores(table, fold == k, k, epochs) for k in range(folds)])
         error = scores.std(axis=0, ddof=1) / np.sqrt(folds)
         print(f"{name:12}  rnade {scores[:, 0].mean():.2f} ± {error[0]:.2f}   Gaussian {scores[:, 1].mean():.2f} ± "
               f"{error[1]:.2f}   (nats per example, {folds} folds, floor {FLOOR} standard deviations)", flush=True)
     if out is not None:
-        draw(found, Path(out) / "red_wine.png")
-    return found
+        save_picture(results, Path(out) / "red_wine.png")
+    return results
 
 
 def resolution(x):
@@ -63,20 +63,20 @@ def fold_scores(x, test, seed, epochs):
     return model.score_samples(held_out).mean(), gaussian.score_samples(held_out).mean()
 
 
-def draw(found, path):
+def save_picture(results, path):
     """The score of each fold under both models, joined, and their means."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8.6, 4.6), dpi=DPI, facecolor="white", layout="constrained")
-    for axis, (title, scores) in zip(figure.subplots(1, 2, sharey=True), found.items(), strict=True):
+    for axis, (title, scores) in zip(figure.subplots(1, 2, sharey=True), results.items(), strict=True):
         axis.plot([0, 1], scores[:, ::-1].T, color="#c9d0da", linewidth=1.2)
-        for place, colour in enumerate(reversed(COLOURS.values())):
-            values = scores[:, 1 - place]
-            axis.plot(np.full(len(values), place), values, color=colour, marker="o", markersize=5, linestyle="none")
-            axis.hlines(values.mean(), place - 0.16, place + 0.16, color=colour, linewidth=3)
-            axis.annotate(f"{values.mean():.2f}".replace("-", "−"), (place, values.mean()),
-                          (26 if place else -26, 0), textcoords="offset points", va="center",
-                          ha="left" if place else "right", color=colour, fontsize=11)
+        for column, colour in enumerate(reversed(COLOURS.values())):
+            values = scores[:, 1 - column]
+            axis.plot(np.full(len(values), column), values, color=colour, marker="o", markersize=5, linestyle="none")
+            axis.hlines(values.mean(), column - 0.16, column + 0.16, color=colour, linewidth=3)
+            axis.annotate(f"{values.mean():.2f}".replace("-", "−"), (column, values.mean()),
+                          (26 if column else -26, 0), textcoords="offset points", va="center",
+                          ha="left" if column else "right", color=colour, fontsize=11)
         axis.set(xlim=(-0.7, 1.7))
         axis.set_xticks([0, 1], list(reversed(COLOURS)), fontsize=11)
         axis.set_title(f"red wine, {title}", fontsize=12, color=INK)

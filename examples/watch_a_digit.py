@@ -38,15 +38,15 @@ def main(out, quick=False):
     training.fit(model, dataset, epochs=1 if quick else 18, learning_rate=3e-3, ema=0.99)
     x = model.sample(1, SEED, condition=np.array([LABEL]))[0]
     steps = (4, 36, 64) if quick else range(SIDE**2 + 1)
-    found = {"x": x, "steps": list(steps), **history(model, x, steps, 20 if quick else 300)}
-    nats = found["surprise"].sum()
-    print(f"a digit of class {LABEL}: {nats:.2f} nats in all; {(found['surprise'] > np.log(2)).sum()} of {x.size} "
+    record = {"x": x, "steps": list(steps), **history(model, x, steps, 20 if quick else 300)}
+    nats = record["surprise"].sum()
+    print(f"a digit of class {LABEL}: {nats:.2f} nats in all; {(record['surprise'] > np.log(2)).sum()} of {x.size} "
           "pixels were less probable than not")
-    certain = int((found["posterior"][:, LABEL] > 0.9).argmax())
-    print(f"p(class {LABEL}) after all pixels {found['posterior'][-1, LABEL]:.3f}, first above 0.9 after {certain}")
-    draw_strip(found, Path(out) / "watch_a_digit.png")
-    write_film(list(frames(found)), Path(out) / "watch_a_digit.gif", shown=160, held=3000)
-    return found
+    certain = int((record["posterior"][:, LABEL] > 0.9).argmax())
+    print(f"p(class {LABEL}) after all pixels {record['posterior'][-1, LABEL]:.3f}, first above 0.9 after {certain}")
+    draw_strip(record, Path(out) / "watch_a_digit.png")
+    write_film(list(frames(record)), Path(out) / "watch_a_digit.gif", shown=160, held=3000)
+    return record
 
 
 def history(model, x, steps, completions):
@@ -103,7 +103,7 @@ def next_pixel(axis, t):
 
 def surprises(axis, surprise):
     """Bars of nats by pixel, rows of the image set apart."""
-    found = axis.bar(np.arange(len(surprise)), surprise, color=BLUE, width=0.8)
+    bars = axis.bar(np.arange(len(surprise)), surprise, color=BLUE, width=0.8)
     for row in range(0, SIDE, 2):
         axis.axvspan(SIDE * row - 0.5, SIDE * (row + 1) - 0.5, color="#f1f3f6", zorder=0)
     axis.set(xlim=(-0.5, len(surprise) - 0.5), ylim=(0, 1.08 * surprise.max()))
@@ -112,24 +112,24 @@ def surprises(axis, surprise):
     style(axis)
     axis.grid(False, axis="x")
     axis.tick_params(axis="x", length=0)
-    return found
+    return bars
 
 
-def draw_strip(found, path):
+def draw_strip(record, path):
     """In the middle of each row and at the end: what is drawn, what is expected, which class; surprises below."""
     from matplotlib.figure import Figure
 
-    shown = [k for k, t in enumerate(found["steps"]) if t % SIDE == 4 or t == SIDE**2]
+    shown = [k for k, t in enumerate(record["steps"]) if t % SIDE == 4 or t == SIDE**2]
     figure = Figure(figsize=(13.5, 6.7), dpi=DPI, facecolor="white", layout="constrained")
     above, below = figure.subfigures(2, 1, height_ratios=(2.5, 1))
     axes = above.subplots(3, len(shown), height_ratios=(1, 1, 0.62))
     for column, k in zip(axes.T, shown, strict=True):
-        t = found["steps"][k]
-        column[0].imshow(drawn_so_far(found["x"], t), interpolation="nearest")
+        t = record["steps"][k]
+        column[0].imshow(drawn_so_far(record["x"], t), interpolation="nearest")
         column[0].set_title(f"after {t} pixels", fontsize=10.5, color=INK)
-        column[1].imshow(found["expected"][k], cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+        column[1].imshow(record["expected"][k], cmap="gray", vmin=0, vmax=1, interpolation="nearest")
         colours = [NEXT if label == LABEL else QUIET_INK for label in range(CLASSES)]
-        column[2].bar(np.arange(CLASSES), found["posterior"][t], color=colours, width=0.8)
+        column[2].bar(np.arange(CLASSES), record["posterior"][t], color=colours, width=0.8)
         column[2].set_ylim(0, 1)
         column[2].set_xticks(range(CLASSES), [str(label) for label in range(CLASSES)], fontsize=7.5)
         column[2].set_yticks([])
@@ -141,12 +141,12 @@ def draw_strip(found, path):
     for axis, name in zip(axes[:, 0], ("drawn so far", "p(pixel = 1)", "p(class)"), strict=True):
         axis.set_ylabel(name, fontsize=11, color=INK)
     axis = below.subplots()
-    surprises(axis, found["surprise"])
-    axis.set_title(f"Surprise of each pixel, {found['surprise'].sum():.1f} nats in all", fontsize=11, color=INK)
+    surprises(axis, record["surprise"])
+    axis.set_title(f"Surprise of each pixel, {record['surprise'].sum():.1f} nats in all", fontsize=11, color=INK)
     save(figure, path)
 
 
-def frames(found):
+def frames(record):
     """The frames of the film, one for each step, as uint8 RGB arrays."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -160,27 +160,27 @@ def frames(found):
         axis.set_title(title, fontsize=12, color=INK)
     for axis in (left, middle):
         bare(axis)
-    picture = left.imshow(drawn_so_far(found["x"], 0), interpolation="nearest")
-    expected = middle.imshow(found["expected"][0], cmap="gray", vmin=0, vmax=1, interpolation="nearest")
-    classes = right.barh(np.arange(CLASSES), found["posterior"][0], height=0.75,
+    picture = left.imshow(drawn_so_far(record["x"], 0), interpolation="nearest")
+    expected = middle.imshow(record["expected"][0], cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    classes = right.barh(np.arange(CLASSES), record["posterior"][0], height=0.75,
                          color=[NEXT if label == LABEL else QUIET_INK for label in range(CLASSES)])
     right.set(xlim=(0, 1), ylim=(CLASSES - 0.5, -0.5))
     right.set_yticks(range(CLASSES), [str(label) for label in range(CLASSES)])
     style(right)
     right.tick_params(axis="y", length=0)
     axis = below.subplots()
-    bars = surprises(axis, found["surprise"])
+    bars = surprises(axis, record["surprise"])
     total = axis.set_title("Surprise of each pixel: 00.0 nats", fontsize=12, color=INK)
     figure.draw_without_rendering()
     figure.set_layout_engine("none")  # nothing moves from frame to frame
-    for k, t in enumerate(found["steps"]):
-        picture.set_data(drawn_so_far(found["x"], t))
-        expected.set_data(found["expected"][k])
-        for bar, value in zip(classes, found["posterior"][t], strict=True):
+    for k, t in enumerate(record["steps"]):
+        picture.set_data(drawn_so_far(record["x"], t))
+        expected.set_data(record["expected"][k])
+        for bar, value in zip(classes, record["posterior"][t], strict=True):
             bar.set_width(value)
         for pixel, bar in enumerate(bars):
             bar.set_visible(pixel < t)
-        total.set_text(f"Surprise of each pixel: {found['surprise'][:t].sum():.1f} nats")
+        total.set_text(f"Surprise of each pixel: {record['surprise'][:t].sum():.1f} nats")
         outlines = [next_pixel(axis, t) for axis in (left, middle)]
         canvas.draw()
         yield np.asarray(canvas.buffer_rgba())[..., :3].copy()
