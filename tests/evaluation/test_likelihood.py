@@ -9,7 +9,7 @@ import minigen
 from minigen import models
 from minigen.evaluation import evaluate, likelihood, per_example, validation_score
 from minigen.evaluation.selfcheck import run_checks
-from training.toy import Toy, ToyConfig, toy_data
+from training.toys import Toy, ToyConfig, toy_data
 
 DATA = toy_data(50, columns=4)
 

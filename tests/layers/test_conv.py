@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import signal
 
-from layers.toys import randomised, with_parameters
+from layers.random_parameters import randomised, with_parameters
 from minigen import Tensor, check_grads, grad, jacobian, ops
 from minigen.layers import (
     CausalConv1d,

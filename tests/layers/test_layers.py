@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import special
 
-from layers.toys import randomised, with_parameters
+from layers.random_parameters import randomised, with_parameters
 from minigen import Tensor, check_grads, grad, ops
 from minigen.layers import (
     MLP,

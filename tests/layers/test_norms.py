@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from layers.toys import randomised, with_parameters
+from layers.random_parameters import randomised, with_parameters
 from minigen import Tensor, check_grads, grad, ops
 from minigen.layers import MLP, BatchNorm, GroupNorm, InstanceNorm, LayerNorm, Module
 from minigen.optim import ParameterBuffer

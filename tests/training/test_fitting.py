@@ -40,7 +40,7 @@ from training.fit_toys import (
     labelled,
     model_of,
 )
-from training.toy import full_disk
+from training.toys import full_disk
 
 
 @pytest.fixture(autouse=True)

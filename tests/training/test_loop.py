@@ -23,7 +23,7 @@ from minigen.training import (
     write_pictures,
 )
 from minigen.training.state import State
-from training.toy import Toy, ToyConfig, full_disk, toy_data
+from training.toys import Toy, ToyConfig, full_disk, toy_data
 
 SMALL = {"epochs": 4, "batch_size": 16, "learning_rate": 0.01, "ema": None}
 

@@ -17,7 +17,7 @@ from minigen.training import Interrupted, TrainConfig, fit, make_step
 from minigen.training import run as run_module
 from minigen.training.config import parse_settings
 from minigen.training.state import State
-from training.toy import toy_data
+from training.toys import toy_data
 
 DATA = toy_data(64)
 

@@ -10,7 +10,7 @@ from minigen.arrays import Generator
 from minigen.models import Objective
 from minigen.optim import schedules
 from minigen.training import make_step
-from training.toy import Toy, ToyConfig, toy_data
+from training.toys import Toy, ToyConfig, toy_data
 
 DATA = toy_data(64)
 
