@@ -1,6 +1,7 @@
 """Functions of exp(-|x|), which cannot overflow: tanh, sigmoid, softplus, their gate and their derivatives.
 
-What is named `_vjp` makes the input's cotangent of the output's, g. Each function is one pass over memory.
+A function named `_vjp` computes the cotangent of the input from g, that of the output. Every function is one pass over
+memory.
 """
 
 from ..arrays import array_module
@@ -24,7 +25,7 @@ tanh.example(lambda make: make.alike(1))
 
 @kernel
 def tanh_vjp(g, y):
-    """g·(1 - y²), y the output, without the scalar, whose conversion costs NumPy more than a small product."""
+    """g·(1 - y²), y the output. Written without the number 1: converting it costs NumPy more than a small product."""
     return g - g * y * y
 
 

@@ -3,8 +3,8 @@
     log p(x, k) = constant[k] + x · logits[k] + observed · log_zero[k],
 
 with log_zero the log-probabilities of a 0 (where all values are observed their sum is in `constant` instead), and
-logits those of a 1 less those of a 0. Rows are taken in blocks: what lies in memory is one block of the (n, K)
-posterior at a time, and the binary data need no copy as floating numbers.
+logits those of a 1 less those of a 0. Rows are taken in blocks, so that one block of the (n, K) posterior is in memory
+at a time, and only one block of the binary data is copied as floating numbers.
 """
 
 import numpy as np
@@ -18,8 +18,8 @@ from .machinery.wrapping import covered, in_chunks
 from .reductions import logsumexp, row_shift
 
 ROWS = 1024  # of a block
-CHUNKS = 16  # sums are made of this many parts, however many threads there are
-CHUNK_BYTES = 1 << 26  # of all parts together, else there are fewer of them
+CHUNKS = 16  # sums are made in so many chunks, however many threads there are
+CHUNK_BYTES = 1 << 26  # memory for the sums of all chunks; there are fewer chunks if they would need more
 
 
 @kernel
@@ -53,7 +53,7 @@ def _(make):
 
 @loop
 def _posterior(joint, constant, counts):
-    """Of a block: log p(x, k) less its constant becomes r, which is added to `counts`; the sum of log p(x)."""
+    """Turn log p(x, k) less its constant into r for one block, add r to `counts`, and return the sum of log p(x)."""
     total = 0.0
     for n in range(joint.shape[0]):
         row, mass = joint[n], joint.dtype.type(0)
@@ -80,25 +80,25 @@ def _(x, logits, constant, observed, log_zero):
     count = max(1, min(CHUNKS, n // ROWS, CHUNK_BYTES // (k * d * dtype.itemsize)))
     totals, counts = np.zeros(count), np.zeros((count, k), dtype)
     ones = np.zeros((count, k, d), dtype)
-    seen = None if observed is None else np.zeros_like(ones)
+    present = None if observed is None else np.zeros_like(ones)
 
     def chunk(i, start, stop):
         joint, block, term = np.empty((ROWS, k), dtype), np.empty((ROWS, d), dtype), np.empty((k, d), dtype)
         for low in range(start, stop, ROWS):
-            part = slice(low, min(low + ROWS, stop))
-            r, values = joint[: part.stop - low], block[: part.stop - low]
+            rows = slice(low, min(low + ROWS, stop))
+            r, values = joint[: rows.stop - low], block[: rows.stop - low]
             if observed is not None:
-                values[...] = observed[part]
+                values[...] = observed[rows]
                 zeros = values @ log_zero.T
-            values[...] = x[part]
+            values[...] = x[rows]
             np.matmul(values, logits.T, out=r)
             if observed is not None:
                 r += zeros
             totals[i] += _posterior(r, constant, counts[i])
             ones[i] += np.matmul(r.T, values, out=term)
             if observed is not None:
-                values[...] = observed[part]
-                seen[i] += np.matmul(r.T, values, out=term)
+                values[...] = observed[rows]
+                present[i] += np.matmul(r.T, values, out=term)
 
     in_chunks(chunk, count, n)
-    return np.array(totals.sum()), *(None if sums is None else sums.sum(axis=0) for sums in (counts, ones, seen))
+    return np.array(totals.sum()), *(None if sums is None else sums.sum(axis=0) for sums in (counts, ones, present))

@@ -12,7 +12,7 @@ from .reductions import difference, log_softmax, row_shift, softmax
 
 
 def _pick(logits, index):
-    """Logits and index as arrays of one number of axes, index with a last one of extent 1, ready to be broadcast."""
+    """Logits and index with the same number of axes, so that they broadcast; the index's last axis has extent 1."""
     missing = index.ndim + 1 - logits.ndim
     logits = logits.reshape((1,) * max(missing, 0) + logits.shape)
     return logits, index.reshape((1,) * max(-missing, 0) + index.shape + (1,))

@@ -1,4 +1,4 @@
-"""A random stream whose state is on the GPU: what makes a captured step draw fresh numbers at every replay."""
+"""A random stream whose state is on the GPU, so that a captured step draws fresh numbers at every replay."""
 
 import numpy as np
 
@@ -41,8 +41,8 @@ class DeviceGenerator(Generator):
                tweak is SPLIT, child.stream)
         return child
 
-    def _draw(self, kind, n_words, n, dtype, xp, *parameters):
+    def _values(self, kind, n_words, n, dtype, xp, *parameters):
         if xp is np:
             raise TypeError("a generator on the device makes no NumPy arrays: draw with xp, the module of the arrays "
                             "that the numbers are for")
-        return super()._draw(kind, n_words, n, dtype, xp, *parameters)
+        return super()._values(kind, n_words, n, dtype, xp, *parameters)

@@ -1,6 +1,7 @@
 """Gated units of one array, whose last axis has two halves a and b: a·sigmoid(b) and tanh(a)·sigmoid(b).
 
-The halves are read where they lie, and a cotangent's halves written there: no copies are split off and joined again.
+The compiled versions read the halves where they lie, and write a cotangent's halves there, without splitting or joining
+copies.
 """
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""Activations x·p(x) with p between 0 and 1: gelu and silu, and what they make of a cotangent g."""
+"""Activations x·p(x) with p between 0 and 1: gelu and silu, with their vector-Jacobian products."""
 
 import math
 

@@ -1,9 +1,9 @@
 """The recursions of hidden Markov models over time, on logarithms, so that nothing underflows.
 
 `log_emission[n, t, s]` is log p(x_t | z_t = s) of sequence n. A step of a recursion multiplies a vector of
-probabilities by the transition matrix. The references take log-sum-exps of all pairs of states. The loops multiply
-plain numbers, of which the largest is 1, and go back to logarithms only for sums that come out so small that terms of
-them may have underflowed: a few logarithms and exponentials for each state, where all pairs would take S.
+probabilities by the transition matrix. The references take log-sum-exps over all pairs of states. The loops multiply
+plain numbers, of which the largest is 1; they go back to logarithms only for sums so small that some of their terms may
+have underflowed. So a step takes a few logarithms and exponentials for each state, instead of one for each pair.
 
 Rabiner, "A Tutorial on Hidden Markov Models and Selected Applications in Speech Recognition", 1989.
 """
@@ -21,7 +21,7 @@ from .machinery.functions import exp, log
 from .machinery.wrapping import GRAIN, covered
 from .reductions import log_softmax, logsumexp, row_logsumexp, row_shift
 
-BLOCKS = 32  # sums over sequences are made of this many parts, however many threads there are
+BLOCKS = 32  # sums over sequences are made in so many blocks, however many threads there are
 
 
 @kernel
@@ -126,9 +126,10 @@ def _example(make):
 
 @loop
 def _multiply(v, matrix, log_matrix, safe, weights, sums, out):
-    """out[j] = log Σ_i exp(v[i]) matrix[i, j]; sums below `safe` are made again of logarithms. Returns log Σ exp(v).
+    """out[j] = log Σ_i exp(v[i]) matrix[i, j]; sums below `safe` are computed again from logarithms.
 
-    Leaves exp(v - shift) in `weights` and the sums over these in `sums`, shift being the largest of v.
+    Returns log Σ exp(v). Leaves exp(v - shift) in `weights`, where shift is the largest of v, and Σ_i weights[i]
+    matrix[i, j] in `sums`.
     """
     shift, total = row_shift(v), v.dtype.type(0)
     sums[:] = 0
@@ -254,9 +255,10 @@ def _draw(start, stop, filtered, log_matrix, uniforms, states):
 
 
 def _prepare(*arrays):
-    """The arrays in C order, the transition matrix, and the least sum that is known to be right; None: not covered.
+    """The arrays in C order, the transition matrix, and `safe`, the least sum that is surely right.
 
-    Terms of a sum that underflow are below the smallest normal number; `safe` is that over the precision squared.
+    A term that underflows is below the smallest normal number; `safe` is that number over the precision squared.
+    Returns None for arrays that the loops do not cover.
     """
     if not covered(*arrays) or arrays[0].size == 0:
         return None
@@ -266,7 +268,7 @@ def _prepare(*arrays):
 
 
 def _grain(emission, parts):
-    """How many of so many parts of the sequences a thread should have at least."""
+    """How many of `parts` equal parts of the sequences a thread should have at least."""
     return max(1, GRAIN * parts // (emission.size * emission.shape[-1]))
 
 

@@ -25,22 +25,22 @@ PAIRS = 1 << 15  # of x and a point: work for one thread
 
 
 @kernel
-def kernel_log_sum(x, points, inverse, shape, own=False):
+def kernel_log_sum(x, points, inverse, shape, leave_out=False):
     """log Σ_j K(r_ij) for rows `x` `(m, D)` and `points` `(n, D)`: `(m,)`, -inf where no kernel reaches.
 
-    `inverse` `(D,)` divides by the bandwidths; `shape` is one of SHAPES. With `own` x are the points themselves, and
-    each leaves itself out of its sum.
+    `inverse` `(D,)` holds 1 / bandwidth; `shape` is one of SHAPES. With `leave_out` x are the points themselves, and
+    the sum for a point leaves out the point itself.
     """
     xp, rows = array_module(x), max(1, REFERENCE_SIZE // max(1, points.size))
-    parts = [xp.zeros(0, x.dtype)]
+    sums = [xp.zeros(0, x.dtype)]
     for start in range(0, len(x), rows):
-        part = x[start : start + rows]
-        squares = xp.square((part[:, None] - points) * inverse).sum(axis=-1)
-        if own:
-            each = xp.arange(len(part))
-            squares[each, start + each] = math.inf
-        parts.append(logsumexp(_log_kernel(squares, shape, xp), axis=1))
-    return xp.concatenate(parts)
+        block = x[start : start + rows]
+        squares = xp.square((block[:, None] - points) * inverse).sum(axis=-1)
+        if leave_out:
+            diagonal = xp.arange(len(block))
+            squares[diagonal, start + diagonal] = math.inf
+        sums.append(logsumexp(_log_kernel(squares, shape, xp), axis=1))
+    return xp.concatenate(sums)
 
 
 @kernel_log_sum.example
@@ -87,7 +87,7 @@ def _squares(row, tile, inverse, count, out):
 
 
 @loop
-def _endless(start, stop, x, points, inverse, shape, own, out):
+def _endless(start, stop, x, points, inverse, shape, leave_out, out):
     """Sums of exp(-e), e = r²/2 or r, each scaled by the exponential of the least e that it has met."""
     zero = x.dtype.type(0)
     width = max(WIDTH, TILE // x.shape[1])
@@ -98,7 +98,7 @@ def _endless(start, stop, x, points, inverse, shape, own, out):
         _fill(tile, points, first, count)
         for i in range(start, stop):
             _squares(x[i], tile, inverse, count, e)
-            if own and first <= i < first + count:
+            if leave_out and first <= i < first + count:
                 e[i - first] = np.inf
             nearest = ordered(e[0])
             for j in range(np.uint64(count)):
@@ -124,7 +124,7 @@ def _endless(start, stop, x, points, inverse, shape, own, out):
 
 
 @loop
-def _ending(start, stop, x, points, inverse, shape, own, out):
+def _ending(start, stop, x, points, inverse, shape, leave_out, out):
     """Sums of kernels that are 0 from r = 1 on."""
     zero, one, quarter_turn = x.dtype.type(0), x.dtype.type(1), x.dtype.type(math.pi / 2)
     width = max(WIDTH, TILE // x.shape[1])
@@ -135,7 +135,7 @@ def _ending(start, stop, x, points, inverse, shape, own, out):
         _fill(tile, points, first, count)
         for i in range(start, stop):
             _squares(x[i], tile, inverse, count, e)
-            if own and first <= i < first + count:
+            if leave_out and first <= i < first + count:
                 e[i - first] = np.inf
             added = zero
             if shape == TOPHAT:
@@ -157,10 +157,11 @@ def _ending(start, stop, x, points, inverse, shape, own, out):
 
 
 @kernel_log_sum.compiled(above=1)
-def _(x, points, inverse, shape, own=False):
+def _(x, points, inverse, shape, leave_out=False):
     if not covered(x, points, inverse) or not len(points):
         return NotImplemented
     out, number = np.empty(len(x), x.dtype), SHAPES.index(shape)
     arrays = (np.ascontiguousarray(array) for array in (x, points, inverse))
-    run(_endless if number <= EXPONENTIAL else _ending, len(x), PAIRS // len(points) + 1, *arrays, number, own, out)
+    loop = _endless if number <= EXPONENTIAL else _ending
+    run(loop, len(x), PAIRS // len(points) + 1, *arrays, number, leave_out, out)
     return out

@@ -18,31 +18,31 @@ from .machinery.examples import Example
 
 PANELS = 8
 WIDTH = 32  # panels are multiples of it: matrix products have no remainders then
-FLOPS = 1 << 22  # below this, threads do not pay
+FLOPS = 1 << 22  # with less work one thread is faster
 
 
 class Blocks:
-    """A mask of shape (rows, columns) and its panels; `transposed` is that of the transposed mask.
+    """A mask of shape (rows, columns) and its panels; `transposed` is the Blocks of the transposed mask.
 
     A panel is a slice of columns and the slice of rows outside of which the mask is false there; `work` is how many
     elements the panels have together. Raises ValueError unless the mask is a matrix of booleans, or ones and zeros.
     """
 
     def __init__(self, mask):
-        given, mask = np.asarray(mask), np.array(mask, bool)
+        original, mask = np.asarray(mask), np.array(mask, bool)
         if mask.ndim != 2:
             raise ValueError(f"mask: expected a matrix, got shape {mask.shape}")
-        if not np.array_equal(given, mask):
-            raise ValueError(f"mask: expected true and false, or 1 and 0, got {given.dtype} with other values")
+        if not np.array_equal(original, mask):
+            raise ValueError(f"mask: expected true and false, or 1 and 0, got {original.dtype} with other values")
         mask.setflags(write=False)
         self.mask, self.constant, self.shape, columns = mask, Constant(mask), mask.shape, mask.shape[1]
         width = max(1, round(columns / PANELS / WIDTH)) * WIDTH
         bounds = [*range(0, max(1, columns - width // 2), width), columns]
-        found = [(slice(start, stop), _live(mask[:, start:stop]))
-                 for start, stop in zip(bounds, bounds[1:], strict=False)]
-        # From both ends in turn: then any consecutive ones of a staircase are about the same work.
-        self.panels = [found[i // 2 if i % 2 == 0 else -1 - i // 2] for i in range(len(found))]
-        self.work = sum((live.stop - live.start) * (part.stop - part.start) for part, live in self.panels)
+        panels = [(slice(start, stop), _live(mask[:, start:stop]))
+                  for start, stop in zip(bounds, bounds[1:], strict=False)]
+        # Taken from both ends in turn: the panels of a staircase then have about the same work in any stretch of them.
+        self.panels = [panels[i // 2 if i % 2 == 0 else -1 - i // 2] for i in range(len(panels))]
+        self.work = sum((live.stop - live.start) * (columns.stop - columns.start) for columns, live in self.panels)
 
     @functools.cached_property
     def transposed(self):
@@ -96,7 +96,7 @@ def _example_mask(make):
 
 @loop
 def select(out, w, mask, row, column):
-    """out = the part of w that starts at this row and column, 0 where the mask is false."""
+    """Fill `out` with w from this row and column on, and with 0 where the mask is false."""
     for i in range(out.shape[0]):
         to, values, flags = out[i], w[row + i], mask[row + i]
         for j in range(np.uint64(out.shape[1])):
@@ -105,7 +105,7 @@ def select(out, w, mask, row, column):
 
 @loop
 def clear(w, mask, row, column, rows, columns):
-    """Set the part of w to 0 where the mask is false."""
+    """Set w to 0 where the mask is false, in so many rows and columns from this row and column on."""
     for i in range(row, row + rows):
         values, flags = w[i], mask[i]
         for j in range(np.uint64(column), np.uint64(column + columns)):
@@ -123,14 +123,14 @@ def _(x, w, blocks):
     out = y.reshape(rows, w.shape[1])
 
     def panels(start, stop):
-        for part, live in blocks.panels[start:stop]:
-            height, width = live.stop - live.start, part.stop - part.start
+        for columns, live in blocks.panels[start:stop]:
+            height, width = live.stop - live.start, columns.stop - columns.start
             copy = np.empty((width, height) if flipped else (height, width), w.dtype)
             if flipped:
-                select(copy, base, mask, part.start, live.start)
+                select(copy, base, mask, columns.start, live.start)
             else:
-                select(copy, base, mask, live.start, part.start)
-            np.matmul(x[:, live], copy.T if flipped else copy, out=out[:, part])
+                select(copy, base, mask, live.start, columns.start)
+            np.matmul(x[:, live], copy.T if flipped else copy, out=out[:, columns])
 
     _share(panels, blocks, rows)
     return y
@@ -144,11 +144,11 @@ def _(x, y, blocks):
     x, y, w = x.reshape(rows, x.shape[-1]).T, y.reshape(rows, y.shape[-1]), np.empty(blocks.shape, x.dtype)
 
     def panels(start, stop):
-        for part, live in blocks.panels[start:stop]:
-            w[:live.start, part] = 0
-            w[live.stop:, part] = 0
-            np.matmul(x[live], y[:, part], out=w[live, part])
-            clear(w, blocks.mask, live.start, part.start, live.stop - live.start, part.stop - part.start)
+        for columns, live in blocks.panels[start:stop]:
+            w[:live.start, columns] = 0
+            w[live.stop:, columns] = 0
+            np.matmul(x[live], y[:, columns], out=w[live, columns])
+            clear(w, blocks.mask, live.start, columns.start, live.stop - live.start, columns.stop - columns.start)
 
     _share(panels, blocks, rows)
     return w
@@ -159,6 +159,6 @@ def _covered(a, b):
 
 
 def _share(panels, blocks, rows):
-    """Go through the panels, each thread taking some of them, if there is work for threads."""
+    """Go through the panels, on several threads if there is enough work for them."""
     count = len(blocks.panels)
     run_products(panels, count, count if 2 * blocks.work * rows < FLOPS else 1)

@@ -1,4 +1,4 @@
-"""Normal distributions of independent elements, given by mean and log of the scale, summed over the last axis."""
+"""Log-densities of independent normal variables by their mean and log scale, summed over the last axis."""
 
 import numpy as np
 
@@ -59,7 +59,7 @@ def _(make):
 def normal_kl_vjp(g, loc, log_scale):
     """The cotangents of loc, g·loc, and of log_scale, g·(scale² - 1)."""
     xp = array_module(log_scale)
-    loc, log_scale = xp.broadcast_arrays(loc, log_scale)  # one number for a whole row counts once for each element
+    loc, log_scale = xp.broadcast_arrays(loc, log_scale)  # one number for a whole row counts for every element of it
     g = g[..., None]
     return g * loc, g * xp.expm1(2 * log_scale)
 

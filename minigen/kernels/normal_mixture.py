@@ -1,10 +1,10 @@
 """The E-step of a mixture of normals: log p(x, k), and the posterior's moments summed over the examples.
 
-A component N(μ, Σ) with Σ = L Lᵀ is given by what makes it standard normal: y = L⁻¹ (x - μ). In rows that is
-y = x @ whitening - offset, `whitening` = L⁻ᵀ and `offset` = μᵀ L⁻ᵀ; where Σ is diagonal `whitening` is a vector and
-multiplies x. `constant` is what log p(x, k) is at y = 0. All components' y of some rows are one matrix product, and
-sums over these rows others, while the rows are in the cache. Sums of y, not of x, stay exact where components are
-small and far apart.
+A component N(μ, Σ) with Σ = L Lᵀ is described by the map that makes it standard normal, y = L⁻¹ (x - μ). For rows x
+this is y = x @ whitening - offset, with `whitening` = L⁻ᵀ and `offset` = μᵀ L⁻ᵀ; if Σ is diagonal, `whitening` is a
+vector that multiplies x. `constant` is log p(x, k) at y = 0. One matrix product gives all components' y for a block of
+rows, and others give the sums over these rows while they are in the cache. Sums of y rather than of x stay exact where
+components are small and far apart.
 """
 
 import numpy as np
@@ -18,8 +18,8 @@ from .machinery.wrapping import covered, in_chunks
 from .reductions import logsumexp, row_shift
 
 BLOCK_BYTES = 1 << 19  # of y, about half of a usual second-level cache
-CHUNKS = 32  # sums are made of this many parts, however many threads there are
-CHUNK_BYTES = 1 << 26  # of all parts together, else there are fewer of them
+CHUNKS = 32  # sums are made in so many chunks, however many threads there are
+CHUNK_BYTES = 1 << 26  # memory for the sums of all chunks; there are fewer chunks if they would need more
 
 
 @kernel
@@ -76,7 +76,7 @@ def _whiten(x, whitening, offset):
 
 @loop
 def _scale(x, whitening, y):
-    """y for diagonal covariances, before the offset is taken off."""
+    """y for diagonal covariances, before the offset is subtracted."""
     for n in range(x.shape[0]):
         for k in range(whitening.shape[0]):
             row, scale, out = x[n], whitening[k], y[n, k]
@@ -86,7 +86,7 @@ def _scale(x, whitening, y):
 
 @loop
 def _squares(y, offset):
-    """Take the offset off y, and return |y|²."""
+    """Subtract the offset from y, and return |y|²."""
     total = y.dtype.type(0)
     for d in range(np.uint64(y.size)):
         y[d] -= offset[d]
@@ -96,7 +96,7 @@ def _squares(y, offset):
 
 @loop
 def _joint(y, offset, constant, out):
-    """log p(x, k) of a block whose y lack their offset."""
+    """log p(x, k) for one block; its y still contain the offset."""
     for n in range(y.shape[0]):
         for k in range(y.shape[1]):
             out[n, k] = constant[k] - _squares(y[n, k], offset[k]) / 2
@@ -104,7 +104,10 @@ def _joint(y, offset, constant, out):
 
 @loop
 def _posterior(y, weighted, offset, constant, counts, first):
-    """Of a block: the sum of log p(x); y less its offset; r·y into `weighted`; and r and r·y added to their sums."""
+    """For one block: subtract the offset from y, put r·y into `weighted`, and add r and r·y to their sums.
+
+    Returns the sum of log p(x).
+    """
     total, joint = 0.0, np.empty(constant.size, y.dtype)
     for n in range(y.shape[0]):
         for k in range(joint.size):
@@ -142,19 +145,19 @@ def _blocks(x, whitening):
     def blocks(start, stop):
         memory = np.empty((min(rows, stop - start), k, d), x.dtype)
         for low in range(start, stop, rows):
-            part = slice(low, min(low + rows, stop))
-            y = memory[: part.stop - low]
+            block = slice(low, min(low + rows, stop))
+            y = memory[: block.stop - low]
             if full:
-                np.matmul(x[part], together, out=y.reshape(len(y), k * d))
+                np.matmul(x[block], together, out=y.reshape(len(y), k * d))
             else:
-                _scale(x[part], whitening, y)
-            yield part, y
+                _scale(x[block], whitening, y)
+            yield block, y
 
     return blocks
 
 
 def _chunks(x, size):
-    """Into how many chunks to cut the rows, of which each takes `size` numbers of memory beside its blocks."""
+    """Into how many chunks to cut the rows, if a chunk takes `size` numbers of memory beside its blocks."""
     return max(1, min(CHUNKS, len(x) // 256, CHUNK_BYTES // (size * x.itemsize)))
 
 
@@ -165,8 +168,8 @@ def _(x, whitening, offset, constant):
     x, out, blocks = np.ascontiguousarray(x), np.empty((len(x), len(constant)), x.dtype), _blocks(x, whitening)
 
     def piece(i, start, stop):
-        for part, y in blocks(start, stop):
-            _joint(y, offset, constant, out[part])
+        for block, y in blocks(start, stop):
+            _joint(y, offset, constant, out[block])
 
     in_chunks(piece, _chunks(x, 1), len(x))
     return out

@@ -1,8 +1,8 @@
-"""Random numbers made by compiled loops and on a GPU: what `arrays.random` gives, to the last bit.
+"""Random numbers made by compiled loops and on a GPU, equal to those of `arrays.random` to the last bit.
 
-Values are made in chunks of 1024 words. Every word depends on its place in the stream alone, so the number of threads
-does not matter; sums and products are not contracted or reordered, so neither do the machine and the version.
-Importing this module puts the versions in place: long draws use them, short ones stay with NumPy.
+Values are made in chunks of 1024 words. A word depends on its position in the stream alone, so the number of threads
+does not matter. Sums and products are neither fused nor reordered, so the machine and the compiler do not matter.
+Importing this module makes `Generator` use it: for many numbers at once the compiled loops, for few NumPy.
 """
 
 import math
@@ -33,7 +33,7 @@ ONE, TWO, MINUS_TWO = f32(1), f32(2), f32(-2)
 LN2, LN2_64 = f32(box_muller.LN2), box_muller.LN2
 HALF32, HALF64 = int32(box_muller.LAYOUT["float32"][2]), int64(box_muller.LAYOUT["float64"][2])
 TURN32, TURN64 = f32(math.tau * 2.0**-24), math.tau * 2.0**-53
-# the series of box_muller, written out for float32: loops over terms take the compiler longer
+# The series of box_muller. For float32 they are written out below: loops over terms take the compiler longer.
 A0, A1, A2, A3 = map(f32, box_muller.ATANH["float32"])
 S0, S1, S2, S3 = map(f32, box_muller.SINE["float32"])
 C0, C1, C2, C3, C4 = map(f32, box_muller.COSINE["float32"])
@@ -77,7 +77,7 @@ def _chunk(stream, position, begin, count, words):
 
 @loop
 def _copy(source, target):
-    """target[:] = source, which takes numba a second longer to compile, for the words of an error."""
+    """target[:] = source. Written so, numba would take a second longer to compile it, for an error's message."""
     for i in range(target.size):
         target[i] = source[i]
 
@@ -97,9 +97,9 @@ def _uniform32(start, stop, stream, position, out):
     for begin in range(start * WORDS, min(stop * WORDS, out.size), WORDS):
         count = min(WORDS, out.size - begin)
         skip = _chunk(stream, position, begin, count, words)
-        part, values = words[skip : skip + count], out[begin : begin + count]
+        chunk, values = words[skip : skip + count], out[begin : begin + count]
         for i in range(count):
-            values[i] = f32(int32(part[i] >> uint32(8))) * UNIT32
+            values[i] = f32(int32(chunk[i] >> uint32(8))) * UNIT32
 
 
 @loop(fastmath=False)
@@ -108,9 +108,9 @@ def _uniform64(start, stop, stream, position, out):
     for begin in range(start * WORDS, min(stop * WORDS, 2 * out.size), WORDS):
         count = min(WORDS, 2 * out.size - begin)
         skip = _chunk(stream, position, begin, count, words)
-        part, values = words[skip : skip + count], out[begin // 2 : (begin + count) // 2]
+        chunk, values = words[skip : skip + count], out[begin // 2 : (begin + count) // 2]
         for i in range(values.size):
-            double = uint64(part[2 * i]) | uint64(part[2 * i + 1]) << UP
+            double = uint64(chunk[2 * i]) | uint64(chunk[2 * i + 1]) << UP
             values[i] = np.float64(int64(double >> uint64(11))) * UNIT64
 
 
@@ -121,10 +121,10 @@ def _normal32(start, stop, stream, position, out):
     for begin in range(start * WORDS, min(stop * WORDS, even), WORDS):
         count = min(WORDS, even - begin)
         skip = _chunk(stream, position, begin, count, words)
-        part = words[skip : skip + count]
+        chunk = words[skip : skip + count]
         for j in range(count // 2):
-            radius = np.sqrt(_log32(f32(part[2 * j]) * WORD32 + HALFWORD32) * MINUS_TWO)
-            turn = int32(part[2 * j + 1] >> uint32(8))
+            radius = np.sqrt(_log32(f32(chunk[2 * j]) * WORD32 + HALFWORD32) * MINUS_TWO)
+            turn = int32(chunk[2 * j + 1] >> uint32(8))
             quadrant = (turn + int32(1 << 21)) >> int32(22)
             x = f32(turn - (quadrant << int32(22))) * TURN32
             q = x * x
@@ -145,10 +145,10 @@ def _normal64(start, stop, stream, position, out):
     for begin in range(start * WORDS, min(stop * WORDS, 2 * even), WORDS):
         count = min(WORDS, 2 * even - begin)
         skip = _chunk(stream, position, begin, count, words)
-        part = words[skip : skip + count]
+        chunk = words[skip : skip + count]
         for j in range(count // 4):
-            a = (uint64(part[4 * j]) | uint64(part[4 * j + 1]) << UP) >> uint64(11)
-            b = (uint64(part[4 * j + 2]) | uint64(part[4 * j + 3]) << UP) >> uint64(11)
+            a = (uint64(chunk[4 * j]) | uint64(chunk[4 * j + 1]) << UP) >> uint64(11)
+            b = (uint64(chunk[4 * j + 2]) | uint64(chunk[4 * j + 3]) << UP) >> uint64(11)
             radius = np.sqrt(_log64(np.float64(int64(a) + 1) * UNIT64) * -2.0)
             turn = int64(b)
             quadrant = (turn + (1 << 50)) >> 51

@@ -1,4 +1,4 @@
-"""Integrals without a closed form, each by one Gauss-Legendre rule over the part that counts.
+"""Integrals without a closed form, by one Gauss-Legendre rule over the stretch that matters.
 
 All are of functions exp(f(t)) p(t) that are largest at the start, t = 0, and fall off like an exponential or a
 normal density: the rule reaches to where exp(f) is exp(-40). Its points are closer together near the start, where a
@@ -122,7 +122,7 @@ def beta_score(a, b, logit, m, n):
         return -outer + total * decayed / (1 - p + decayed)
 
     def integrand(t, s, side, outer, p, total, *moments):
-        place = s + side * t
+        here = s + side * t
         of_a, of_b, of_total = moments[:rank], moments[rank : 2 * rank], moments[2 * rank :]
 
         def cumulant(i, j):
@@ -130,7 +130,7 @@ def beta_score(a, b, logit, m, n):
             value = value - of_a[i - 1] if j == 0 else value - of_b[j - 1] if i == 0 else value
             if i + j > 1:
                 return value
-            return value - xp.logaddexp(0.0, -place if i else place)
+            return value - xp.logaddexp(0.0, -here if i else here)
 
         return score_polynomial(m, n, cumulant) * xp.exp(exponent(t, outer, p, total))
 

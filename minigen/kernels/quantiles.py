@@ -1,4 +1,4 @@
-"""Distribution functions and quantiles on scales on which every value that a float cannot hold still has a place."""
+"""Distribution functions and quantiles of log x and logit x, on which values too small for a float can be written."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Activations that are the identity above 0: relu, leaky relu and elu, and what they make of a cotangent g."""
+"""Activations that are the identity above 0: relu, leaky relu and elu, with their vector-Jacobian products."""
 
 import numpy as np
 
@@ -79,7 +79,7 @@ concat_elu.example(lambda make: make.alike(1))
 
 @kernel
 def concat_elu_vjp(g, x):
-    """g of x's elu times its derivative, less g of (-x)'s elu times its."""
+    """The cotangent of x: that of elu(x) times its derivative, less that of elu(-x) times its derivative."""
     xp = array_module(x)
     (first, second), slope = (g[..., :g.shape[-1] // 2], g[..., g.shape[-1] // 2:]), xp.exp(-abs(x))
     return xp.where(x > 0, first, first * slope) - xp.where(x < 0, second, second * slope)
@@ -158,7 +158,7 @@ def _concat_elu_vjp(start, stop, g, x, out):
             to[j] = (a if value > 0 else a * slope) - (b if value < 0 else b * slope)
 
 
-# NumPy's maximum is one pass already: only a second thread makes it faster.
+# NumPy's maximum is one pass already; only a second thread makes it faster.
 relu.compiled(above=1 << 18)(lambda x: elementwise(_relu, (x,), (0,)))
 relu_vjp.compiled()(lambda g, y: elementwise(_relu_vjp, (g, y), (0, 1)))
 leaky_relu.compiled()(lambda x, slope: elementwise(_leaky_relu, (x,), (0, slope)))

@@ -26,8 +26,8 @@ def logsumexp(x, axis=None, keepdims=False):
     xp = array_module(x)
     shift = _shift(x, axis, xp)
     total = xp.exp(x - shift).sum(axis=axis, keepdims=True)
-    none = total == 0
-    result = xp.where(none, -float("inf"), xp.log(xp.where(none, 1, total))) + shift
+    empty = total == 0
+    result = xp.where(empty, -float("inf"), xp.log(xp.where(empty, 1, total))) + shift
     return result if keepdims else result.reshape(x.sum(axis=axis).shape)
 
 
@@ -36,7 +36,7 @@ logsumexp.example(lambda make: [*make.alike(1), -1, make.boolean()])
 
 @kernel
 def log_softmax(x, axis=-1):
-    """x - log Σ exp(x) along `axis`, the shift taken off both terms so that large x keep their digits."""
+    """x - log Σ exp(x) along `axis`; the shift is subtracted from both terms, so that large x keep their digits."""
     xp = array_module(x)
     shifted = x - _shift(x, axis, xp)
     return shifted - xp.log(xp.exp(shifted).sum(axis=axis, keepdims=True))

@@ -17,8 +17,8 @@ def scatter(values, index, shape):
     """Zeros of `shape` with `values` added at `index`; where an index comes twice, both values are added."""
     xp = array_module(values)
     result = xp.zeros(shape, values.dtype)
-    parts = index if isinstance(index, tuple) else (index,)
-    if all(part is None or part is Ellipsis or isinstance(part, slice | int | np.integer) for part in parts):
+    indices = index if isinstance(index, tuple) else (index,)
+    if all(i is None or i is Ellipsis or isinstance(i, slice | int | np.integer) for i in indices):
         result[index] = values  # slices and integers name no element twice
     else:
         xp.add.at(result, index, values)
@@ -33,7 +33,7 @@ def _(make):
 
 @loop
 def _add_rows(start, stop, values, index, out):
-    """Rows start to stop of the result: each thread looks through all indices, and no two write to one place."""
+    """Rows start to stop of the result. Every thread looks through all indices, and no two write to the same row."""
     for k in range(index.size):
         r = index[k] + (out.shape[0] if index[k] < 0 else 0)
         if start <= r < stop:
@@ -44,9 +44,9 @@ def _add_rows(start, stop, values, index, out):
 
 @scatter.compiled(above=1024)
 def _(values, index, shape):
-    """Rows of a table: an array of integers along the first axis, as the gradient of an embedding has it."""
-    parts = index if isinstance(index, tuple) else (index,)
-    first = parts[0] if len(parts) == 1 else None
+    """Adds rows to a table at an array of integers along the first axis, as the gradient of an embedding does."""
+    indices = index if isinstance(index, tuple) else (index,)
+    first = indices[0] if len(indices) == 1 else None
     if not isinstance(first, np.ndarray) or first.dtype.kind not in "iu" or not covered(values) or (
             values.shape != (*first.shape, *shape[1:])) or 0 in shape:
         return NotImplemented
@@ -58,7 +58,7 @@ def _(values, index, shape):
     return result
 
 
-SEARCH = 1 << 30  # up to so many comparisons each row of a table looks for its own values, in a fixed order
+SEARCH = 1 << 30  # up to so many comparisons, each row of a table looks for its values itself, in a fixed order
 
 
 @scatter.on_device

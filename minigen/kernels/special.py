@@ -49,7 +49,7 @@ def ndtr(x):
 
 
 def ndtri(p):
-    """Its inverse; -inf at 0, inf at 1, NaN outside."""
+    """The inverse of `ndtr`: -inf at 0, inf at 1, NaN outside."""
     return _library(array_module(p)).ndtri(p)
 
 
@@ -64,7 +64,7 @@ def gammaincinv(a, p):
 
 
 def betainc(a, b, x):
-    """Distribution function of Beta(a, b) at x, from 0 to 1."""
+    """Distribution function of Beta(a, b) at x between 0 and 1."""
     return _library(array_module(a, b, x)).betainc(a, b, x)
 
 
@@ -74,7 +74,7 @@ def betaincinv(a, b, p):
 
 
 def lbeta(a, b):
-    """log B(a, b) = log Γ(a) + log Γ(b) - log Γ(a + b), without taking large logarithms from each other.
+    """log B(a, b) = log Γ(a) + log Γ(b) - log Γ(a + b), without subtracting large logarithms from each other.
 
     For the larger argument y and the smaller z, log Γ(y + z) - log Γ(y) is the difference of Stirling's series
     (y - ½) log y - y + ½ log 2π + 1/12y - … (Abramowitz and Stegun, 6.1.41), the terms that nearly cancel put together.
@@ -89,6 +89,6 @@ def lbeta(a, b):
 
 
 def _stirling(x):
-    """What Stirling's series adds to (x - ½) log x - x + ½ log 2π, for x of at least 10."""
+    """The terms that Stirling's series adds to (x - ½) log x - x + ½ log 2π, for x of at least 10."""
     r = 1 / (x * x)
     return (1 / 12 - r * (1 / 360 - r * (1 / 1260 - r * (1 / 1680 - r * (1 / 1188 - r * 691 / 360360))))) / x

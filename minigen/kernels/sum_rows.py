@@ -1,4 +1,4 @@
-"""The sum of all rows: the gradient of what was added to each of them."""
+"""The sum of all rows: the gradient of a vector that was added to every row."""
 
 import numpy as np
 
@@ -21,7 +21,7 @@ sum_rows.example(lambda make: make.alike(1))
 
 @loop
 def _sum(start, stop, x, sums):
-    """Chunks start … stop, each to a row of `sums`, which is read and written once for four rows."""
+    """Add chunks start … stop to their rows of `sums`. A row of `sums` is read and written once for four rows of x."""
     for i in range(start, stop):
         total, r, last = sums[i], i * CHUNK, min((i + 1) * CHUNK, x.shape[0])
         while r + 4 <= last:

@@ -1,9 +1,9 @@
 """Optimiser updates on flat arrays, in place, and the norm that clipping needs.
 
-Compiled, an update is one pass over its arrays. In the references each pass is one ufunc, so the arrays are taken in
-chunks that stay in the cache from one pass to the next. Gradients count times `scale`, the factor that clipping gives;
-an array for it that is not finite leaves everything as it is. On a GPU `step`, `learning_rate` and `scale` may be 0-d
-arrays, which the host does not look at.
+A compiled update is one pass over its arrays. A reference makes several passes, one for each NumPy function, so it
+takes the arrays in chunks that stay in the cache from one pass to the next. Gradients are multiplied by `scale`, the
+factor that clipping gives; if `scale` is an array that is not finite, nothing changes. On a GPU `step`,
+`learning_rate` and `scale` may be 0-d arrays, whose values the host does not read.
 """
 
 import math
@@ -21,7 +21,7 @@ CHUNK = 65536
 
 
 def _chunks(*arrays):
-    """(array module, the same chunk of each array, scratch of that size) over all chunks; None stays None."""
+    """Yield (array module, the same chunk of all arrays, scratch of that size), chunk by chunk; None stays None."""
     size = arrays[0].size
     xp = array_module(arrays[0])
     extent = min(size, CHUNK) if xp is np else size
@@ -32,7 +32,7 @@ def _chunks(*arrays):
 
 
 def _wanted(scale):
-    """Whether the gradient's factor is finite: an update that is not wanted has another, and changes nothing."""
+    """Whether the gradient's factor is finite; if it is not, an update changes nothing."""
     return type(scale) is float or math.isfinite(scale)
 
 
@@ -51,7 +51,7 @@ def sgd_update(parameter, gradient, velocity, learning_rate, momentum=0.0, neste
                scale=1.0):
     """g ← g + weight_decay·p, v ← momentum·v + g, p ← p - learning_rate·v.
 
-    Nesterov's variant takes g + momentum·v in place of v in the last. Without momentum `velocity` may be None.
+    Nesterov's variant uses g + momentum·v instead of v in the last step. Without momentum `velocity` may be None.
     """
     for xp, (p, g, v), scratch in _chunks(parameter, gradient, velocity) if _wanted(scale) else ():
         g = _scaled(g, scale)
@@ -114,9 +114,9 @@ def _(make):
 
 
 def _corrected(step, learning_rate, beta1, beta2, eps):
-    """Rate and eps of m̂/(√v̂ + eps), the corrections taken out of the arrays.
+    """Rate and eps that let m̂/(√v̂ + eps) be computed from m and v without correcting the arrays.
 
-    It is m·√(1-β₂ᵗ)/(1-β₁ᵗ) / (√v + eps·√(1-β₂ᵗ)).
+    The quotient is m·√(1-β₂ᵗ)/(1-β₁ᵗ) / (√v + eps·√(1-β₂ᵗ)).
     """
     correction = math.sqrt(1 - beta2**step)
     return learning_rate * correction / (1 - beta1**step), eps * correction
@@ -152,7 +152,7 @@ def _(make):
 
 @kernel
 def average_update(average, values, weight):
-    """average ← average + weight·(values - average), which leaves what has not moved exactly as it is."""
+    """average ← average + weight·(values - average); an element that equals its value stays exactly as it is."""
     for xp, (a, x), scratch in _chunks(average, values):
         xp.subtract(x, a, out=scratch)
         scratch *= weight

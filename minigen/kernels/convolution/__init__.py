@@ -1,7 +1,8 @@
 """Convolutions by taps: a sum of matrix products, one for each tap.
 
-Read `convolution` first: what the four kernels compute, in array code. `direct` multiplies the rows of data where they
-lie, for convolutions of many channels; `gather` copies neighbourhoods side by side, for those of few.
+Read `convolution` first: it says in array code what the four kernels compute. `direct` and `gather` are two ways to do
+the same faster: `direct` multiplies the data where they lie, for convolutions of many channels, and `gather` copies
+neighbourhoods side by side, for convolutions of few.
 """
 
 from .convolution import conv as conv

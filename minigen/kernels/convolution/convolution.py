@@ -1,15 +1,25 @@
-"""Convolution as a sum of shifted matrix products, one for each tap.
+"""Convolution as a sum of matrix products, one for each tap.
 
-With x zero outside its extent, y[p] = Σₜ x[stride·p + tapₜ] @ w[t]. `conv_transpose` is its adjoint as a function of
-x, `conv_weight` its gradient by w; the derivatives of any of the three are the other two. `conv_vjp` gives both
-gradients of a `conv` at once.
+A tap is an offset: with it the output at position p reads the input at stride·p + tap. The input x is zero outside its
+extent, and with a weight matrix w[t] for each tap the output is
 
-The references go through the taps, with a pass over the data for each. The compiled versions multiply the rows of
-data where they lie (see `direct`); where there are few channels they gather the taps' values into blocks and multiply
-these (see `gather`). Beyond arguments and result they need at most two blocks a thread, of `gather.BLOCK_BYTES` each,
-one copy of w, and for gradients by w two more arrays of its size a thread; the transpose of a strided convolution also
-needs one part in stride^rank of its result, and a convolution of relu(x) by several taps needs that array. All do the
-work of the taps there are, and none for taps that never meet the data.
+    y[p] = Σₜ x[stride·p + tapₜ] @ w[t]
+
+There are four kernels. `conv` computes y. `conv_transpose` is its adjoint as a function of x, and `conv_weight` is its
+gradient by w: the derivatives of each of these three are the other two. `conv_vjp` computes both gradients of a `conv`
+at once.
+
+How to read this
+----------------
+Read the references first, down to `_example`. They go through the taps: `windows` says which part of x a tap reads and
+which part of y it writes, and one matrix product does the rest. The compiled versions below them avoid one pass over
+the data for each tap. They say which neighbourhood the output sees (`gather.neighbourhood`), and `gather.products`
+multiplies it, in one of two ways: with many channels row by row where the data lie (`direct`), with few channels in
+blocks that are gathered first (`gather`). Last come the launchers for a GPU, which gather blocks too.
+
+Memory: a thread needs at most two blocks of `gather.BLOCK_BYTES`, and for a gradient by w two arrays of w's size. All
+threads together need one copy of w, and with relu(x) and several taps one array of x's size. A strided
+`conv_transpose` makes its result in stride^rank pieces, one after the other. Taps that never meet x cost nothing.
 """
 
 import functools
@@ -28,7 +38,7 @@ from .gather import neighbourhood, products
 
 
 def windows(taps, extents, stride):
-    """For each tap, where it reads and writes: slices of x's and of y's space axes, or None if it never meets x."""
+    """For each tap the slices of x that it reads and the slices of y that it writes, or None if it never meets x."""
     for tap in taps:
         reads, writes = [], []
         for offset, extent in zip(tap, extents, strict=True):
@@ -65,7 +75,7 @@ def _(make):
 
 @kernel
 def conv_transpose(y, w, taps, stride, extents):
-    """x[stride·p + tapₜ] = Σ y[p] @ w[t]ᵀ over the p and t that lead there, of the given extents."""
+    """x of these extents, where x[q] is the sum of y[p] @ w[t]ᵀ over all p and t with stride·p + tapₜ = q."""
     x = array_module(y, w).zeros((y.shape[0], *extents, w.shape[1]), _dtype(y, w))
     for t, window in enumerate(windows(taps, extents, stride)):
         if window is not None:
@@ -102,7 +112,7 @@ def _(make):
 
 @kernel
 def conv_vjp(g, x, w, taps, stride, relu=False):
-    """The gradients of a `conv` by x and by w, g being that by y."""
+    """The gradients of a `conv` by x and by w, from its gradient g by y; with `relu` of a `conv` of max(x, 0)."""
     gx = conv_transpose(g, w, taps, stride, x.shape[1:-1])
     if not relu:
         return gx, conv_weight(x, g, taps, stride)
@@ -135,7 +145,7 @@ def _example(make):
 def _(x, w, taps, stride, bias=None, relu=False):
     if not _covered(x, w, *(() if bias is None else (bias,))):
         return NotImplemented
-    if relu and len(taps) > 1:  # each row is met by several taps
+    if relu and len(taps) > 1:  # several taps read a row: take its maximum with 0 once
         x, relu = rectified(x), False
     extents = x.shape[1:-1]
     space = tuple(-(-extent // stride) for extent in extents)
@@ -150,15 +160,15 @@ def _(y, w, taps, stride, extents):
     y, space, adjoint = np.ascontiguousarray(y), y.shape[1:-1], _adjoint(w)
     if stride == 1:
         return products(y, neighbourhood(_negated(taps), 1, space, extents, y.shape[-1]), adjoint)[0]
-    # The positions stride·a + phase of x are an ordinary convolution of y with the taps that lead to them.
+    # For each phase the positions stride·a + phase of x are a plain convolution of y with the taps that lead there.
     x = np.empty((y.shape[0], *extents, w.shape[1]), y.dtype)
     for phase in itertools.product(range(stride), repeat=len(extents)):
-        mine = [t for t, tap in enumerate(taps)
-                if all((o - r) % stride == 0 for o, r in zip(tap, phase, strict=True))]
-        leading = tuple(tuple((r - o) // stride for o, r in zip(taps[t], phase, strict=True)) for t in mine)
+        chosen = [t for t, tap in enumerate(taps)
+                  if all((o - r) % stride == 0 for o, r in zip(tap, phase, strict=True))]
+        leading = tuple(tuple((r - o) // stride for o, r in zip(taps[t], phase, strict=True)) for t in chosen)
         count = tuple(-(-(n - r) // stride) if n > r else 0 for n, r in zip(extents, phase, strict=True))
-        part = products(y, neighbourhood(leading, 1, space, count, y.shape[-1]), adjoint[mine])[0]
-        x[(slice(None), *(slice(r, None, stride) for r in phase))] = part
+        values = products(y, neighbourhood(leading, 1, space, count, y.shape[-1]), adjoint[chosen])[0]
+        x[(slice(None), *(slice(r, None, stride) for r in phase))] = values
     return x
 
 
@@ -168,7 +178,7 @@ def _(x, y, taps, stride):
         return NotImplemented
     x, y = np.ascontiguousarray(x), np.ascontiguousarray(y)
     extents, space = x.shape[1:-1], y.shape[1:-1]
-    if stride == 1 and y.shape[-1] < x.shape[-1]:  # gather the one with fewer channels
+    if stride == 1 and y.shape[-1] < x.shape[-1]:  # gather the array with fewer channels
         shape = neighbourhood(_negated(taps), 1, space, extents, y.shape[-1])
         return _adjoint(_by_taps(products(y, shape, other=x)[1], shape, len(taps), x))
     shape = neighbourhood(taps, stride, extents, space, x.shape[-1])
@@ -202,8 +212,8 @@ def _adjoint(w):
 def _by_taps(sums, shape, taps, other):
     """The sums of `products` with `other` as one array (taps, channels, other's channels)."""
     w = np.zeros((taps, shape.channels, other.shape[-1]), other.dtype)
-    for (start, stop, *_), part in zip(shape.groups, sums, strict=False):
-        w[shape.order[start:stop]] = part.reshape(stop - start, *w.shape[1:])
+    for (start, stop, *_), group in zip(shape.groups, sums, strict=False):
+        w[shape.order[start:stop]] = group.reshape(stop - start, *w.shape[1:])
     return w
 
 
@@ -211,7 +221,7 @@ def _dtype(a, b):
     return array_module(a, b).result_type(a, b)
 
 
-DEVICE_BLOCK_BYTES = 1 << 25  # what the taps read is gathered for as many positions at a time as fit in 32 MB
+DEVICE_BLOCK_BYTES = 1 << 25  # neighbourhoods are gathered for as many positions at a time as fit in 32 MB
 
 
 @functools.lru_cache(maxsize=256)
@@ -221,7 +231,7 @@ def _tap_table(xp, taps):
 
 
 def _gathered(x, taps, stride, extents, adjoint):
-    """For one block of positions after another: the slice of the result's rows, and what the taps read there."""
+    """For one block of output positions after another: the slice of their rows, and the gathered neighbourhoods."""
     xp, channels = array_module(x), x.shape[-1]
     rows = x.shape[0] * math.prod(extents)
     width = len(taps) * channels

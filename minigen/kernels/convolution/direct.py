@@ -1,7 +1,14 @@
-"""Matrix products of neighbourhoods without gathering them: for convolutions of many channels.
+"""Convolutions of many channels: neighbourhoods are multiplied where they lie, without gathering them.
 
-Of each tap a list says which rows of x meet which rows of the output; a row of x is multiplied where it lies. Sums stay
-in registers (see `tiles`), and a block of output rows stays in the second-level cache while all taps are gone through.
+How to read this
+----------------
+The output rows are taken in blocks of `ROWS`, which stay in the second-level cache while the loop goes through all
+taps. For one tap and one block, `meetings` makes two lists: which rows of x the tap reads, and to which rows of the
+output they belong (positions where the tap leaves the data are not listed). `multiply_rows` then multiplies each listed
+row of x by the tap's matrix, and adds the product to the listed row of the output. The innermost step keeps its sums in
+vector registers, and is written in the compiler's own terms: see `machinery.tiles`.
+
+`direct_products` makes outputs in this way, `direct_sums` gradients by the weights.
 """
 
 import numpy as np
@@ -9,41 +16,44 @@ import numpy as np
 from ..machinery.compiling import loop
 from ..machinery.tiles import add_outer_products, add_products
 
-LEAST = 16  # channels and outputs: below it gathering pays
-ROWS = 128  # of a block
+LEAST = 16  # channels and outputs: with fewer of either, gathering is faster
+ROWS = 128  # output rows of a block
 
 
 @loop
 def meetings(start, count, tap, stride, extents, space, channels, outputs, x_at, out_at):
-    """How many of the output positions from start on see data through a tap; where their rows of x and of y begin."""
-    rank, found, i = extents.size, 0, 0
+    """List the rows that a tap brings together, for `count` output positions from `start` on.
+
+    Writes into x_at and out_at where the rows of x and of the output begin, and returns how many pairs there are.
+    """
+    rank, pairs, i = extents.size, 0, 0
     width, out_width = extents[rank - 1], space[rank - 1]
-    while i < count:  # the part of one row of the output that is in the block
+    while i < count:  # go through one line of the last space axis at a time
         first, rest = (start + i) % out_width, (start + i) // out_width
         n = min(count - i, out_width - first)
         row, scale, inside = 0, 1, True
         for axis in range(rank - 2, -1, -1):
-            place = stride * (rest % space[axis]) + tap[axis]
+            at = stride * (rest % space[axis]) + tap[axis]
             rest //= space[axis]
-            inside = inside and place >= 0 and place < extents[axis]
-            row += scale * place
+            inside = inside and at >= 0 and at < extents[axis]
+            row += scale * at
             scale *= extents[axis]
         if inside:
             row = (row + scale * rest) * width
             for k in range(n):
-                place = stride * (first + k) + tap[rank - 1]
-                if place >= 0 and place < width:
-                    x_at[found], out_at[found] = (row + place) * channels, (start + i + k) * outputs
-                    found += 1
+                at = stride * (first + k) + tap[rank - 1]
+                if at >= 0 and at < width:
+                    x_at[pairs], out_at[pairs] = (row + at) * channels, (start + i + k) * outputs
+                    pairs += 1
         i += n
-    return found
+    return pairs
 
 
 @loop
 def direct_products(start, stop, x, w, bias, relu, gate, out, taps, stride, extents, space, channels, outputs):
     """Rows start to stop of out = bias + Σₜ x[stride·p + tapₜ] @ w[t], all flat.
 
-    With `relu` max(x, 0) is taken for x; with `gate`, of out's size or of size 0, out is 0 where that is not above 0.
+    With `relu` the input is max(x, 0). `gate` has out's size, or size 0 for no gate: out is set to 0 where gate ≤ 0.
     """
     x_at, out_at = np.empty(ROWS, np.int64), np.empty(ROWS, np.int64)
     positive = np.empty(ROWS * channels if relu else 0, x.dtype)
@@ -75,7 +85,7 @@ def rectify(x, out):
 
 @loop
 def multiply_rows(x, x_at, out, out_at, n, w, at, step, first, last, width):
-    """`add_products` of n rows, four at a time."""
+    """`add_products` for n pairs of rows, four at a time."""
     r = 0
     while r + 4 <= n:
         add_products(4, x, x_at, out, out_at, r, w, at, step, first, last, width)
@@ -89,7 +99,10 @@ def multiply_rows(x, x_at, out, out_at, n, w, at, step, first, last, width):
 
 @loop
 def direct_sums(start, stop, x, other, relu, sums, taps, stride, extents, space, channels, outputs):
-    """Add Σ x[stride·p + tapₜ]ᵀ other[p] over rows start to stop to sums[t], all flat; `relu`: of max(other, 0)."""
+    """Add Σ x[stride·p + tapₜ]ᵀ other[p] over rows start to stop to sums[t], all flat.
+
+    With `relu` it is the sum with max(other, 0).
+    """
     x_at, other_at = np.empty(ROWS, np.int64), np.empty(ROWS, np.int64)
     positive = np.empty(ROWS * outputs if relu else 0, x.dtype)
     for low in range(start, stop, ROWS):

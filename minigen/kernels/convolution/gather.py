@@ -1,9 +1,17 @@
-"""Matrix products of gathered neighbourhoods: what convolutions by taps run on.
+"""Convolutions of few channels: neighbourhoods are gathered into blocks, and a matrix product multiplies each block.
 
-Row p of the neighbourhood matrix holds x[stride·p + tap] for all taps side by side, zero outside the data. It is
-made in blocks of `BLOCK_BYTES`, which stay in the second-level cache while a matrix product (or two, of the same
-block) reads them. Each thread gathers and multiplies blocks of its own: matrix products that are cut over threads
-instead would have to meet after each block, and stall for milliseconds when a thread is not given a core.
+Row p of the neighbourhood matrix N holds x[stride·p + tap] for all taps side by side, zero outside the data. With the
+taps' matrices stacked in the same way as w, the convolution is N @ w, and its gradient by w is Nᵀ @ (gradient by y).
+
+How to read this
+----------------
+N is never made whole. `products` is the entry. It cuts the output rows into one piece for each thread (`_in_pieces`).
+A thread makes one block of rows of N after another in the same memory (`_blocks`). A block has `BLOCK_BYTES`, and stays
+in the second-level cache while the matrix product reads it. `gather` fills a block; a `Neighbourhood` holds what it
+needs to know of the taps. Convolutions of many channels turn off to `_direct`, which does the same without blocks.
+
+Each thread multiplies its blocks by itself. Matrix products that are cut over threads instead would have to meet after
+each block, and would stall for milliseconds whenever a thread is not given a core.
 """
 
 import functools
@@ -16,14 +24,14 @@ from ..machinery.compiling import loop
 from .direct import LEAST, direct_products, direct_sums
 
 BLOCK_BYTES = 1 << 19  # half of a usual second-level cache
-COLUMNS = 512  # of a block, at most, if it has several taps: enough rows are left to make the product efficient
+COLUMNS = 512  # of a block with several taps, at most: it then has enough rows for an efficient product
 FLOPS = 1 << 23  # below this, starting a thread does not pay
 
 
 class Neighbourhood:
-    """The taps that meet the data, sorted and cut into groups, and of each group the runs of adjacent taps.
+    """The taps that meet the data, sorted and cut into groups; and for each group, its runs of adjacent taps.
 
-    Taps that follow each other along the last space axis are one run: contiguous memory, copied in one go.
+    Taps that follow each other along the last space axis are a run: what they read lies together and is copied at once.
     """
 
     def __init__(self, taps, stride, extents, space, channels):
@@ -45,7 +53,7 @@ class Neighbourhood:
 
 
 def _runs(taps, channels):
-    """Of each run, the offsets of its first tap, the number of its taps and its first column."""
+    """For each run: the offsets of its first tap, the number of its taps, and its first column in the block."""
     firsts, lengths, columns = [], [], []
     last = None
     for t, tap in enumerate(taps):
@@ -77,50 +85,54 @@ def _clear(block, to, count):
 
 @loop
 def gather(block, x, start, channels, stride, extents, space, firsts, lengths, columns):
-    """block[i] = the runs of x (flat) around output position start + i, counted over batch and space."""
+    """Fill row i of the block with what the runs read from x (flat) at output position start + i.
+
+    Positions are counted over batch and space together.
+    """
     rank, (rows, wide), flat = extents.size, block.shape, block.reshape(-1)
     width, out_width = extents[rank - 1], space[rank - 1]
     i = 0
-    while i < rows:  # the part of one row of the output that is in the block
+    while i < rows:  # go through one line of the last space axis at a time
         first = (start + i) % out_width
         count = min(rows - i, out_width - first)
         for r in range(lengths.size):
             rest = (start + i) // out_width
             row, scale, inside = 0, 1, True
             for axis in range(rank - 2, -1, -1):
-                place = stride * (rest % space[axis]) + firsts[r, axis]
+                at = stride * (rest % space[axis]) + firsts[r, axis]
                 rest //= space[axis]
-                inside = inside and place >= 0 and place < extents[axis]
-                row += scale * place
+                inside = inside and at >= 0 and at < extents[axis]
+                row += scale * at
                 scale *= extents[axis]
             row = (row + scale * rest) * width
             length, size = lengths[r], lengths[r] * channels
             to = i * wide + columns[r]
             for k in range(count):
-                place = stride * (first + k) + firsts[r, rank - 1]
-                if inside and place >= 0 and place + length <= width:
-                    _copy(flat, to, x, (row + place) * channels, size)
+                at = stride * (first + k) + firsts[r, rank - 1]
+                if inside and at >= 0 and at + length <= width:
+                    _copy(flat, to, x, (row + at) * channels, size)
                 else:
                     low, high = 0, 0
                     if inside:
-                        low = min(max(0, -place), length) * channels
-                        high = max(0, min(length, width - place)) * channels
+                        low = min(max(0, -at), length) * channels
+                        high = max(0, min(length, width - at)) * channels
                     high = max(low, high)
                     _clear(flat, to, low)
-                    _copy(flat, to + low, x, (row + place) * channels + low, high - low)
+                    _copy(flat, to + low, x, (row + at) * channels + low, high - low)
                     _clear(flat, to + high, size - high)
                 to += wide
         i += count
 
 
 def products(x, shape, w=None, other=None, bias=None, relu=False):
-    """(N @ w + bias, Nᵀ @ other) for the neighbourhood matrix N of x, None for what is not given.
+    """N @ w + bias, and the groups' Nᵀ @ other, for the neighbourhood matrix N of x.
 
-    `shape` is a Neighbourhood, w of shape (taps, channels, m) and other (batch, *space, m), all contiguous; bias (m,).
-    The second result has shape (taps, channels, m), zero for taps that never meet x.
+    `shape` is a Neighbourhood; w has shape (taps, channels, m), bias (m,), other (batch, *space, m), all contiguous.
+    The first result is None without w. The second is a list with one matrix for each group of taps, which `_by_taps` in
+    `convolution` puts together; it is empty without `other`.
 
-    With `relu` the data are max(data, 0), data being `other` or else x. The first result is then 0 where other ≤ 0:
-    with `other` given and x a cotangent, these are both gradients of a convolution of relu(other).
+    With `relu` the data are max(data, 0), where the data are `other` if it is there, and x if not. The first result is
+    then 0 where other ≤ 0. So with a cotangent as x the results are both gradients of a convolution of relu(other).
     """
     space = tuple(int(n) for n in shape.space)
     rows, channels = x.shape[0] * math.prod(space), x.shape[-1]
@@ -143,7 +155,7 @@ def products(x, shape, w=None, other=None, bias=None, relu=False):
 
 
 def _in_pieces(flat, shape, w, bias, relu, out, right, rows, channels):
-    """Fill `out` and give the list of the groups' Nᵀ @ right; the pieces' sums are added in their order."""
+    """Fill `out` and return the list of the groups' Nᵀ @ right. The pieces' sums are added up in their order."""
     width = (0 if out is None else out.shape[1]) + (0 if right is None else right.shape[1])
     partial = {}
 
@@ -176,7 +188,7 @@ def _direct(flat, shape, w, bias, relu, out, right, start, stop):
 
 
 def _blocks(flat, shape, w, bias, relu, out, right, start, stop):
-    """The blocks of rows [start, stop), one after the other in the same memory."""
+    """Fill rows start to stop of `out`, block after block in the same memory; return their groups' Nᵀ @ right."""
     channels = shape.channels
     width = max(shape.columns, 0 if out is None else out.shape[1])
     extent = max(16, BLOCK_BYTES // (flat.itemsize * width))
@@ -199,12 +211,12 @@ def _blocks(flat, shape, w, bias, relu, out, right, start, stop):
             if relu and right is None:
                 block = np.maximum(block, 0)
             if out is not None:
-                part = w[first * channels:last * channels]
+                matrix = w[first * channels:last * channels]
                 if g == 0:
-                    np.matmul(block, part, out=out[low:high])
+                    np.matmul(block, matrix, out=out[low:high])
                     out[low:high] += bias
                 else:
-                    out[low:high] += np.matmul(block, part, out=partial[: high - low])
+                    out[low:high] += np.matmul(block, matrix, out=partial[: high - low])
             if right is not None:
                 data = np.maximum(right[low:high], 0) if relu else right[low:high]
                 sums[g] += np.matmul(block.T, data, out=term[:columns])

@@ -1,8 +1,8 @@
 """Compiling kernels with numba, on first use.
 
-`@loop` marks a function that numba compiles when it is first called; loops may call each other. Results are kept in
-a cache folder whose name is a hash of all kernel sources, so that an edit anywhere makes new ones; where no folder
-can be written to, each process compiles for itself.
+`@loop` marks a function that numba compiles when it is first called; loops may call each other. Compiled code is kept
+in a cache folder. The folder's name is a hash of all kernel sources, so that an edit anywhere starts a new one. If no
+folder can be written to, every process compiles for itself.
 """
 
 import functools
@@ -38,7 +38,7 @@ class Loop:
 
 
 class Builtin:
-    """Something that compiled loops use and that can only be made once numba is there."""
+    """Something for compiled loops to use that can be made only after numba is imported."""
 
     def __init__(self, build):
         self.build, self.made = build, None
@@ -53,7 +53,7 @@ class Builtin:
 
 
 def loop(function=None, **options):
-    """Compile the function with numba when it is first called; `options` are numba's, beside those set here."""
+    """Compile the function with numba when it is first called; `options` go to numba beside those set here."""
     return Loop(function, options) if function is not None else lambda f: Loop(f, options)
 
 
@@ -82,9 +82,9 @@ def _compile(function, options):
 
 @functools.cache
 def cache_folder() -> Path | None:
-    """Where compiled kernels are kept, or None where nothing can be written.
+    """The folder for compiled kernels, or None if it cannot be written to.
 
-    In the folder that MINIGEN_CACHE names, else in the user's cache folder.
+    It lies in the folder that MINIGEN_CACHE names, or else in the user's cache folder.
     """
     base = os.environ.get("MINIGEN_CACHE") or os.path.join(
         os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "minigen")
@@ -109,13 +109,13 @@ def _source_hash() -> str:
 
 
 def _locks():
-    """Ours, and numba's own if it is there: a fork waits for them, or its child would find them held for ever."""
-    found = [_lock]
+    """Our lock, and numba's if numba is imported: a fork waits for both, or its child would see them held for ever."""
+    locks = [_lock]
     if "numba" in sys.modules:
         from numba.core.compiler_lock import global_compiler_lock
 
-        found.append(global_compiler_lock)
-    return found
+        locks.append(global_compiler_lock)
+    return locks
 
 
 def _before_fork():

@@ -23,13 +23,13 @@ NULL = np.uint64(0)
 
 
 def source(name: str) -> str:
-    """The text of `name`.cu with what it includes, since CuPy keeps compiled code by the text alone."""
+    """The text of `name`.cu with the text of its include file: CuPy keeps compiled code by the text alone."""
     text = (FOLDER / f"{name}.cu").read_text(encoding="utf-8")
     return text.replace('#include "common.cuh"', (FOLDER / "common.cuh").read_text(encoding="utf-8"))
 
 
 def options(dtype) -> tuple[str, ...]:
-    """The compiler's options: contraction to fused multiply-adds is left to it, other changes of arithmetic are not."""
+    """The compiler's options. It may fuse a product and a sum into one instruction, and change nothing else."""
     return ("-std=c++14", f"-DREAL={REALS[np.dtype(dtype).name]}")
 
 
@@ -43,7 +43,10 @@ def function(name: str, kernel: str, dtype: str, exact: bool = False):
 
 
 def launch(name: str, kernel: str, dtype, n: int, *args, width: int = 0, exact: bool = False) -> None:
-    """Run a kernel over `n` elements or, with a `width`, one block for each of `n` rows so wide; nothing for n = 0."""
+    """Run a kernel over `n` elements or, with a `width`, over `n` rows of that width with one block for each.
+
+    Does nothing for n = 0.
+    """
     if n == 0:
         return
     dtype = np.dtype(dtype)
@@ -64,19 +67,19 @@ def _argument(value, dtype):
 
 
 def scalar(value):
-    """The two arguments of a SCALAR parameter: a number, or where it is, a 0-d array on the device."""
+    """The two arguments of a SCALAR parameter: the number itself, or a 0-d array on the device that holds it."""
     if isinstance(value, int | float):
         return np.float64(value), NULL
     return np.float64(0), value.astype(np.float64, copy=False)
 
 
 def contiguous(*arrays):
-    """The arrays in C order, copied where they are not."""
+    """The arrays in C order; those that are not are copied."""
     return [a if a.flags.c_contiguous else array_module(a).ascontiguousarray(a) for a in arrays]
 
 
 def covered(*arrays) -> bool:
-    """Whether the arrays are all float32 or all float64: what the sources are compiled for."""
+    """Whether the arrays are all float32 or all float64, which the sources are compiled for."""
     return arrays[0].dtype.name in REALS and all(a.dtype == arrays[0].dtype for a in arrays)
 
 

@@ -4,7 +4,7 @@
     def softplus(x):                       # the reference: array code, on NumPy and CuPy
         ...
 
-    @softplus.compiled(above=4096)         # for NumPy arrays of so many elements: calls numba loops
+    @softplus.compiled(above=4096)         # for NumPy arrays of 4096 elements or more: calls numba loops
     def _(x):
         ...
 
@@ -57,7 +57,7 @@ class Kernel:
     def compiled(self, above: int = 4096, by: int = 0):
         """Decorator: the version for NumPy arrays, when argument number `by` has at least `above` elements.
 
-        It gets the same arguments and may return NotImplemented for what it does not cover.
+        It gets the same arguments. It may return NotImplemented for arguments that it does not cover.
         """
         def define(function):
             self.fast, self.above, self.by = function, above, by
@@ -87,7 +87,7 @@ class Kernel:
         return self.reference(*args, **keywords)
 
     def _give_up(self, version, error):
-        """Use the reference from now on if the version could not be compiled; any other error is the caller's."""
+        """Use the reference from now on if the version could not be compiled; raise any other error again."""
         if not _is_compilation_error(error):
             raise error
         if version is self.fast:

@@ -1,12 +1,26 @@
 """Elementary functions for use inside compiled loops, written so that the compiler vectorises them.
 
-numba's own `math.exp` and relatives call a scalar library function for each element. These are polynomials after a
-range reduction, without branches or tables: a loop over them runs at nearly the speed of memory. float32 has its own
-versions, with errors below 3 units in the last place over the whole range, subnormal numbers included. Of float64's
-the exponential is such a polynomial; the others use the library's functions.
+numba's own `math.exp` and its relatives call a scalar library function for each element. The functions here are
+polynomials after a range reduction, without branches or tables, so that a loop over them runs at nearly the speed of
+memory. float32 has versions of its own, with errors below 3 units in the last place over the whole range, subnormal
+numbers included. For float64 the exponential is such a polynomial; the other functions call the library's.
 
-The coefficients are minimax fits (least squares on Chebyshev nodes, reweighted until the relative errors level out);
-those of the float64 exponential interpolate it at Chebyshev nodes.
+How to read this
+----------------
+Every function follows one plan. exp(x) is the example (`_exp32`):
+
+1. Write x = k·log 2 + r with a whole number k and |r| ≤ log(2)/2, so that exp(x) = 2^k·exp(r). Adding a large constant
+   (ROUND) and subtracting it again rounds x / log 2 to k. log 2 comes in two parts, LN2_HIGH and LN2_LOW, so that r
+   keeps all its digits.
+2. A short polynomial gives exp(r), since r is small.
+3. 2^k is assembled from its bits: a float32 consists of a sign, 8 bits of exponent plus 127, and 23 bits of fraction,
+   so the integer (k + 127) << 23, read as a float32, is 2^k.
+
+The logarithm goes the other way: it takes the exponent k out of the bits, and a polynomial gives log(1 + f) of the
+fraction. An `x if … else y` in a loop becomes a choice between two computed values, not a branch.
+
+The coefficients are minimax fits: least squares on Chebyshev nodes, reweighted until the relative errors level out.
+Those of the float64 exponential interpolate it at Chebyshev nodes.
 """
 
 import math
@@ -16,8 +30,8 @@ from numpy import int32, int64
 
 from .compiling import Builtin, loop
 
-# Reassociation would cancel the corrections that the range reductions carry along; flags belong to each instruction,
-# so these functions keep their own wherever they are inlined.
+# Reordering the sums would cancel the corrections that the range reductions carry along. The permission to reorder
+# belongs to each instruction, so a loop that has it may inline these functions, and they stay exact.
 exact_order = loop(fastmath={"contract"}, forceinline=True)
 
 
@@ -59,7 +73,7 @@ def _bitcast(to, source):
 
 
 def by_type(single, double):
-    """A function for loops: the loop `single` for arguments of 32 bits; `double`, a loop or math's, for 64."""
+    """A function for loops: `single` for float32 arguments; `double`, a loop or a function of math, for float64."""
     def build():
         from numba.extending import overload
 
@@ -124,7 +138,7 @@ def _log1p_reduced(f):
 
 @exact_order
 def _exp32(x):
-    """2^k·exp(r), x = k·log 2 + r; the power of two in two factors, since it may be subnormal, or infinite."""
+    """2^k·exp(r) for x = k·log 2 + r. The power is split in two factors, since 2^k alone may be no float32."""
     x = f32(89) if x > f32(89) else x
     x = f32(-104) if x < f32(-104) else x
     shifted = x * LOG2_E + ROUND
@@ -137,7 +151,7 @@ def _exp32(x):
 
 @exact_order
 def _exp64(x):
-    """As for 32 bits."""
+    """As `_exp32`."""
     x = 710.0 if x > 710.0 else x
     x = -746.0 if x < -746.0 else x
     shifted = x * LOG2_E_64 + ROUND_64
@@ -160,7 +174,7 @@ def _one_minus_exp(x):
 
 @exact_order
 def _expm1_32(x):
-    """2·(2^(k-1)·(exp(r) - 1) + (2^(k-1) - ½)): with the power halved it is finite for every finite result."""
+    """2·(2^(k-1)·(exp(r) - 1) + (2^(k-1) - ½)): the halved power is finite wherever the result is."""
     c = f32(89) if x > f32(89) else x
     c = f32(-18) if c < f32(-18) else c
     shifted = c * LOG2_E + ROUND
@@ -184,7 +198,7 @@ def _log32(x):
 
 @exact_order
 def _log1p32(x):
-    """As the logarithm of u = 1 + x, what was lost in that sum added to the fraction."""
+    """log u for u = 1 + x; the part of x that the sum lost is added to the fraction."""
     u = ONE + x
     lost = x - (u - ONE) if x < ONE else ONE - (u - x)
     bits = float_to_bits(u) - SQRT_HALF_BITS
@@ -210,7 +224,7 @@ def _log1p_unit(x):
 
 @exact_order
 def _tanh32(x):
-    """(1 - e) / (1 + e) with e = exp(-2|x|), by way of 1 - e, which is exact near 0; 1 beyond 9.1."""
+    """(1 - e) / (1 + e) with e = exp(-2|x|); 1 - e is computed exactly near x = 0. It is 1 for |x| above 9.1."""
     a = abs(x)
     t = _one_minus_exp(f32(-2) * (f32(9.1) if a > f32(9.1) else a))
     return bits_to_float(float_to_bits(t / (TWO - t)) | (float_to_bits(x) & SIGN))
@@ -279,6 +293,6 @@ tanh = by_type(_tanh32, math.tanh)
 sigmoid = by_type(_sigmoid32, _sigmoid64)
 softplus = by_type(_softplus32, _softplus64)
 erf = by_type(_erf32, math.erf)
-# Integers in the order of the floating numbers, NaN above them all: a maximum of integers vectorises.
+# Integers in the same order as the floating numbers, with NaN above all: a maximum of integers vectorises.
 ordered = by_type(_ordered32, _ordered64)
 unordered = by_type(_unordered32, _unordered64)

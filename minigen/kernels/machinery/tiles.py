@@ -1,13 +1,30 @@
 """Products of a few rows with a matrix inside compiled loops, added up in the processor's vector registers.
 
-numba makes of a loop over an output row code that loads and stores the row again for every few inputs. Here the code is
-spelled out in LLVM's terms: a tile of some rows and columns stays in registers while all inputs are gone through, and
-each vector of the matrix that is loaded serves all rows.
+Written as a loop, out[i] += Σ_c x[i, c] · w[c] makes numba load and store the row out[i] again for every few inputs c.
+Here a tile of some rows and some columns of `out` is loaded once, stays in registers while all inputs are gone through,
+and is stored once. Each vector of w that is loaded serves all rows of the tile.
+
+How to read this
+----------------
+numba has no way to say "keep this in a register", so the functions here do not compute: they write instructions. When
+numba compiles a loop that calls `add_products`, it calls `generate` with a `builder`, and each builder.load, fmul, fadd
+or store appends one instruction (in LLVM's language) to the loop. Read the builder's lines as the loop that they write.
+`_Tiles.tile` is the heart. In ordinary Python it is
+
+    for each row i and vector v: sums[i][v] = out[i][v]
+    for c in range(first, last):
+        numbers = the vectors of line(c)
+        for each row i and vector v: sums[i][v] += value(i, c) * numbers[v]
+    for each row i and vector v: out[i][v] = sums[i][v]
+
+The inner "for each" loops run while the instructions are written, so their bodies stand one after the other in the
+result; only the loop over c is a loop there. `_Tiles.run` covers the columns of a row with tiles of falling width.
+`builder.gep(pointer, [n])` is pointer + n, in elements.
 """
 
 from .compiling import Builtin
 
-BYTES = 64  # of a vector; processors with narrower ones take several
+BYTES = 64  # of a vector; a processor with narrower ones takes several instructions
 
 
 @Builtin
@@ -76,7 +93,7 @@ def add_outer_products():
 
 
 def _pointers(context, builder, signature, args):
-    """Where the arrays among the arguments begin."""
+    """The addresses at which the arrays among the arguments begin."""
     from numba import types
 
     return [context.make_array(kind)(context, builder, array).data
@@ -98,9 +115,9 @@ class _Tiles:
         return self.builder.add(number, self.index(by))
 
     def run(self, outs, value, line, first, last, width):
-        """Wide tiles as long as there is room for them, then narrower ones, then single columns.
+        """Write tiles for all columns: wide ones as long as there is room, then narrower ones, then single columns.
 
-        `value(i, c)` and `line(c)` give pointers, the latter that of a vector's first number.
+        `value(i, c)` gives a pointer to the number of row i and input c, `line(c)` one to the start of w's row c.
         """
         from numba.core import cgutils
 
@@ -115,17 +132,18 @@ class _Tiles:
             column = stop
 
     def tile(self, vectors, lanes, outs, value, line, first, last):
-        """Load the sums, go through the inputs, and store the sums."""
+        """Write one tile: load the sums, go through the inputs, and store the sums."""
         from numba.core import cgutils
 
         builder, vector = self.builder, self.ir.VectorType(self.element, lanes)
-        sums = [[cgutils.alloca_once(builder, vector) for _ in range(vectors)] for _ in outs]  # become registers
+        # variables of the loop, which the compiler keeps in registers
+        sums = [[cgutils.alloca_once(builder, vector) for _ in range(vectors)] for _ in outs]
         for out, row in zip(outs, sums, strict=True):
             for v, total in enumerate(row):
-                builder.store(builder.load(self.place(out, v, vector), align=self.size), total)
+                builder.store(builder.load(self.vector_at(out, v, vector), align=self.size), total)
         with cgutils.for_range_slice(builder, first, last, self.index(1), self.index) as (c, _):
             begin = line(c)
-            numbers = [builder.load(self.place(begin, v, vector), align=self.size) for v in range(vectors)]
+            numbers = [builder.load(self.vector_at(begin, v, vector), align=self.size) for v in range(vectors)]
             for i, row in enumerate(sums):
                 factor = self.spread(builder.load(value(i, c)), vector)
                 for total, number in zip(row, numbers, strict=True):
@@ -133,15 +151,15 @@ class _Tiles:
                     builder.store(builder.fadd(builder.load(total), product, flags=("contract",)), total)
         for out, row in zip(outs, sums, strict=True):
             for v, total in enumerate(row):
-                builder.store(builder.load(total), self.place(out, v, vector), align=self.size)
+                builder.store(builder.load(total), self.vector_at(out, v, vector), align=self.size)
 
-    def place(self, pointer, v, vector):
-        """Where the v-th vector from a pointer on lies."""
+    def vector_at(self, pointer, v, vector):
+        """A pointer to the v-th vector from a pointer on."""
         moved = self.builder.gep(pointer, [self.index(v * vector.count)])
         return self.builder.bitcast(moved, vector.as_pointer())
 
     def spread(self, number, vector):
-        """A vector of the same number."""
+        """A vector that has the number in all its lanes."""
         ir, nothing = self.ir, self.ir.Constant(vector, self.ir.Undefined)
         first = self.builder.insert_element(nothing, number, ir.IntType(32)(0))
         zeros = ir.Constant(ir.VectorType(ir.IntType(32), vector.count), [0] * vector.count)

@@ -1,11 +1,11 @@
-"""What the compiled versions of kernels share: which arrays they cover, and how they call their loops."""
+"""How compiled kernels call their loops over elements, rows or chunks, and which arrays they cover."""
 
 import numpy as np
 
 from ...arrays.blas import run_products
 from ...arrays.pool import run
 
-# Elements that one thread works through in about the time that it takes to wake another up, times two.
+# A thread works through so many elements in about twice the time that it takes to wake another thread up.
 GRAIN = 65536
 
 
@@ -21,19 +21,20 @@ def covered(*arrays) -> bool:
 
 
 def flat(array) -> np.ndarray:
-    """The elements as a contiguous row, copied only if they do not lie like that."""
+    """The elements as one contiguous row, copied only if they do not lie like that yet."""
     return np.ascontiguousarray(array).reshape(-1)
 
 
 def rows(array) -> np.ndarray:
-    """All axes but the last as one, contiguous."""
+    """The array as a contiguous matrix: all axes but the last become one."""
     return np.ascontiguousarray(array).reshape(-1, array.shape[-1])
 
 
 def elementwise(loop, arrays, constants=(), outputs=1):
-    """Run `loop(start, stop, *arrays, *constants, *outputs)` over arrays of one shape and dtype; NotImplemented else.
+    """Run `loop(start, stop, *arrays, *constants, *outputs)` over arrays of one shape and dtype.
 
-    `constants` are numbers, which the loop gets in the arrays' dtype. Returns the output, or a tuple of several.
+    `constants` are numbers; the loop gets them in the arrays' dtype. Returns the output, or a tuple of several, or
+    NotImplemented for arrays of different shapes or dtypes.
     """
     first = arrays[0]
     if not covered(*arrays) or any(array.shape != first.shape for array in arrays):
@@ -51,15 +52,18 @@ def by_rows(loop, width: int, count: int, *args) -> None:
 
 
 def repeats(small, large) -> bool:
-    """Whether `small` has the shape of `large` but for leading axes that it lacks: row r of it is r modulo its rows."""
+    """Whether `small` has the shape of `large`, or lacks some leading axes of it.
+
+    Row r of `large` then goes with row r modulo the number of rows of `small`.
+    """
     return small.ndim > 0 and small.shape == large.shape[large.ndim - small.ndim :]
 
 
 def in_chunks(piece, count: int, n: int) -> None:
     """Run `piece(i, start, stop)` for n rows cut into `count` chunks, on several threads if there are several chunks.
 
-    Sums that each chunk makes for itself do not depend on the number of threads. Matrix products in a piece then use
-    its thread alone; with one chunk they may have threads of their own.
+    A sum for each chunk does not depend on the number of threads. Matrix products in a piece use its thread alone; only
+    with a single chunk they may use more threads.
     """
     def pieces(first, last):
         for i in range(first, last):
