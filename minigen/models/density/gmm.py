@@ -273,11 +273,9 @@ class GaussianMixture(MixtureModel):
         if plain and observed is None:
             middle = self.weights @ self.loc.data  # without which means far from 0 would cost digits
             return kernels.normal_mixture_log_joint(rows - middle, *self._standardising(middle))
-        logits, loc, scale = self.logits, self.loc, self._scale()
-        if plain:
-            logits, loc, scale = logits.data, loc.data, self._numbers()
-        loc = loc - centre
-        log_weights = ops.log_softmax(logits, axis=0)
+        scale = self._numbers() if plain else self._scale()
+        loc = (self.loc.data if plain else self.loc) - centre
+        log_weights = ops.log_softmax(self.logits.data if plain else self.logits, axis=0)
         if observed is None or scale.ndim == 2:
             return ops.transpose(log_normals(rows, loc, scale, observed)) + log_weights
         log_probs = []  # (K, rows of one pattern)
