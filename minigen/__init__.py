@@ -24,7 +24,7 @@ from .autograd import (
     vjp,
 )
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _FOLDERS = (
     "arrays", "cli", "data", "distributions", "evaluation", "inference", "known", "layers", "models", "optim",
