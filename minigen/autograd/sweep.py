@@ -12,6 +12,7 @@ import numpy as np
 from ..arrays import array_module
 from .anomaly import AnomalyError, check_backward
 from .primitive import primitive
+from .structure import flatten
 from .tensor import Leaf, Tensor, as_result, modes, raw
 
 
@@ -31,13 +32,13 @@ def recording(on: bool):
 
 
 def no_grad():
-    """A context (also a decorator) in which this thread records nothing: results are constants."""
+    """A context, also a decorator, in which this thread records no op: results are constants."""
     return recording(False)
 
 
 @primitive()
 def identity(x, /):
-    """The same values on a node of their own: a derivative with respect to it passes by no other route."""
+    """The same values on a new node: a derivative with respect to it follows this one path."""
     return x
 
 
@@ -71,9 +72,9 @@ def grad(output: Tensor, inputs, cotangent=None, create_graph: bool = False, ret
     g = _seed(output, cotangent, create_graph)
     retain = create_graph if retain_graph is None else retain_graph
     gradients = sweep(output.edge, g, [x.edge for x in flat], create_graph, retain)
-    given, results = {id(raw(g))}, []
+    shared, results = {id(raw(g))}, []  # the ids of arrays that someone else has
     for x, gradient in zip(flat, gradients, strict=True):
-        array = array_module(x.data).zeros_like(x.data) if gradient is None else _own(raw(gradient), given)
+        array = array_module(x.data).zeros_like(x.data) if gradient is None else _writable(raw(gradient), shared)
         results.append(as_result(array, getattr(gradient, "edge", None)) if create_graph else array)
     return rebuild(results)
 
@@ -85,81 +86,89 @@ def backward(output: Tensor, cotangent=None, retain_graph: bool = False) -> None
         raise TypeError("backward: this Tensor is a constant, it depends on no leaf")
     leaves = [node for node in _reachable(output.edge, 0) if isinstance(node, Leaf)]
     gradients = sweep(output.edge, g, [(leaf, 0, leaf.version) for leaf in leaves], False, retain_graph)
-    given = {id(raw(g))}
+    shared = {id(raw(g))}
     for leaf, gradient in zip(leaves, gradients, strict=True):
         if gradient is not None:
-            leaf.grad = _own(gradient if leaf.grad is None else leaf.grad + gradient, given)
+            leaf.grad = _writable(gradient if leaf.grad is None else leaf.grad + gradient, shared)
 
 
 Tensor.backward = backward
 
 
 def sweep(output_edge, cotangent, targets, create_graph: bool, retain_graph: bool) -> list:
-    """Cotangents of the target edges, None where nothing arrives."""
+    """Cotangents of the target edges, None where nothing arrives.
+
+    `cotangents` holds what has arrived so far. A node's first output is looked up by the node alone, since most nodes
+    have no other, and output k > 0 by the pair (node, k). Each node is visited after all that use its outputs, so by
+    then its cotangents are complete: its rule turns them into cotangents of its inputs, which are added to theirs.
+    """
     wanted = {node for node, _, _ in targets}
     plan, leading = _plan(output_edge, wanted)
-    anomaly, cotangents = modes.anomaly, {}  # by node, or for a second and further output by (node, index)
-    owned: set = set()  # where the cotangent is a sum made here, which may be added to in place: others may be shared
+    anomaly, cotangents = modes.anomaly, {}
+    summed: set = set()  # the keys of cotangents that are sums made here: no one else has them, so they may be added to
     if output_edge is not None and output_edge[0] in leading:
-        cotangents[_place(output_edge)] = cotangent
+        cotangents[_key(output_edge)] = cotangent
     for node, asked in reversed(plan):
         prim = node.primitive
         g = cotangents.get(node) if node in wanted else cotangents.pop(node, None)
         if prim.several:
             g = (g, *[cotangents.get((node, k)) for k in range(1, len(node.outputs))])
-            if all(part is None for part in g):
+            if all(one is None for one in g):
                 continue
         elif g is None:
             continue
         try:
             if create_graph:
-                parts = _replay(node, g, asked) if prim.composite else prim.vjp(g, prim.restore(node), asked)
+                results = _replay(node, g, asked) if prim.composite else prim.vjp(g, prim.restore(node), asked)
             else:
-                parts = prim.vjp(g, node.residuals[0] if prim.composite else node.residuals, asked)
+                results = prim.vjp(g, node.residuals[0] if prim.composite else node.residuals, asked)
         except AnomalyError as error:  # of an op within the rule
             raise AnomalyError(f"in the gradient of op {prim.name}, which was called at {node.line}: {error}",
                                prim.name, node.line, backward=True) from error
         if not retain_graph:
             node.residuals = None
         if anomaly:
-            check_backward(node, parts)
-        if len(parts) != len(node.edges):
-            raise ValueError(f"the VJP of {prim.name} gave {len(parts)} cotangents for {len(node.edges)} inputs")
-        g = None  # so that its memory goes before the next rule asks for some
-        for part, edge in zip(parts, node.edges):  # noqa: B905  strict=True costs 0.1 µs here
-            if part is None or edge is None or edge[0] not in leading:
+            check_backward(node, results)
+        if len(results) != len(node.edges):
+            raise ValueError(f"the VJP of {prim.name} gave {len(results)} cotangents for {len(node.edges)} inputs")
+        g = None  # frees its memory before the next rule asks for some
+        for result, edge in zip(results, node.edges):  # noqa: B905  strict=True costs 0.1 µs here
+            if result is None or edge is None or edge[0] not in leading:
                 continue
             source, index, _ = edge
             shape, dtype = source.outputs[index]
-            if part.shape != shape:
-                part = sum_to(part, shape, prim.name)
-            if part.dtype is not dtype and part.dtype != dtype:
-                part = part.astype(dtype)
-            place = (source, index) if index else source
-            present = cotangents.get(place)
+            if result.shape != shape:
+                result = sum_to(result, shape, prim.name)
+            if result.dtype is not dtype and result.dtype != dtype:
+                result = result.astype(dtype)
+            key = (source, index) if index else source
+            present = cotangents.get(key)
             if present is None:
-                cotangents[place] = part
-            elif place in owned:
-                cotangents[place] += part
+                cotangents[key] = result
+            elif key in summed:
+                cotangents[key] += result
             else:
-                cotangents[place] = present + part
+                cotangents[key] = present + result
                 if not create_graph:
-                    owned.add(place)
-        parts = part = present = None
-    return [cotangents.get(_place(edge)) for edge in targets]
+                    summed.add(key)
+        results = result = present = None
+    return [cotangents.get(_key(edge)) for edge in targets]
 
 
-def _place(edge):
-    """Where `sweep` keeps the cotangent of an edge."""
+def _key(edge):
+    """The key under which `sweep` keeps the cotangent of an edge."""
     return (edge[0], edge[1]) if edge[1] else edge[0]
 
 
 def _plan(output_edge, wanted):
-    """The nodes to visit, ascending, each with which inputs to follow; and all nodes that lead to a wanted one."""
+    """The nodes to visit, by ascending number, and the set of all nodes through which a wanted one is reached.
+
+    With each node to visit comes one boolean for each of its inputs: whether a cotangent for it is needed.
+    """
     plan, leading = [], set(wanted)
     for node in _reachable(output_edge, min((node.number for node in wanted), default=0)):
         edges = node.edges
-        if len(edges) == 2:  # the usual lengths written out: this loop is a third of the engine's time
+        if len(edges) == 2:  # the usual lengths are written out: this loop takes a third of the engine's time
             a, b = edges
             asked = (a is not None and a[0] in leading, b is not None and b[0] in leading)
         elif len(edges) == 1:
@@ -177,28 +186,28 @@ def _plan(output_edge, wanted):
 
 
 def _reachable(output_edge, oldest) -> list:
-    """The nodes that the output leads to by ascending number, without those older than `oldest`."""
+    """The nodes that the output was computed from, by ascending number, without those older than `oldest`."""
     if output_edge is None:
         return []
-    seen, stack, found = {output_edge[0]}, [output_edge[0]], []
+    met, stack, nodes = {output_edge[0]}, [output_edge[0]], []
     while stack:
         node = stack.pop()
-        found.append(node)
+        nodes.append(node)
         for edge in node.edges:
             if edge is not None:
                 source, _, version = edge
-                if source.version != version:  # whether asked for or not: a residual may be a view of a parameter
+                if source.version != version:  # an error even where no one asks: a residual may be a parameter's view
                     raise GraphError(f"a parameter of shape {source.outputs[0][0]} was updated after op "
                                      f"{node.primitive.name} had used it: compute the output again after the update")
-                if source not in seen and source.number >= oldest:
-                    seen.add(source)
+                if source not in met and source.number >= oldest:
+                    met.add(source)
                     stack.append(source)
-    found.sort(key=operator.attrgetter("number"))  # quick, since the walk meets them nearly in order
-    return found
+    nodes.sort(key=operator.attrgetter("number"))  # fast, since the walk meets them nearly in order
+    return nodes
 
 
 def _replay(node, g, asked):
-    """Cotangents of a fused op by way of its composite, recorded."""
+    """Cotangents of a fused op, recorded: its composite is run again and swept in place of the op."""
     prim, arrays = node.primitive, node.residuals[1]
     with recording(True):
         pairs = zip(arrays, node.edges, strict=True)
@@ -206,34 +215,18 @@ def _replay(node, g, asked):
         outputs = prim.composite(*inputs, **(node.static or {}))
         pairs = zip(outputs, g, strict=True) if prim.several else ((outputs, g),)
         total = sum((y * v).sum() for y, v in pairs if v is not None)
-        targets = [x.edge for x, ask in zip(inputs, asked, strict=True) if ask]
-        parts = iter(sweep(total.edge, array_module(total.data).ones_like(total.data), targets, True, True))
-    return [next(parts) if ask else None for ask in asked]
+        targets = [x.edge for x, needed in zip(inputs, asked, strict=True) if needed]
+        results = iter(sweep(total.edge, array_module(total.data).ones_like(total.data), targets, True, True))
+    return [next(results) if needed else None for needed in asked]
 
 
 def sum_to(g, shape, name="op"):
-    """Sum `g` over the axes along which `shape` was broadcast to its shape: the transpose of broadcasting."""
+    """Sum `g` over the axes along which an input of this shape was broadcast: the transpose of broadcasting."""
     extra = g.ndim - len(shape)
     if extra < 0 or any(n not in (1, m) for n, m in zip(shape, g.shape[extra:], strict=True)):
         raise ValueError(f"the VJP of {name} gave a cotangent of shape {g.shape} for an input of shape {shape}")
     axes = tuple(range(extra)) + tuple(extra + i for i, n in enumerate(shape) if n == 1 != g.shape[extra + i])
     return g.sum(axis=axes).reshape(shape)
-
-
-def flatten(structure):
-    """The leaves of nested lists, tuples and dicts (or one alone), and the function that rebuilds the structure."""
-    if not isinstance(structure, list | tuple | dict):
-        return [structure], lambda values: values[0]
-    parts = [flatten(member) for member in (structure.values() if isinstance(structure, dict) else structure)]
-
-    def rebuild(values):
-        values = iter(values)
-        members = [build([next(values) for _ in leaves]) for leaves, build in parts]
-        if isinstance(structure, dict):
-            return dict(zip(structure, members, strict=True))
-        return type(structure)(*members) if hasattr(structure, "_fields") else type(structure)(members)
-
-    return [leaf for leaves, _ in parts for leaf in leaves], rebuild
 
 
 def _seed(output, cotangent, create_graph):
@@ -250,10 +243,10 @@ def _seed(output, cotangent, create_graph):
     return cotangent if create_graph and isinstance(cotangent, Tensor) else array.astype(output.dtype, copy=False)
 
 
-def _own(gradient, given):
-    """`gradient` as an array that its receiver may write to: a copy if it is a view or was given to another."""
+def _writable(gradient, shared):
+    """`gradient` as an array that its receiver may write to: a copy if it is a view or someone else has it too."""
     gradient = np.asarray(gradient) if isinstance(gradient, np.generic) else gradient
-    if gradient.base is not None or id(gradient) in given:
+    if gradient.base is not None or id(gradient) in shared:
         return gradient.copy()
-    given.add(id(gradient))
+    shared.add(id(gradient))
     return gradient

@@ -1,8 +1,8 @@
 """Tensors, parameters, and the nodes of the graph that differentiation walks.
 
 A `Tensor` is an array and, if it takes part in differentiation, an edge: which node made it, and as which of the node's
-outputs. Edges point from results to inputs and a node never holds a Tensor, so the graph has no reference cycles: it
-goes when the last Tensor that leads to it goes.
+outputs. Edges point from results to inputs and a node never holds a Tensor, so the graph has no reference cycles: its
+memory is freed with the last Tensor that leads to it.
 """
 
 import itertools
@@ -11,14 +11,16 @@ import threading
 
 import numpy as np
 
+from ..arrays import array_module
+
 _next_number = itertools.count().__next__
 
 
 class Modes(threading.local):
     """What this thread does with an op: `recording` builds the graph, `anomaly` checks every value.
 
-    `observer` is None or is called with every op on Tensors. `plain` is the usual state (recording, no anomaly check,
-    nobody observing), the one flag that every op reads.
+    `observer` is None or a function that is called with every op on Tensors. `plain` is true in the usual state
+    (recording, no anomaly check, no observer); it is the one flag that every op reads.
     """
 
     recording, anomaly, observer, plain = True, False, None, True
@@ -35,9 +37,10 @@ modes = Modes()
 class Node:
     """One application of a primitive: where its inputs came from and what its VJP needs.
 
-    `edges` has `(node, output index, version)` for each input, or None for one that is not differentiated; `residuals`
-    what the primitive declared (None once a sweep has freed it); `static` its static parameters; `outputs` the (shape,
-    dtype) of each output. `number` counts up with creation: descending numbers are a topological order.
+    `edges` has `(node, output index, version)` for each input, or None for an input that is not differentiated.
+    `residuals` holds what the primitive declared, or None once a sweep has freed it. `static` holds the static
+    parameters, `outputs` the (shape, dtype) of each output. `number` counts up with creation, so that descending
+    numbers are a topological order.
     """
 
     __slots__ = ("primitive", "edges", "residuals", "static", "outputs", "number")
@@ -66,7 +69,7 @@ class Tensor:
     """An immutable array that remembers how it was computed.
 
     Tensor(data) makes a leaf of the graph from anything NumPy takes as an array (shared, not copied) or a CuPy array.
-    float32 and float64 are differentiated, integers and booleans only carried along. `data` is the array.
+    float32 and float64 are differentiated; integers and booleans are data. `data` is the array.
     Raises TypeError for any other dtype.
     """
 
@@ -103,7 +106,7 @@ class Tensor:
     @grad.setter
     def grad(self, value):
         if not self.is_leaf:
-            raise TypeError("Tensor.grad: only a leaf has a gradient to set, and this Tensor is none")
+            raise TypeError("Tensor.grad: only a leaf has a gradient to set, and this Tensor is not a leaf")
         self.edge[0].grad = value
 
     def item(self):
@@ -120,7 +123,7 @@ class Tensor:
     __hash__ = object.__hash__  # by identity, whereas == is elementwise
 
     def __reduce__(self):
-        return type(self), (self.data,)  # copies and pickles are new leaves: the graph stays behind
+        return type(self), (self.data,)  # copies and pickles are new leaves, without the graph
 
     def __setitem__(self, index, value):
         raise TypeError("Tensors are immutable: use minigen.ops.where(mask, new, tensor), or build the array first")
@@ -159,7 +162,7 @@ class Parameter(Tensor):
         self.frozen, self.leaf = False, self.edge[0]
 
     def changed(self) -> None:
-        """Say that `data` was written to: graphs recorded before can no longer be swept."""
+        """To be called after `data` was written to: graphs that were recorded before can no longer be swept."""
         self.leaf.version += 1
         self.freeze(self.frozen)
 
@@ -172,14 +175,14 @@ class Parameter(Tensor):
         self.changed()
 
     def replace(self, data) -> None:
-        """Take another array, say of another dtype or device; graphs recorded before lead to the old one."""
+        """Take another array, such as one of another dtype or device; earlier graphs keep the old array."""
         self.data, self.leaf = data, Leaf(data)
         self.freeze(self.frozen)
 
     def freeze(self, frozen: bool = True) -> None:
         """Make the parameter a constant or, with `frozen=False`, trainable again.
 
-        A graph that is recorded meanwhile holds the array as data, and does not notice when that is updated.
+        A graph that is recorded while it is frozen holds the array as data. It does not notice a later update.
         """
         self.frozen, self.edge = frozen, None if frozen else (self.leaf, 0, self.leaf.version)
 
@@ -190,8 +193,13 @@ class Parameter(Tensor):
 
 
 def raw(value):
-    """The array of a Tensor; anything else as it is."""
+    """The array of a Tensor; any other value is returned as it is."""
     return value.data if isinstance(value, Tensor) else value
+
+
+def xp_of(*values):
+    """The module whose functions work on these Tensors and arrays: cupy if one has a CuPy array, else numpy."""
+    return array_module(*[raw(value) for value in values])
 
 
 def shape_of(value):

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..arrays import array_module
-from .sweep import flatten, grad, identity, recording
+from .structure import flatten
+from .sweep import grad, identity, recording
 from .tensor import Tensor, modes, raw
 
 

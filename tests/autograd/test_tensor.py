@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from minigen import Parameter, Tensor, grad, ops, stop_gradient
+from minigen.autograd import raw, xp_of
+from shim import standin
 
 X = Tensor(np.arange(6.0).reshape(2, 3))
 
@@ -159,3 +161,12 @@ def test_plain_arrays_stay_plain():
     for value in (ops.exp(np.ones(3)), ops.sum(np.ones(3)), ops.split(np.ones(4), 2)[0], ops.exp(1.0),
                   ops.layer_norm(np.ones((2, 3)), np.ones(3), np.ones(3))):
         assert not isinstance(value, Tensor)
+
+
+def test_raw_and_xp_of_take_tensors_arrays_and_numbers():
+    array = np.arange(3.0)
+    assert raw(Tensor(array)) is array and raw(array) is array and raw(2) == 2
+    assert xp_of(Tensor(array), array) is xp_of(array) is xp_of() is np
+    with standin.cupy_or_stand_in("stand-in") as cupy:
+        on_device = Tensor(cupy.asarray(array))
+        assert xp_of(Tensor(array), on_device) is xp_of(on_device.data) is cupy
