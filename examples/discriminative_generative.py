@@ -34,16 +34,16 @@ def main(out, quick=False):
     """Fit both to samples of growing size, save discriminative_generative.png into `out`; returns the error rates."""
     sizes = (8, 64, 1024) if quick else (6, 10, 16, 26, 42, 68, 110, 180, 300, 500, 1000, 2000, 5000)
     repeats = 8 if quick else 30
-    found = {}
+    results = {}
     for number, (title, joint) in enumerate(problems().items()):
         limits = {"Bayes": error_rate(joint, joint.argmax(axis=1)), "naive": error_rate(joint, naive_limit(joint))}
         rates = measure(joint, sizes, repeats, number)
-        found[title] = {"limits": limits, "sizes": sizes, "rates": rates}
+        results[title] = {"limits": limits, "sizes": sizes, "rates": rates}
         print(f"{title}: Bayes' error {limits['Bayes']:.4f}, limit of naive Bayes {limits['naive']:.4f}")
         for name, values in rates.items():
             print(f"  {name:20}", " ".join(f"{n}: {rate:.3f}" for n, rate in zip(sizes, values.mean(1), strict=True)))
-    draw(found, Path(out) / "discriminative_generative.png")
-    return found
+    save_picture(results, Path(out) / "discriminative_generative.png")
+    return results
 
 
 def problems():
@@ -52,22 +52,22 @@ def problems():
     Those six copy one hidden bit, 1 with a probability that depends on y, with 1 in 10 copies wrong.
     """
     ones = 0.5 + np.array([-1, 1]) * np.linspace(0.08, 0.26, COLUMNS)[:, None]  # p(x_d = 1 | y)
-    each = np.where(VECTORS[:, :, None] == 1, ones, 1 - ones)
+    factors = np.where(VECTORS[:, :, None] == 1, ones, 1 - ones)
     bit = np.array([0.35, 0.65])  # p(bit = 1 | y)
     copies = [np.where(VECTORS[:, :COPIES] == value, 0.9, 0.1).prod(axis=1)[:, None] for value in (0, 1)]
-    dependent = (copies[0] * (1 - bit) + copies[1] * bit) * each[:, COPIES:].prod(axis=1)
-    return {"independent columns": 0.5 * each.prod(axis=1), "six columns that say the same": 0.5 * dependent}
+    dependent = (copies[0] * (1 - bit) + copies[1] * bit) * factors[:, COPIES:].prod(axis=1)
+    return {"independent columns": 0.5 * factors.prod(axis=1), "six columns that say the same": 0.5 * dependent}
 
 
 def error_rate(joint, predicted):
-    """The probability that the class differs from what is predicted for each of the 4096 vectors."""
+    """The probability that the class differs from `predicted`, one class for each of the 4096 vectors."""
     return float(1 - joint[np.arange(len(joint)), predicted].sum())
 
 
 def naive_limit(joint):
     """What naive Bayes predicts when it knows every p(y) and p(x_d | y) exactly."""
-    given = joint / joint.sum(axis=0)
-    ones = VECTORS.T @ given
+    conditional = joint / joint.sum(axis=0)
+    ones = VECTORS.T @ conditional
     scores = VECTORS @ np.log(ones) + (1 - VECTORS) @ np.log(1 - ones) + np.log(joint.sum(axis=0))
     return scores.argmax(axis=1)
 
@@ -77,8 +77,8 @@ def measure(joint, sizes, repeats, seed):
     rates = {name: np.empty((len(sizes), repeats)) for name in MODELS}
     outcomes = Categorical(np.log(joint).reshape(-1))  # of a vector and its class
     for repeat in range(repeats):
-        drawn = outcomes.sample(sizes[-1], as_generator(1000 * seed + repeat))
-        x, labels = VECTORS[drawn // 2], drawn % 2
+        outcome = outcomes.sample(sizes[-1], as_generator(1000 * seed + repeat))
+        x, labels = VECTORS[outcome // 2], outcome % 2
         for row, n in enumerate(sizes):
             for name, (key, config, _, _) in MODELS.items():
                 model = models.create(key, SPEC, **config).fit(x[:n], labels=labels[:n])
@@ -86,13 +86,13 @@ def measure(joint, sizes, repeats, seed):
     return rates
 
 
-def draw(found, path):
-    """Both problems side by side: mean error rates with two standard errors, and the limits."""
+def save_picture(results, path):
+    """Plot both problems side by side: mean error rates with two standard errors, and the limits."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(11.5, 4.8), dpi=DPI, facecolor="white", layout="constrained")
     axes = figure.subplots(1, 2, sharey=True)
-    for axis, (title, problem) in zip(axes, found.items(), strict=True):
+    for axis, (title, problem) in zip(axes, results.items(), strict=True):
         sizes, limits = problem["sizes"], problem["limits"]
         axis.axhline(limits["Bayes"], color=INK, linewidth=1.3, linestyle=(0, (4, 3)), label="Bayes' error")
         if limits["naive"] > limits["Bayes"] + 1e-6:

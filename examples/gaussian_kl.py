@@ -33,14 +33,14 @@ def main(out, quick=False):
     covering = Normal(float(TARGET.mean), float(TARGET.stddev))
     seeking = [mode_seeking(start) for start in (-2.0, 2.0)]
     print(f"p = N(0, 1), q = N(1, 1.8²): KL(p‖q) = {there:.4f}, KL(q‖p) = {back:.4f} nats")
-    found = {"there": there, "back": back, "fits": []}
+    results = {"there": there, "back": back, "fits": []}
     for name, q in (("KL(p‖q) at its minimum, mean and variance of p", covering), ("KL(q‖p) at its left minimum",
                     seeking[0]), ("KL(q‖p) at its right minimum", seeking[1])):
         forward, reverse = (divergence(kind, TARGET, q).value for kind in ("kl", "reverse_kl"))
         print(f"{name}: q = N({q.loc:.3f}, {q.scale:.3f}²), KL(p‖q) = {forward:.4f}, KL(q‖p) = {reverse:.4f}")
-        found["fits"].append((q.loc, q.scale, forward, reverse))
-    draw(there, back, covering, seeking, Path(out) / "gaussian_kl.png")
-    return found
+        results["fits"].append((q.loc, q.scale, forward, reverse))
+    save_picture(there, back, covering, seeking, Path(out) / "gaussian_kl.png")
+    return results
 
 
 def mode_seeking(start, points=64):
@@ -62,8 +62,8 @@ def mode_seeking(start, points=64):
     return Normal(float(loc), math.exp(log_scale))
 
 
-def draw(there, back, covering, seeking, path):
-    """What the two directions add up, how they grow with a mismatch of scales, and the fits to two modes."""
+def save_picture(there, back, covering, seeking, path):
+    """Plot the integrands of both directions, their growth as scales differ, and the fits to two modes."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(12.5, 7.4), dpi=DPI, facecolor="white", layout="constrained")
@@ -96,7 +96,7 @@ def draw(there, back, covering, seeking, path):
 
 
 def integrand(axis, x, p, q, names, value):
-    """Two densities, and the integrand of the divergence from the first to the second."""
+    """Plot two densities, and the integrand of the divergence from the first to the second."""
     log_p, log_q = p.log_prob(x), q.log_prob(x)
     terms = np.exp(log_p) * (log_p - log_q)
     for log_density, name in zip((log_p, log_q), names, strict=True):
@@ -112,7 +112,7 @@ def integrand(axis, x, p, q, names, value):
 
 
 def ratios(axis):
-    """Both directions between normal distributions of one mean, against the ratio of their scales."""
+    """Plot both directions between normal distributions of one mean, against the ratio of their scales."""
     scale = np.geomspace(0.2, 5, 200)
     p, q = Normal(0.0, 1.0), Normal(0.0, scale)
     axis.plot(scale, kl_divergence(p, q), color=BLUE, linewidth=2, label="KL(p‖q)")

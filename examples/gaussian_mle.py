@@ -34,7 +34,7 @@ def main(out, quick=False):
 
     figure = Figure(figsize=(11, 7.2), dpi=DPI, facecolor="white", layout="constrained")
     axes = figure.subplots(2, 2, width_ratios=(1.15, 1))
-    found = {}
+    results = {}
     for row, n in zip(axes, SIZES, strict=True):
         x = TRUTH.sample(n, 7)
         model = models.create("gaussian", DataSpec((1,), "continuous")).fit(x[:, None])
@@ -43,13 +43,13 @@ def main(out, quick=False):
         average = model.score(x[:, None])
         print(f"n = {n:3d}: μ = {loc:.4f} ± {scale / math.sqrt(n):.4f}, σ = {scale:.4f} ± "
               f"{scale / math.sqrt(2 * n):.4f}, {average:.4f} nats an example, largest slope there {score:.1e}")
-        found[n] = {"loc": loc, "scale": scale, "average": average, "score": score}
-        surface(row[0], x, loc, scale, 60 if quick else 300)
-        fit(row[1], x, Normal(loc, scale))
+        results[n] = {"loc": loc, "scale": scale, "average": average, "score": score}
+        plot_surface(row[0], x, loc, scale, 60 if quick else 300)
+        plot_fit(row[1], x, Normal(loc, scale))
     figure.suptitle("The likelihood of a normal distribution: ten times the data, a third of the doubt", fontsize=13,
                     color=INK)
     save(figure, Path(out) / "gaussian_mle.png")
-    return found
+    return results
 
 
 def slopes(x, loc, scale):
@@ -58,8 +58,8 @@ def slopes(x, loc, scale):
     return grad(Normal(*parameters).log_prob(x).mean(), parameters)
 
 
-def surface(axis, x, loc, scale, points):
-    """The fall of the log-likelihood from its maximum, over μ and σ."""
+def plot_surface(axis, x, loc, scale, points):
+    """Plot the fall of the log-likelihood from its maximum, over μ and σ."""
     mu, sigma = np.linspace(0.55, 2.45, points), np.linspace(0.38, 1.42, points)
     grid = Normal(mu, sigma[:, None]).log_prob(x[:, None, None]).sum(axis=0)
     fall = Normal(loc, scale).log_prob(x).sum() - grid
@@ -77,8 +77,8 @@ def surface(axis, x, loc, scale, points):
     style(axis)
 
 
-def fit(axis, x, fitted):
-    """The sample, the fitted density and the true one."""
+def plot_fit(axis, x, fitted):
+    """Plot the sample, the fitted density and the true one."""
     grid = np.linspace(-1.6, 4.6, 400)
     axis.hist(x, bins=np.linspace(-1.6, 4.6, 11 if len(x) < 50 else 25), density=True, color="#dde2e9")
     axis.plot(x, np.full(len(x), -0.04), "|", color=QUIET_INK, markersize=8, alpha=0.7)

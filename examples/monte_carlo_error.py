@@ -47,13 +47,13 @@ def main(out, quick=False):
     print(f"KL in closed form {truth:.6f} nats; from {20 * most} draws {estimate:.6f} ± {error:.6f}")
     print(f"root-mean-square error falls as N^{slope:.3f} (-0.5), σ = {ratios.std():.4f} (0.5)")
     print(f"{covered:.1%} of {runs} intervals of ±1.96 standard errors hold the truth (95 %)")
-    draw(truth, sums, sizes, rmse, runs, Path(out) / "monte_carlo_error.png")
+    save_picture(truth, sums, sizes, rmse, runs, Path(out) / "monte_carlo_error.png")
     return {"truth": truth, "estimate": estimate, "error": error, "slope": slope, "sigma": ratios.std(),
             "covered": covered, "runs": runs}
 
 
-def draw(truth, sums, sizes, rmse, runs, path):
-    """Running means in their band, the law on logarithmic axes, and the shape of the error."""
+def save_picture(truth, sums, sizes, rmse, runs, path):
+    """Plot running means in their band, the law on logarithmic axes, and the shape of the error."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(12.5, 4.6), dpi=DPI, facecolor="white", layout="constrained")
@@ -90,8 +90,8 @@ def draw(truth, sums, sizes, rmse, runs, path):
     shape.set_xlabel("error in units of σ/√N", color=INK)
     shape.set_ylabel("share of runs below", color=INK)
     shape.set_title("The error becomes normal", fontsize=11, color=INK)
-    for axis, place in ((running, "upper right"), (law, "upper right"), (shape, "upper left")):
-        axis.legend(loc=place, framealpha=0.9, edgecolor="none", fontsize=9)
+    for axis, corner in ((running, "upper right"), (law, "upper right"), (shape, "upper left")):
+        axis.legend(loc=corner, framealpha=0.9, edgecolor="none", fontsize=9)
         axis.tick_params(which="minor", color="#a8b0bd")
         style(axis)
     save(figure, path)

@@ -40,7 +40,7 @@ def main(out, quick=False):
     print(f"quadrature and formula differ by {gap:.1e} of p(x) at most")
     print(f"{n} draws: variance {variance:.4f} (1/3), kurtosis {kurtosis:.3f} (5.4), Kolmogorov's distance "
           f"{distance:.2e} (below {1.63 / math.sqrt(n):.2e} in 99 of 100 samples)")
-    draw(z, x, grid, by_quadrature, Path(out) / "scale_mixture.png")
+    save_picture(z, x, grid, by_quadrature, Path(out) / "scale_mixture.png")
     return {"gap": gap, "variance": variance, "kurtosis": kurtosis, "distance": distance, "n": n}
 
 
@@ -63,8 +63,8 @@ def distribution(x):
     return special.ndtr(x) + np.where(x == 0, 0, x * formula(near))
 
 
-def draw(z, x, grid, by_quadrature, path):
-    """The joint density beside its marginal, and the marginal's tails."""
+def save_picture(z, x, grid, by_quadrature, path):
+    """Plot the joint density beside its marginal, and the marginal's tails."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(12.5, 4.6), dpi=DPI, facecolor="white", layout="constrained")
@@ -95,8 +95,8 @@ def draw(z, x, grid, by_quadrature, path):
     edges = np.linspace(0, 4, 41)
     counts = np.histogram(np.abs(x), edges)[0]
     middle, height = 0.5 * (edges[1:] + edges[:-1]), counts / (2 * len(x) * 0.1)
-    seen = counts > 0
-    tails.errorbar(middle[seen], height[seen], height[seen] / np.sqrt(counts[seen]), fmt="o", color=BLUE,
+    filled = counts > 0
+    tails.errorbar(middle[filled], height[filled], height[filled] / np.sqrt(counts[filled]), fmt="o", color=BLUE,
                    markersize=3.5, elinewidth=1, label="draws, ± one standard error")
     tails.plot(fine, formula(fine), color=ORANGE, linewidth=2, label="E₁(x²/2)/(2√(2π))")
     tails.plot(fine, np.exp(matched.log_prob(fine)), color=QUIET_INK, linewidth=1.4, linestyle=(0, (4, 3)),

@@ -36,14 +36,14 @@ def load(path):
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """A function that runs an example by name in its quick form, once: (what it found, its folder, its output)."""
+    """A function that runs an example by name in its quick form, once: (what it returned, its folder, its output)."""
 
     @functools.cache
     def once(name):
         folder, output = tmp_path_factory.mktemp(name), io.StringIO()
         with contextlib.redirect_stdout(output):
-            found = load(SCRIPTS[name]).main(folder, quick=True)
-        return found, folder, output.getvalue()
+            results = load(SCRIPTS[name]).main(folder, quick=True)
+        return results, folder, output.getvalue()
 
     return once
 
@@ -74,18 +74,18 @@ def test_is_run_as_a_script(tmp_path):
 
 
 def test_gaussian_mle(run):
-    for found in run("gaussian_mle")[0].values():
-        assert found["score"] < 1e-12
+    for results in run("gaussian_mle")[0].values():
+        assert results["score"] < 1e-12
         # the entropy of the fitted normal distribution is its average negative log-likelihood
-        assert -found["average"] == pytest.approx(stats.norm(found["loc"], found["scale"]).entropy(), rel=1e-12)
+        assert -results["average"] == pytest.approx(stats.norm(results["loc"], results["scale"]).entropy(), rel=1e-12)
 
 
 def test_scale_mixture(run):
-    found = run("scale_mixture")[0]
-    n = found["n"]
-    assert found["gap"] < 1e-7
-    assert found["distance"] < 1.95 / math.sqrt(n)  # 999 of 1000 samples
-    assert abs(found["variance"] - 1 / 3) < 4.5 * math.sqrt((3 / 5 - 1 / 9) / n)  # E x⁴ = 3 E z⁴
+    results = run("scale_mixture")[0]
+    n = results["n"]
+    assert results["gap"] < 1e-7
+    assert results["distance"] < 1.95 / math.sqrt(n)  # 999 of 1000 samples
+    assert abs(results["variance"] - 1 / 3) < 4.5 * math.sqrt((3 / 5 - 1 / 9) / n)  # E x⁴ = 3 E z⁴
     module = load(SCRIPTS["scale_mixture"])
     for x in (0.2, 1.0, -0.7):  # the distribution function has the density for its derivative
         area = integrate.quad(module.formula, 0.0, x)[0]
@@ -93,9 +93,9 @@ def test_scale_mixture(run):
 
 
 def test_gaussian_kl(run):
-    found = run("gaussian_kl")[0]
-    assert found["there"] == pytest.approx(math.log(1.8) + 2 / (2 * 1.8**2) - 0.5)
-    assert found["back"] == pytest.approx(-math.log(1.8) + (1.8**2 + 1) / 2 - 0.5)
+    results = run("gaussian_kl")[0]
+    assert results["there"] == pytest.approx(math.log(1.8) + 2 / (2 * 1.8**2) - 0.5)
+    assert results["back"] == pytest.approx(-math.log(1.8) + (1.8**2 + 1) / 2 - 0.5)
 
     def p(x):
         return 0.6 * stats.norm.pdf(x, -2.2, 0.7) + 0.4 * stats.norm.pdf(x, 2.4, 1.0)
@@ -105,7 +105,7 @@ def test_gaussian_kl(run):
         q = stats.norm.pdf(x, *parameters)
         return integrate.simpson(q * (stats.norm.logpdf(x, *parameters) - np.log(p(x))), x)
 
-    covering, *seeking = found["fits"]
+    covering, *seeking = results["fits"]
     mean = 0.6 * -2.2 + 0.4 * 2.4
     assert covering[:2] == pytest.approx((mean, math.sqrt(0.6 * (0.49 + 2.2**2) + 0.4 * (1 + 2.4**2) - mean**2)))
     for fit, start in zip(seeking, (-2, 2), strict=True):
@@ -116,17 +116,17 @@ def test_gaussian_kl(run):
 
 
 def test_monte_carlo_error(run):
-    found = run("monte_carlo_error")[0]
-    assert found["truth"] == pytest.approx(0.5 * math.log(math.pi) - 0.5)
-    assert abs(found["estimate"] - found["truth"]) < 4.5 * found["error"]
-    assert found["slope"] == pytest.approx(-0.5, abs=0.15)
-    assert found["sigma"] == pytest.approx(0.5, rel=0.1)
-    assert abs(found["covered"] - 0.95) < 4.5 * math.sqrt(0.95 * 0.05 / found["runs"])
+    results = run("monte_carlo_error")[0]
+    assert results["truth"] == pytest.approx(0.5 * math.log(math.pi) - 0.5)
+    assert abs(results["estimate"] - results["truth"]) < 4.5 * results["error"]
+    assert results["slope"] == pytest.approx(-0.5, abs=0.15)
+    assert results["sigma"] == pytest.approx(0.5, rel=0.1)
+    assert abs(results["covered"] - 0.95) < 4.5 * math.sqrt(0.95 * 0.05 / results["runs"])
 
 
 def test_discriminative_generative(run):
-    found = run("discriminative_generative")[0]
-    independent, dependent = found.values()
+    results = run("discriminative_generative")[0]
+    independent, dependent = results.values()
     assert independent["limits"]["naive"] == pytest.approx(independent["limits"]["Bayes"], abs=1e-12)
     assert dependent["limits"]["naive"] > dependent["limits"]["Bayes"] + 0.01
     for problem in (independent, dependent):
@@ -143,13 +143,13 @@ def standard_error(scores):
 
 
 def test_autoregressive_digits(run):
-    found, _, output = run("autoregressive_digits")
+    results, _, output = run("autoregressive_digits")
     test = data.load("digits").test
     ones = (1 + data.load("digits").train.sum(axis=0)) / (2 + len(data.load("digits").train))
     independent = np.where(test == 1, np.log(ones), np.log1p(-ones)).sum(axis=(1, 2, 3))
-    assert found["simple"]["independent pixels"].mean() == pytest.approx(independent.mean(), abs=0.1)
-    assert found["simple"]["mixture of 20 such"].mean() > independent.mean() + 3
-    for title, model in found["models"].items():
+    assert results["simple"]["independent pixels"].mean() == pytest.approx(independent.mean(), abs=0.1)
+    assert results["simple"]["mixture of 20 such"].mean() > independent.mean() + 3
+    for title, model in results["models"].items():
         assert len(model["scores"]) == len(test) and len(model["samples"]) == 49 and model["epoch"] == 2
         epoch, mean, error, trained = model["curve"][-1]
         assert mean == pytest.approx(model["scores"].mean(), abs=1e-3)
@@ -158,10 +158,10 @@ def test_autoregressive_digits(run):
 
 
 def test_completing_digits(run):
-    found, _, _ = run("completing_digits")
+    results, _, _ = run("completing_digits")
     module, test = load(SCRIPTS["completing_digits"]), data.load("digits").test[:40]
-    assert len(found["NADE"]) == len(found["PixelCNN"]) == 359
-    assert 0.2 < found["right"].mean() < 0.95  # after four epochs; a guess is right for a tenth
+    assert len(results["NADE"]) == len(results["PixelCNN"]) == 359
+    assert 0.2 < results["right"].mean() < 0.95  # after four epochs; a guess is right for a tenth
     spec = data.prepare(data.load("digits"), conditional=True).spec
     model = models.create("gated_pixel_cnn", spec, rng=0, channels=4, layers=1, first_size=3, skip_channels=4)
     posterior, lower = module.class_posterior(model, test)
@@ -176,29 +176,29 @@ def test_completing_digits(run):
 
 
 def test_watch_a_digit(run):
-    found, folder, output = run("watch_a_digit")
-    image, steps, t = found["x"][..., 0], found["steps"], 36
-    assert found["surprise"].shape == (64,) and (found["surprise"] > 0).all()
-    np.testing.assert_allclose(found["posterior"].sum(axis=1), 1)
-    np.testing.assert_allclose(found["posterior"][0], 0.1)
-    expected = found["expected"][steps.index(t)].reshape(-1)
+    results, folder, output = run("watch_a_digit")
+    image, steps, t = results["x"][..., 0], results["steps"], 36
+    assert results["surprise"].shape == (64,) and (results["surprise"] > 0).all()
+    np.testing.assert_allclose(results["posterior"].sum(axis=1), 1)
+    np.testing.assert_allclose(results["posterior"][0], 0.1)
+    expected = results["expected"][steps.index(t)].reshape(-1)
     np.testing.assert_array_equal(expected[:t], image.reshape(-1)[:t])
     # the pixel that is drawn next: its probability is known exactly, as is its surprise
     of_what_came = expected[t] if image.reshape(-1)[t] else 1 - expected[t]
-    assert -math.log(of_what_came) == pytest.approx(found["surprise"][t], rel=1e-6)
-    np.testing.assert_array_equal(found["expected"][-1], image)
-    assert f"{found['surprise'].sum():.2f} nats in all" in output
+    assert -math.log(of_what_came) == pytest.approx(results["surprise"][t], rel=1e-6)
+    np.testing.assert_array_equal(results["expected"][-1], image)
+    assert f"{results['surprise'].sum():.2f} nats in all" in output
     with Image.open(folder / "watch_a_digit.gif") as film:
         assert film.n_frames == len(steps) == 3
 
 
 def test_blind_spot(run):
-    found = run("blind_spot")[0]
+    results = run("blind_spot")[0]
     module = load(SCRIPTS["blind_spot"])
     row, column = np.indices((module.SIZE, module.SIZE))
     up, right = module.ROW - row, column - module.COLUMN
     for depth in (2, 5):
-        square, stacks = (fields[depth] > 0 for fields in found.values())
+        square, stacks = (fields[depth] > 0 for fields in results.values())
         # a step goes one up and at most one to either side, or to the left; so many steps, the first not in place
         reach = (up >= 0) & (up <= depth) & (right >= -depth) & ((up > 0) | (right < 0))
         np.testing.assert_array_equal(square, reach & (right <= up))
@@ -207,13 +207,13 @@ def test_blind_spot(run):
 
 @pytest.mark.slow
 def test_multiscale(run):
-    found, _, output = run("multiscale")
+    results, _, output = run("multiscale")
     module = load(SCRIPTS["multiscale"])
     # networks that have hardly learned say nothing of a bit yet, or of one of 256 levels
-    assert abs(found["digits"]["pixel by pixel"]["bits"] - 1) < 0.1
-    assert abs(found["shapes"]["pixel by pixel"]["bits"] - 8) < 0.1
-    for results in found.values():
-        one, other = results["pixel by pixel"], results["scale by scale"]
+    assert abs(results["digits"]["pixel by pixel"]["bits"] - 1) < 0.1
+    assert abs(results["shapes"]["pixel by pixel"]["bits"] - 8) < 0.1
+    for by_order in results.values():
+        one, other = by_order["pixel by pixel"], by_order["scale by scale"]
         assert f"{one['seconds'] / other['seconds']:.1f} times as fast" in output
     rows = np.random.default_rng(0).integers(0, 2, (20, 784)).astype(np.uint8)
     image = module.framed(data.from_arrays("rows", {"x": rows})).train[0, :, :, 0]
@@ -223,12 +223,12 @@ def test_multiscale(run):
 
 def test_red_wine(data_folder, tmp_path, capsys):
     module, path = load(SCRIPTS["red_wine"]), data_folder / "red_wine.npz"
-    found = module.main(path, tmp_path, quick=True)
+    results = module.main(path, tmp_path, quick=True)
     assert (tmp_path / "red_wine.png").is_file() and "2 folds" in capsys.readouterr().out
     file = np.load(path)
     x, test = file["x"].astype(float), file["fold"] == 0
     scale = x[~test].std(axis=0)
     x = (x - x[~test].mean(axis=0)) / scale
     gaussian = stats.multivariate_normal(x[~test].mean(axis=0), np.cov(x[~test].T, bias=True))
-    assert found["as it is"][0, 1] == pytest.approx(gaussian.logpdf(x[test]).mean(), abs=1e-2)
+    assert results["as it is"][0, 1] == pytest.approx(gaussian.logpdf(x[test]).mean(), abs=1e-2)
     np.testing.assert_allclose(module.resolution(np.array([[0.1, 5], [0.3, 7], [0.4, 5]])), [0.1, 2])
