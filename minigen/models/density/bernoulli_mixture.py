@@ -25,7 +25,7 @@ from ... import kernels, ops, plotting
 from ...arrays import as_generator
 from ...arrays.categories import categories, category_of_rows
 from ...arrays.checks import non_negative_number, one_of, positive_integer, positive_number
-from ...autograd.tensor import raw
+from ...autograd import raw
 from ...layers import Buffer
 from ..takes import Takes
 from .support.example_rows import as_rows

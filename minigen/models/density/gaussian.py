@@ -25,7 +25,7 @@ from ... import ops
 from ...arrays import as_generator
 from ...arrays.checks import non_negative_number, one_of, positive_integer
 from ...arrays.constants import LOG_2PI
-from ...autograd.tensor import Tensor
+from ...autograd import Tensor
 from ...inference import em_steps
 from ...layers import Buffer
 from ..takes import Takes

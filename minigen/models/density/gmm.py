@@ -26,8 +26,7 @@ from ...arrays import as_generator
 from ...arrays.categories import categories, category_of_rows
 from ...arrays.checks import non_negative_number, one_of, positive_integer
 from ...arrays.columns import constant_columns
-from ...autograd import Parameter
-from ...autograd.tensor import Tensor, raw
+from ...autograd import Parameter, Tensor, raw
 from ...layers import Buffer
 from ..objective import Objective
 from ..takes import Takes

@@ -23,8 +23,7 @@ from ...arrays import as_generator
 from ...arrays.categories import category_of_rows
 from ...arrays.checks import boolean, integer, non_negative_number, one_of, positive_integer, sizes
 from ...arrays.columns import constant_columns
-from ...autograd import grad, no_grad
-from ...autograd.tensor import raw
+from ...autograd import grad, no_grad, raw
 from ...layers import MLP, Buffer
 from ...layers.initializers import glorot_uniform, zeros
 from ...optim.l_bfgs import l_bfgs

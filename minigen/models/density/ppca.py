@@ -26,7 +26,7 @@ from ... import ops
 from ...arrays import as_generator
 from ...arrays.checks import non_negative_number, one_of, positive_integer, positive_number
 from ...arrays.constants import LOG_2PI
-from ...autograd.tensor import Tensor
+from ...autograd import Tensor
 from ...distributions import MultivariateNormal, Normal
 from ...inference import em_steps
 from ...layers import Buffer

@@ -6,7 +6,7 @@ import numpy as np
 
 from ....arrays import as_generator
 from ....arrays.checks import positive_integer
-from ....autograd.tensor import raw
+from ....autograd import raw
 from ....data.batch import as_batch
 from ...model import Model
 from .example_rows import as_rows

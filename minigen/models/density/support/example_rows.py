@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ....autograd.tensor import raw
+from ....autograd import raw
 
 
 def as_rows(x, spec, observed=None):

@@ -7,8 +7,7 @@ import numpy as np
 
 from .... import ops
 from ....arrays import as_generator
-from ....autograd import no_grad
-from ....autograd.tensor import raw
+from ....autograd import no_grad, raw
 from ....inference import em_restarts
 from ...takes import Takes
 from .estimator import Estimator
