@@ -20,7 +20,7 @@ from .monte_carlo import balanced_monte_carlo, check_samples, common_batch, core
 from .one_hot import OneHot
 from .poisson import Poisson
 from .power_integrals import log_power_integral
-from .quadrature import by_quadrature
+from .divergence_quadrature import by_quadrature
 
 METHODS = ("auto", "closed", "sum", "quadrature", "monte_carlo")
 MOST_VALUES = 1 << 16  # a sum has at most so many terms
