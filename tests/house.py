@@ -1,4 +1,4 @@
-"""Reads minigen's sources for the rules of the house: who imports whom, what is documented, what is long."""
+"""Reads the sources for the rules of the house: imports, docstrings, lengths, names of files."""
 
 import ast
 import re
@@ -25,6 +25,15 @@ ROW_OF = {folder: row for row, folders in enumerate(ROWS) for folder in folders}
 FREE = ("__init__", "__main__")
 CONSTANTS = ("minigen.__version__",)
 _MODULE_NAME = re.compile(r"minigen(\.\w+)+")
+# A mathematical thing has one name in each of these folders: its kernel, op, layer, distribution, head and model.
+FLOORS = ("kernels", "kernels/convolution", "ops", "layers", "distributions", "models/*")
+# Other files of one name, which are about one thing too.
+ONE_THING = {
+    "activations": ("kernels", "ops", "models"),
+    "philox": ("arrays", "kernels"),
+    "receptive_field": ("evaluation", "plotting"),
+    "registry": ("known", "models"),
+}
 
 
 def module_name(path, package):
@@ -119,6 +128,63 @@ def order_violations(package):
             elif ROW_OF[away] <= ROW_OF[home]:
                 bad.append(f"{where}:{line}: '{home}' imports {target}, which is not below it")
     return bad
+
+
+def repeated_names(package):
+    """Lists of files below `package` that share a name and, by the folders they stand in, not a subject.
+
+    One name is right for the same thing in several of FLOORS (`support/` folders are not among them), and for what
+    ONE_THING lists.
+    """
+    files = {}
+    for path in sorted(package.rglob("*.py")):
+        if path.stem not in FREE:
+            files.setdefault(path.stem, []).append(path.relative_to(package))
+
+    def allowed(path):
+        folder = path.parent.as_posix()
+        floor = any(path.parent.match(pattern) for pattern in FLOORS) and path.parent.name != "support"
+        return (floor and folder.count("/") < 2) or folder in ONE_THING.get(path.stem, ())
+
+    shared = [paths for paths in files.values() if len(paths) > 1]
+    return [[path.as_posix() for path in paths] for paths in shared if not all(map(allowed, paths))]
+
+
+def wrong_test_imports(tests):
+    """Sentences, one for each import below the folder `tests` of a test module, of conftest, or by a relative name.
+
+    What several test modules need is a helper, named for what it holds and imported from tests/ (`training.toys`).
+    """
+    bad = []
+    for path in sorted(tests.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom):
+                names = [f"{node.module or ''}.{alias.name}" for alias in node.names]
+            elif isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.Call) and _is_import_call(node) and node.args:
+                names = [_leading_text(node.args[0])[0]]
+            else:
+                continue
+            where = f"{path.relative_to(tests)}:{node.lineno}"
+            if getattr(node, "level", 0):
+                bad.append(f"{where}: imports {'.'.join(filter(None, names))} relatively, not from tests/")
+            bad += [
+                f"{where}: imports {name}, which is not a helper"
+                for name in names
+                if _is_test_module(tests, name)
+            ]
+    return bad
+
+
+def _is_test_module(tests, name):
+    """Whether the dotted `name`, or what it is a member of, is a file of tests or a conftest below `tests`."""
+    words = name.strip(".").split(".")
+    for n in range(1, len(words) + 1):
+        path = tests.joinpath(*words[:n]).with_suffix(".py")
+        if (words[n - 1].startswith("test_") or words[n - 1] == "conftest") and path.is_file():
+            return True
+    return False
 
 
 def undocumented(source):

@@ -90,6 +90,53 @@ def test_allowed_imports_pass(tmp_path):
     assert house.order_violations(package) == []
 
 
+def test_files_of_one_name_are_about_one_thing():
+    assert house.repeated_names(PACKAGE) == []
+
+
+def test_files_of_one_name_are_found(tmp_path):
+    paths = [
+        # One thing on several floors, and the two sides of one thing.
+        "kernels/masked.py", "ops/masked.py", "distributions/normal.py", "models/heads/normal.py", "kernels/normal.py",
+        "ops/nade.py", "models/autoregressive/nade.py", "evaluation/receptive_field.py", "plotting/receptive_field.py",
+        # Three pairs of different things, of which one is in a folder of machinery.
+        "kernels/scatter.py", "plotting/scatter.py", "ops/rows.py", "models/density/support/rows.py",
+        "data/table.py", "layers/table.py",
+    ]
+    package = planted(tmp_path, {path: "" for path in paths})
+    assert sorted(house.repeated_names(package)) == [
+        ["data/table.py", "layers/table.py"],
+        ["kernels/scatter.py", "plotting/scatter.py"],
+        ["models/density/support/rows.py", "ops/rows.py"],
+    ]
+
+
+def test_test_modules_are_not_imported():
+    assert house.wrong_test_imports(CHECKOUT / "tests") == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "from training.test_loop import Toy\n",
+        "from training import test_loop\n",
+        "def f():\n    import training.test_loop as loop\n",
+        "from importlib import import_module\nimport_module('training.test_loop')\n",
+        "import conftest\n",
+        "from .toys import Toy\n",
+        "from . import toys\n",
+    ],
+)
+def test_imported_test_module_is_found(tmp_path, source):
+    for path, text in (("training/test_loop.py", ""), ("training/toys.py", ""), ("conftest.py", "")):
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_text(text)
+    (tmp_path / "training/test_step.py").write_text(source)
+    assert len(house.wrong_test_imports(tmp_path)) == 1
+    (tmp_path / "training/test_step.py").write_text("from training.toys import Toy\nfrom x import test_loop\n")
+    assert house.wrong_test_imports(tmp_path) == []
+
+
 def test_every_source_folder_is_a_package():
     folders = {path.parent for path in PACKAGE.rglob("*.py")}
     assert [str(folder) for folder in sorted(folders) if not (folder / "__init__.py").is_file()] == []

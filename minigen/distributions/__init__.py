@@ -4,8 +4,8 @@ Read `distribution.py` (the base class), then `normal.py` and `bernoulli.py`. `c
 continuous distributions and distributions over integers share, `shapes.py` what all share. `mixture.py`,
 `independent.py` and `empirical.py` build distributions from others or from data. `kl.py` has the Kullback-Leibler
 divergence in closed form, with `kl_continuous.py` and `finite.py` for pairs of types; `divergences.py` is the door to
-all f-divergences, which `f_divergences.py` defines and `divergence_quadrature.py`, `monte_carlo.py` and `power_integrals.py`
-compute.
+all f-divergences, which `f_divergences.py` defines and `divergence_quadrature.py`, `monte_carlo.py` and
+`power_integrals.py` compute.
 """
 
 from . import finite as finite

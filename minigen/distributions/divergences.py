@@ -11,6 +11,7 @@ from ..autograd import no_grad
 from ..autograd.tensor import raw
 from ..protocols import nearest
 from .counts import reach
+from .divergence_quadrature import by_quadrature
 from .empirical import Empirical
 from .f_divergence import FDivergence
 from .f_divergences import f_divergence
@@ -20,7 +21,6 @@ from .monte_carlo import balanced_monte_carlo, check_samples, common_batch, core
 from .one_hot import OneHot
 from .poisson import Poisson
 from .power_integrals import log_power_integral
-from .divergence_quadrature import by_quadrature
 
 METHODS = ("auto", "closed", "sum", "quadrature", "monte_carlo")
 MOST_VALUES = 1 << 16  # a sum has at most so many terms

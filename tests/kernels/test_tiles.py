@@ -3,13 +3,12 @@
 import numpy as np
 import pytest
 
+from kernels.agreement import values
 from minigen import DataSpec, kernels, models
 from minigen.kernels.convolution.direct import multiply_rows
 from minigen.kernels.machinery.compiling import loop
 from minigen.kernels.machinery.dispatch import reference_kernels
 from minigen.kernels.machinery.tiles import add_outer_products
-
-from .agreement import values
 
 ABOVE = tuple((row, column) for row in (-1, 0) for column in (-1, 0, 1))
 
