@@ -69,13 +69,13 @@ class Generator(Stream):
     def random(self, size=None, dtype=np.float64, xp=np):
         """Uniform numbers in [0, 1): multiples of 2^-24 in float32, of 2^-53 in float64."""
         (shape, n), dtype = _shape(size), as_dtype(dtype)
-        return _finish(self._draw("uniform", n if dtype == np.float32 else 2 * n, n, dtype, xp), shape)
+        return _finish(self._values("uniform", n if dtype == np.float32 else 2 * n, n, dtype, xp), shape)
 
     def words(self, n: int) -> np.ndarray:
         """The next `n` words of the stream, uint32, shape `(n,)`."""
-        return self._draw("words", n, n, np.uint32, np)
+        return self._values("words", n, n, np.uint32, np)
 
-    def _draw(self, kind, n_words, n, dtype, xp, *parameters):
+    def _values(self, kind, n_words, n, dtype, xp, *parameters):
         """`n` values of a kind from `n_words` words, as an array of `xp`: compiled if there is a compiled version."""
         start = self.reserve(n_words)
         long = xp is not np or n >= LONG or (kind == "normal" and dtype in self.compiled)
@@ -105,7 +105,7 @@ class Generator(Stream):
         """Normal numbers of mean 0 and variance 1, at most 6.8 in size in float32 and 8.6 in float64."""
         (shape, n), dtype = _shape(size), as_dtype(dtype)
         even = n + (n & 1)
-        return _finish(self._draw("normal", even if dtype == np.float32 else 2 * even, n, dtype, xp), shape)
+        return _finish(self._values("normal", even if dtype == np.float32 else 2 * even, n, dtype, xp), shape)
 
     def normal(self, loc=0.0, scale=1.0, size=None, dtype=np.float64):
         """Normal numbers loc + scale z; `loc` and `scale` are numbers or arrays. Raises ValueError if scale < 0."""
@@ -135,9 +135,9 @@ class Generator(Stream):
         # In float64 also for float32 results: v + 1/2 is then exact, so v is never 0 or 1 and both logarithms
         # stay finite, and the upper tail of the Gumbel distribution keeps its resolution.
         if dtype == np.float32:
-            values, unit = self._draw("words", n, n, np.uint32, xp).astype(np.float64), 2.0**-32
+            values, unit = self._values("words", n, n, np.uint32, xp).astype(np.float64), 2.0**-32
         else:
-            values = (_pairs(self._draw("words", 2 * n, 2 * n, np.uint32, xp)) >> 12).astype(np.float64)
+            values = (_pairs(self._values("words", 2 * n, 2 * n, np.uint32, xp)) >> 12).astype(np.float64)
             unit = 2.0**-52
         values += 0.5
         values *= unit
@@ -160,7 +160,7 @@ class Generator(Stream):
                 raise ValueError(f"bernoulli: expected probabilities from 0 to 1, got p from {low} to {high}")
             p = p if isinstance(p, float) else xp.asarray(p)
         shape, n = _shape(p.shape if size is None and not isinstance(p, float) else size)
-        words = self._draw("words", n, n, np.uint32, xp)
+        words = self._values("words", n, n, np.uint32, xp)
         values = words.reshape((1,) if shape is None else shape) < p * 2.0**32
         return _finish(values.astype(dtype, copy=False), shape)
 
@@ -181,7 +181,7 @@ class Generator(Stream):
             raise ValueError(f"integers: expected low {low} <= highest value <= {limits.max}, got {high}")
         shape, n = _shape(size)
         span = high - low + 1
-        values = self._draw("integers", n if span <= 2**32 else 2 * n, n, np.uint64, xp, span)
+        values = self._values("integers", n if span <= 2**32 else 2 * n, n, np.uint64, xp, span)
         # Modulo 2^64, so that negative integers come out right when the bits are read as signed.
         values += np.uint64(low & MASK64)
         if dtype.kind == "i":
@@ -195,7 +195,7 @@ class Generator(Stream):
         """
         if isinstance(x, (int, np.integer)) and not isinstance(x, (bool, np.bool_)):
             n = integer("permutation", x, 0)
-            words = self._draw("words", 2 * n, 2 * n, np.uint32, np)
+            words = self._values("words", 2 * n, 2 * n, np.uint32, np)
             return np.argsort(_pairs(words), kind="stable").astype(np.int64, copy=False)
         x = np.asarray(x)
         if x.ndim == 0:

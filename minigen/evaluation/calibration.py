@@ -19,10 +19,10 @@ from typing import NamedTuple
 import numpy as np
 
 from ..arrays import as_generator, to_numpy
+from ..arrays.checks import integer
 from ..autograd import no_grad
 from ..autograd.tensor import raw
 from .likelihood import density_of, per_example
-from .sample_rows import check_count
 
 LEVELS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 
@@ -61,7 +61,7 @@ def calibration(model, x, rng, n_samples=10_000, levels=LEVELS):
     """
     if not model.offers("log_prob"):
         raise ValueError(f"model: {model.name} has no log_prob; a bound has no regions to calibrate")
-    check_count("n_samples", n_samples, 2)
+    integer("n_samples", n_samples, 2)
     rng = as_generator(rng)
     with no_grad():
         samples = np.asarray(to_numpy(raw(model.sample(n_samples, rng))))

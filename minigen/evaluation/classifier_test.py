@@ -16,11 +16,12 @@ import numpy as np
 
 from .. import ops
 from ..arrays import as_generator
+from ..arrays.checks import positive_integer
 from ..autograd import grad, no_grad
 from ..autograd.tensor import raw
 from ..layers import MLP
 from ..optim import AdamW
-from .sample_rows import as_rows, check_count, pieces
+from .sample_rows import as_rows, pieces
 
 BATCH = 128
 
@@ -48,8 +49,8 @@ def classifier_test(x, y, rng, hidden=64, steps=500):
     """
     x = as_rows("x", x, least=20)
     y = as_rows("y", y, like=("x", x), least=20)
-    check_count("hidden", hidden)
-    check_count("steps", steps)
+    positive_integer("hidden", hidden)
+    positive_integer("steps", steps)
     rng, n = as_generator(rng), min(len(x), len(y))
     half = n // 2
     x, y = x[rng.permutation(len(x))[:n]], y[rng.permutation(len(y))[:n]]

@@ -21,7 +21,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .sample_rows import as_rows, centred, check_count, pieces, squared_distances
+from ..arrays.checks import positive_integer, positive_number
+from .sample_rows import as_rows, centred, pieces, squared_distances
 
 TIE = 1 + 1e-10  # a point at the very radius is inside the ball, whatever the last bit says
 
@@ -57,7 +58,7 @@ def sample_coverage(real, generated, k=5):
     Distances are Euclidean, so that images are better embedded first. Memory is bounded, time grows as (n + m)².
     Raises ValueError if either has at most `k` examples, or if their shapes differ.
     """
-    check_count("k", k)
+    positive_integer("k", k)
     real = as_rows("real", real, least=k + 1)
     generated = as_rows("generated", generated, like=("real", real), least=k + 1)
     real, generated = centred(real, generated)
@@ -86,8 +87,7 @@ def mode_coverage(x, modes, radius, weights=None):
     """
     modes = as_rows("modes", modes)
     x = as_rows("x", x, like=("modes", modes))
-    if isinstance(radius, bool) or not isinstance(radius, int | float | np.floating) or not 0 < radius < np.inf:
-        raise ValueError(f"radius: expected a positive number, got {radius!r}")
+    radius = positive_number("radius", radius)
     weights = np.ones(len(modes)) if weights is None else np.asarray(weights, np.float64)
     if weights.shape != (len(modes),) or not (np.isfinite(weights) & (weights > 0)).all():
         raise ValueError(f"weights: expected {len(modes)} positive numbers, one for each mode")

@@ -20,10 +20,10 @@ import math
 import numpy as np
 
 from ..arrays import as_generator, to_numpy
+from ..arrays.checks import integer, positive_integer
 from ..autograd import no_grad
 from ..autograd.tensor import raw
 from .likelihood import per_example, summarise
-from .sample_rows import check_count
 
 
 def dequantise(x, levels, rng, dtype=np.float32):
@@ -31,7 +31,7 @@ def dequantise(x, levels, rng, dtype=np.float32):
 
     Raises ValueError if a value is not an integer from 0 to levels - 1, and for `levels` below 2.
     """
-    x, levels = _check(x, levels), check_count("levels", levels, 2)
+    x, levels = _check(x, levels), integer("levels", levels, 2)
     noise = as_generator(rng).random(x.shape, dtype=np.float64)
     values = ((x + noise) / levels).astype(dtype)
     return np.minimum(values, np.nextafter(np.ones((), dtype), np.zeros((), dtype)))  # rounding may reach 1
@@ -47,7 +47,7 @@ def dequantised_figures(model, x, levels, rng=0, k=1):
     if not model.offers("log_prob") or model.spec.kind != "continuous":
         raise ValueError(f"model: expected a density of continuous data, got {model.name} of "
                          f"{model.spec.kind} data")
-    x, k = _check(x, levels), check_count("k", k)
+    x, k = _check(x, levels), positive_integer("k", k)
     if x.shape[1:] != model.spec.shape:
         raise ValueError(f"x: expected shape (n, {', '.join(map(str, model.spec.shape))}), got {x.shape}")
     volume = model.spec.dimensions * math.log(levels)

@@ -18,9 +18,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..arrays import as_generator, to_numpy
+from ..arrays.checks import integer, positive_integer
 from ..autograd.tensor import raw
 from .likelihood import bound_of, density_of, per_example
-from .sample_rows import check_count
 
 DRAWS, NOISE = 0, 1  # streams of random numbers: of the source, of the model's bound
 
@@ -60,14 +60,14 @@ def gap_to_truth(source, model, n=10_000, rng=0, x=None, k=100):
         raise ValueError(f"model: it is for {model.spec}, the source has {source.spec}")
     rng = as_generator(rng)
     if x is None:
-        check_count("n", n, 2)
+        integer("n", n, 2)
         x = source.sample(n, rng.fold_in(DRAWS))
     x = np.asarray(x)
-    check_count("x: number of examples", len(x), 2)
+    integer("x: number of examples", len(x), 2)
     if model.offers("log_prob"):
         samples, ours = None, per_example(density_of(model), x, rng.fold_in(NOISE), xp=model.xp)
     elif model.offers("iwae_bound"):
-        samples = check_count("k", k)
+        samples = positive_integer("k", k)
         ours = per_example(bound_of(model, k), x, rng.fold_in(NOISE), k, xp=model.xp)
     else:
         raise ValueError(f"model: {model.name} has neither log_prob nor iwae_bound")

@@ -19,6 +19,7 @@ examples judged by Monte Carlo, with limits in standard errors such that a corre
 import numpy as np
 
 from ..arrays import as_generator, to_numpy
+from ..arrays.checks import integer
 from ..autograd import no_grad
 from ..autograd.tensor import raw
 from ..models import Model
@@ -29,7 +30,6 @@ from .identity_checks import Check, Stream, Subject, check_samples
 from .importance import PILOT
 from .marginals import check_marginals, redrawn
 from .normalisation import check_normalisation
-from .sample_rows import check_count
 from .sampler_check import check_sampler
 
 POINTS, EXAMPLES = 8, 16  # where a bijection is checked, and the bounds and the classes
@@ -46,7 +46,7 @@ def identities(model, rng=0, samples=10_000, condition=None, prior=None, points=
     `inverse`, may be given with these in place of a model. Raises ValueError or TypeError for arguments that do not
     fit.
     """
-    check_count("samples", samples, 100)
+    integer("samples", samples, 100)
     rng = as_generator(rng)
     if not isinstance(model, Model):
         if points is None:

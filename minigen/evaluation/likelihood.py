@@ -5,12 +5,12 @@ import math
 import numpy as np
 
 from ..arrays import as_generator, to_numpy
+from ..arrays.checks import positive_integer
 from ..autograd import no_grad
 from ..autograd.tensor import raw
 from ..data import as_batch
 from ..data.batch import GIVEN
 from .sample_figures import LEAST, ROWS_OF_FIGURES, ROWS_OF_SCORE, sample_figures, sample_score
-from .sample_rows import check_count
 from .samples import draw_samples
 
 VALIDATION_DRAWS = 1000
@@ -36,7 +36,7 @@ def evaluate(model, dataset, split="test", rng=0, k=500, progress=None):
     Raises ValueError for an unknown split, a `k` below 1, data that do not fit the model, a classifier without labels,
     and fewer than 10 examples for samples; NotImplementedError for a model that has neither a likelihood nor samples.
     """
-    check_count("k", k)
+    positive_integer("k", k)
     if dataset.spec != model.spec:
         raise ValueError(f"data {dataset.name!r}: the model is for {model.spec}, the data are {dataset.spec}")
     batch, rng = dataset.batch(split), as_generator(rng)

@@ -27,9 +27,10 @@ import math
 import numpy as np
 
 from ..arrays import as_generator, to_numpy
+from ..arrays.checks import integer, positive_integer
 from ..autograd.tensor import raw
 from .coverage import TIE, sample_coverage
-from .sample_rows import as_rows, centred, check_count, squared_distances
+from .sample_rows import as_rows, centred, squared_distances
 from .two_sample import energy_distance
 from .wasserstein import sliced_wasserstein
 
@@ -53,8 +54,8 @@ def sample_figures(x, y, rng, rows=ROWS_OF_FIGURES, k=5, n_projections=128):
     random directions. Raises TypeError or ValueError for arrays that do not hold finite numbers, for shapes that do not
     fit, and for fewer examples of either than 10 or 2·k.
     """
-    check_count("k", k)
-    check_count("n_projections", n_projections, 2)
+    positive_integer("k", k)
+    integer("n_projections", n_projections, 2)
     rng = as_generator(rng)
     x, y = _same_number(x, y, rng.fold_in(CHOICE), rows, max(LEAST, 2 * k))
     n = len(x)
@@ -87,7 +88,7 @@ def sample_score(x, y, rng, rows=ROWS_OF_SCORE):
 
 def _same_number(x, y, rng, rows, least):
     """Equally many rows of x and y in random order, at least `least` and at most `rows`, about a common origin."""
-    check_count("rows", rows, least)
+    integer("rows", rows, least)
     x, y = (np.asarray(to_numpy(raw(array))) for array in (x, y))
     n = min([rows, *[len(array) for array in (x, y) if array.ndim]])
     # y first, so that which of its rows are chosen does not depend on x

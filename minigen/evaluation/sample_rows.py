@@ -35,15 +35,6 @@ def as_rows(name, x, like=None, least=1):
     return rows
 
 
-def check_count(name, value, least=1, most=None):
-    """The value as an int. Raises ValueError if it is not an integer from `least` to `most`."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-        raise ValueError(f"{name}: expected an integer of at least {least}, got {value!r}")
-    if most is not None and value > most:
-        raise ValueError(f"{name}: expected an integer of at most {most}, got {value}")
-    return int(value)
-
-
 def pieces(n, size=TILE):
     """Slices that cut `range(n)` into blocks of `size`."""
     return [slice(start, min(start + size, n)) for start in range(0, n, size)]

@@ -23,7 +23,8 @@ from typing import NamedTuple
 import numpy as np
 
 from ..arrays import as_generator
-from .sample_rows import as_rows, centred, check_count, pieces, squared_distances
+from ..arrays.checks import integer
+from .sample_rows import as_rows, centred, pieces, squared_distances
 
 HEURISTIC_ROWS = 1000  # rows whose distances choose a bandwidth
 
@@ -151,7 +152,7 @@ def _statistic(pooled, kernel, n, members=None, unbiased=True):
 
 
 def _permutation_test(pooled, kernel, n, rng, permutations):
-    check_count("permutations", permutations, 19)
+    integer("permutations", permutations, 19)
     members = np.zeros((len(pooled), permutations + 1), bool)
     members[:n, 0] = True
     for column in range(1, permutations + 1):

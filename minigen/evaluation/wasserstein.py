@@ -16,7 +16,8 @@ from typing import NamedTuple
 import numpy as np
 
 from ..arrays import as_generator
-from .sample_rows import as_rows, centred, check_count, pieces
+from ..arrays.checks import integer, number
+from .sample_rows import as_rows, centred, pieces
 
 DIRECTIONS = 32  # projected at once
 
@@ -49,7 +50,7 @@ def sliced_wasserstein(x, y, rng, n_projections=128, p=2.0):
     """
     x = as_rows("x", x)
     y = as_rows("y", y, like=("x", x))
-    check_count("n_projections", n_projections, 2)
+    integer("n_projections", n_projections, 2)
     p, rng = _check_power(p), as_generator(rng)
     x, y = centred(x, y)
     directions = rng.standard_normal((x.shape[1], n_projections))
@@ -77,6 +78,7 @@ def _quantile_costs(x, y, p):
 
 
 def _check_power(p):
-    if isinstance(p, bool) or not isinstance(p, int | float) or not 1 <= p < math.inf:
-        raise ValueError(f"p: expected a finite number of at least 1, got {p!r}")
-    return float(p)
+    p = number("p", p)
+    if p < 1:
+        raise ValueError(f"p: expected a number of at least 1, got {p}")
+    return p

@@ -5,6 +5,7 @@ offset tuples. Causal, masked and dilated kernels are fewer or further taps.
 """
 
 from .. import kernels
+from ..arrays.checks import positive_integer
 from ..autograd.primitive import example, primitive
 from ..autograd.tensor import Tensor, raw
 from ..kernels.machinery.examples import Example
@@ -149,8 +150,7 @@ def _check_taps(name, x, taps, stride):
         raise ValueError(f"conv {name}: expected (batch, *space, channels), got shape {x.shape}")
     if x.dtype.kind not in "biu" and x.dtype.char not in "fd":
         raise TypeError(f"conv {name}: expected float32 or float64, got {x.dtype}")
-    if not isinstance(stride, int) or isinstance(stride, bool) or stride < 1:
-        raise ValueError(f"conv stride: expected a positive integer, got {stride!r}")
+    positive_integer("conv stride", stride)
     rank = x.ndim - 2
     try:
         taps = tuple(tuple(tap) for tap in taps)

@@ -4,6 +4,7 @@ import math
 
 from .. import kernels
 from ..arrays import array_module
+from ..arrays.checks import positive_integer
 from ..autograd.primitive import primitive
 from ..kernels.machinery.examples import Example
 from .elementwise import sqrt
@@ -18,8 +19,7 @@ def group_norm(x, weight, bias, /, groups, eps=1e-5):
     divided by their number. `weight` and `bias` have shape (channels,). Gives the tuple (y, mean, variance), all three
     differentiable. Raises ValueError for shapes that do not fit.
     """
-    if not isinstance(groups, int) or groups < 1:
-        raise ValueError(f"group_norm groups: expected a positive integer, got {groups!r}")
+    positive_integer("group_norm groups", groups)
     if x.ndim < 2 or x.shape[-1] % groups or math.prod(x.shape[1:]) == 0:
         raise ValueError(f"group_norm x: expected shape (batch, *space, channels) with at least one position and a "
                          f"multiple of {groups} channels, got {x.shape}")

@@ -39,7 +39,7 @@ def test_mistakes():
         receptive_field(model, 9, 0)
     with pytest.raises(ValueError, match="one network on images"):
         receptive_field(models.create("nade", DataSpec((9,), "binary"), hidden=3), 0, 0)
-    with pytest.raises(ValueError, match="after the one"):
+    with pytest.raises(ValueError, match="after the pixel at"):
         plotting.receptive_field_picture(np.ones((3, 3)), 1, 1)
 
 
