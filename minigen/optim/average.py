@@ -10,7 +10,7 @@ from .. import kernels
 from ..arrays import array_module, to_numpy
 from ..arrays.checks import fraction
 from ..arrays.memory import zeros_apart
-from .buffer import as_part
+from .buffer import as_group
 from .optimizer import check_state, counter
 
 
@@ -24,40 +24,40 @@ class ExponentialMovingAverage:
 
     def __init__(self, parameters, decay: float = 0.999, warmup: bool = True):
         self.decay, self.warmup = fraction("decay", decay), bool(warmup)
-        self.part = as_part(parameters)
-        self.updates = counter(self.part)
+        self.group = as_group(parameters)
+        self.updates = counter(self.group)
         self.swapped = False
         self.state = {}
-        for segment in self.part.segments:
+        for segment in self.group.segments:
             name = f"average.{segment.dtype}"
             if name not in self.state:
-                xp, size = array_module(segment.data), self.part.sizes[segment.dtype]
+                xp, size = array_module(segment.data), self.group.sizes[segment.dtype]
                 self.state[name] = zeros_apart(xp, size, segment.dtype, 2)
-            self.state[name][segment.own] = segment.data
+            self.state[name][segment.state_slice] = segment.data
 
     def update(self, when=True) -> None:
         """Take in the parameters' present values, after a step; on a GPU only `when` a 0-d boolean array there is true.
         """
         self._check_not_swapped("update")
-        self.part.check()
+        self.group.check()
         self.updates += when
         weight = 1 - self.decay
         if self.warmup:  # 1 - (1 + t) / (10 + t), or 1 - decay if that is larger
             xp = array_module(self.updates)
             weight = (max if xp is np else xp.maximum)(9 / (10 + self.updates), weight)
-        for segment in self.part.segments:
-            kernels.average_update(self._own(segment), segment.data, weight if when is True else weight * when)
+        for segment in self.group.segments:
+            kernels.average_update(self._average_of(segment), segment.data, weight if when is True else weight * when)
 
     def swap(self) -> None:
         """Exchange averages and parameters; a second call exchanges them back, bit for bit."""
-        self.part.check()
-        for segment in self.part.segments:
-            own = self._own(segment)
-            held = own.copy()
-            own[...] = segment.data
+        self.group.check()
+        for segment in self.group.segments:
+            average = self._average_of(segment)
+            held = average.copy()
+            average[...] = segment.data
             segment.data[...] = held
         self.swapped = not self.swapped
-        self.part.changed()
+        self.group.changed()
 
     @contextlib.contextmanager
     def applied(self):
@@ -81,10 +81,10 @@ class ExponentialMovingAverage:
         updates = check_state("ExponentialMovingAverage", "updates", state, arrays, self.state)
         for name, array in self.state.items():
             array[...] = array_module(array).asarray(arrays[name])
-        self.updates = counter(self.part, updates)
+        self.updates = counter(self.group, updates)
 
-    def _own(self, segment):
-        return self.state[f"average.{segment.dtype}"][segment.own]
+    def _average_of(self, segment):
+        return self.state[f"average.{segment.dtype}"][segment.state_slice]
 
     def _check_not_swapped(self, what):
         if self.swapped:

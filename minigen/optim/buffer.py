@@ -19,27 +19,27 @@ from ..autograd.tensor import raw
 
 @dataclass(frozen=True)
 class Segment:
-    """A stretch of the flat array of one dtype: values, gradients, and which elements of a part's state it has."""
+    """A stretch of the flat array of one dtype: values, gradients, and the slice of a group's state for it."""
 
     dtype: str
     data: np.ndarray
     gradient: np.ndarray
-    own: slice
+    state_slice: slice
 
 
-class Part:
-    """Some of a buffer's parameters: what one optimiser moves.
+class ParameterGroup:
+    """Some of a buffer's parameters: those that one optimiser moves.
 
     `segments` are the stretches of the flat arrays that they fill: one for each dtype if they lie side by side.
-    `sizes` is the number of elements of each dtype. `version` counts the updates of the buffer, by any part.
+    `sizes` is the number of elements of each dtype. `version` counts the updates of the buffer, by any group.
     """
 
-    def __init__(self, buffer: ParameterBuffer, places: list):
-        self.buffer, self._places = buffer, places
-        self.parameters = [place.parameter for place in places]
-        self.names = [place.name for place in places]
+    def __init__(self, buffer: ParameterBuffer, slots: list):
+        self.buffer, self._slots = buffer, slots
+        self.parameters = [slot.parameter for slot in slots]
+        self.names = [slot.name for slot in slots]
         self.segments, self.sizes = [], {}
-        for start, stop, dtype in _merge((place.start, place.stop, place.dtype) for place in places):
+        for start, stop, dtype in _merge((slot.start, slot.stop, slot.dtype) for slot in slots):
             size = self.sizes.get(dtype, 0)
             self.sizes[dtype] = size + stop - start
             data, gradient = buffer.data[dtype][start:stop], buffer.gradient[dtype][start:stop]
@@ -63,19 +63,19 @@ class Part:
         """
         self.check()
         gradients = [raw(gradient) for gradient in gradients]
-        places = [place for place in self._places if not place.parameter.frozen]
-        if len(gradients) != len(places):
-            raise ValueError(f"gradients: expected {len(places)}, one for each trainable parameter, "
+        slots = [slot for slot in self._slots if not slot.parameter.frozen]
+        if len(gradients) != len(slots):
+            raise ValueError(f"gradients: expected {len(slots)}, one for each trainable parameter, "
                              f"got {len(gradients)}")
-        for place, gradient in zip(places, gradients, strict=True):
-            if gradient.shape != place.view.shape:
-                raise ValueError(f"gradients: expected shape {place.view.shape} for {place.name}, "
+        for slot, gradient in zip(slots, gradients, strict=True):
+            if gradient.shape != slot.view.shape:
+                raise ValueError(f"gradients: expected shape {slot.view.shape} for {slot.name}, "
                                  f"got {gradient.shape}")
-        if not add and len(places) < len(self._places):
+        if not add and len(slots) < len(self._slots):
             for segment in self.segments:
                 segment.gradient[...] = 0
-        for place, gradient in zip(places, gradients, strict=True):
-            target = place.gradient
+        for slot, gradient in zip(slots, gradients, strict=True):
+            target = slot.gradient
             if add:
                 target += gradient
             else:
@@ -83,20 +83,20 @@ class Part:
 
     def check(self) -> None:
         """Raise RuntimeError if a parameter's array is no longer the view that packing made."""
-        for place in self._places:
-            if place.parameter.data is not place.view:
-                raise RuntimeError(f"parameter {place.name} is no longer in this buffer: its array was replaced (by "
+        for slot in self._slots:
+            if slot.parameter.data is not slot.view:
+                raise RuntimeError(f"parameter {slot.name} is no longer in this buffer: its array was replaced (by "
                                    "`to`, or packed again) since; pack, and make optimisers and averages, after that")
 
     def changed(self) -> None:
-        """Say that the arrays were written to: graphs that recorded the old values can no longer be swept."""
+        """To be called after the arrays were written to: graphs of the old values can no longer be swept."""
         for parameter in self.parameters:
             parameter.changed()
         self.buffer.updates += 1
 
     @contextlib.contextmanager
     def update(self):
-        """The context in which the flat arrays are written to: checks before, says so after, keeps frozen values."""
+        """The context in which the flat arrays are written to. Frozen parameters have their old values afterwards."""
         self.check()
         kept = [(parameter, parameter.data.copy()) for parameter in self.parameters if parameter.frozen]
         try:
@@ -108,8 +108,8 @@ class Part:
 
 
 @dataclass(frozen=True)
-class _Place:
-    """Where a parameter lies."""
+class _Slot:
+    """One parameter and its stretch of the flat arrays."""
 
     name: str
     parameter: Parameter
@@ -120,10 +120,10 @@ class _Place:
     gradient: np.ndarray
 
 
-class ParameterBuffer(Part):
+class ParameterBuffer(ParameterGroup):
     """All parameters of a model: `data[dtype]` and `gradient[dtype]` are flat arrays, dtype is a name ("float32").
 
-    Made by `ParameterBuffer.pack`. `part(parameters)` is some of them.
+    Made by `ParameterBuffer.pack`. `group(parameters)` is some of them.
     """
 
     def __init__(self, named, groups=()):
@@ -134,8 +134,8 @@ class ParameterBuffer(Part):
             sizes[parameter.dtype.name] = sizes.get(parameter.dtype.name, 0) + parameter.size
         xp = array_module(*(parameter.data for _, parameter in named))
         for dtype, size in sizes.items():
-            self.data[dtype], self.gradient[dtype] = (zeros_apart(xp, size, dtype, place) for place in (0, 1))
-        places, ends = [], dict.fromkeys(sizes, 0)
+            self.data[dtype], self.gradient[dtype] = (zeros_apart(xp, size, dtype, shift) for shift in (0, 1))
+        slots, ends = [], dict.fromkeys(sizes, 0)
         for name, parameter in named:
             dtype, shape = parameter.dtype.name, parameter.shape
             start, stop = ends[dtype], ends[dtype] + parameter.size
@@ -143,14 +143,14 @@ class ParameterBuffer(Part):
             view = self.data[dtype][start:stop].reshape(shape)
             view[...] = parameter.data
             gradient = self.gradient[dtype][start:stop].reshape(shape)
-            places.append(_Place(name, parameter, dtype, start, stop, view, gradient))
-        super().__init__(self, places)
-        for place in places:
-            place.parameter.data = place.view
+            slots.append(_Slot(name, parameter, dtype, start, stop, view, gradient))
+        super().__init__(self, slots)
+        for slot in slots:
+            slot.parameter.data = slot.view
 
     @classmethod
     def pack(cls, source, groups=()) -> ParameterBuffer:
-        """Move parameters into flat arrays, in place: each keeps its values, as a view.
+        """Move parameters into flat arrays, in place: each parameter keeps its values and becomes a view.
 
         `source` is a module, or a list of parameters or of `(name, parameter)`; one that comes twice is packed
         once. `groups` are lists of parameters, such as those of each objective, to lay side by side, each after
@@ -169,20 +169,20 @@ class ParameterBuffer(Part):
             raise ValueError("pack source: expected at least one parameter, got none")
         return cls(named, groups)
 
-    def part(self, parameters) -> Part:
-        """The part of the buffer that these parameters are, in this order; ValueError for one that is not in it."""
-        places = {id(place.parameter): place for place in self._places}
+    def group(self, parameters) -> ParameterGroup:
+        """These parameters as a group, in this order. Raises ValueError for a parameter that is not in the buffer."""
+        slots = {id(slot.parameter): slot for slot in self._slots}
         chosen = {}
         for parameter in parameters:
-            if id(parameter) not in places:
-                raise ValueError(f"part: a parameter of shape {parameter.shape} is not in this buffer")
-            chosen[id(parameter)] = places[id(parameter)]
-        return Part(self, list(chosen.values()))
+            if id(parameter) not in slots:
+                raise ValueError(f"group: a parameter of shape {parameter.shape} is not in this buffer")
+            chosen[id(parameter)] = slots[id(parameter)]
+        return ParameterGroup(self, list(chosen.values()))
 
 
-def as_part(parameters) -> Part:
-    """What an optimiser is given, as a Part: a buffer or a part of one as it is, anything else packed."""
-    return parameters if isinstance(parameters, Part) else ParameterBuffer.pack(parameters)
+def as_group(parameters) -> ParameterGroup:
+    """What an optimiser is given, as a group: a buffer or a group of one as it is, anything else packed."""
+    return parameters if isinstance(parameters, ParameterGroup) else ParameterBuffer.pack(parameters)
 
 
 def _ordered(named, groups):

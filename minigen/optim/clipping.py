@@ -3,13 +3,13 @@
 from .. import kernels
 from ..arrays import array_module
 from ..arrays.checks import positive_number
-from .buffer import Part
+from .buffer import ParameterGroup
 
 
 def global_norm(gradients):
     """Euclidean norm of all gradients as one vector, as a 0-d array, on their device.
 
-    `gradients` is a buffer or a part of one (its gathered gradients), or a list of arrays.
+    `gradients` is a buffer or a group of one (its gathered gradients), or a list of arrays.
     """
     arrays = [array.reshape(-1) for array in _arrays(gradients)]
     return array_module(*arrays).asarray(kernels.global_norm(*arrays))
@@ -37,7 +37,7 @@ def clip_scale(norm, max_norm: float):
 
 
 def _arrays(gradients):
-    if isinstance(gradients, Part):
+    if isinstance(gradients, ParameterGroup):
         return [segment.gradient for segment in gradients.segments]
     arrays = list(gradients)
     if not arrays:

@@ -62,7 +62,7 @@ class Step:
         for objective in self.objectives:
             theirs = {**settings, **objective.optimizer, **(objectives or {}).get(objective.name, {})}
             try:
-                updater = Updater(objective, self.buffer.part(objective.parameters), steps, steps_per_epoch, **theirs)
+                updater = Updater(objective, self.buffer.group(objective.parameters), steps, steps_per_epoch, **theirs)
             except (TypeError, ValueError) as error:
                 raise type(error)(f"objective {objective.name}: {error}") from error
             self.updaters.append(updater)
@@ -189,7 +189,7 @@ class Step:
 
     def _gather(self, number, batch, rng, updates):
         """Loss and metrics of one objective on a batch, its gradients gathered into the buffer."""
-        objective, part = self.objectives[number], self.updaters[number].optimizer.part
+        objective, part = self.objectives[number], self.updaters[number].optimizer.group
         # several objectives have streams of their own, so that the loss of one can be computed again alone
         rng = rng if len(self.objectives) == 1 else rng.fold_in(number)
         rows = -(-len(batch) // self.accumulate)

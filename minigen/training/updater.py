@@ -51,7 +51,7 @@ class Updater:
         What is not finite moves nothing. On a GPU, where nothing is waited for, both are 0-d arrays, and `after` is
         called all the same.
         """
-        part = self.optimizer.part
+        part = self.optimizer.group
         norm = global_norm(part)
         scale = 1.0 if self.clip_norm is None else clip_scale(norm, self.clip_norm)
         xp = array_module(norm)

@@ -70,12 +70,12 @@ def test_optimizer(name, device):
         model = layers.MLP((4, 3, 2), rng=0).to(place)
         options = {"momentum": 0.9} if name == "sgd" else {}
         optimizer = optim.create(name, model, learning_rate=1e-2, weight_decay=0.01, **options)
-        average = optim.ExponentialMovingAverage(optimizer.part, 0.9)
+        average = optim.ExponentialMovingAverage(optimizer.group, 0.9)
         x = device.asarray(image(6, 4)) if place == "cuda" else image(6, 4)
         for step in range(10):
             with standin.no_synchronisation() if place == "cuda" and step else standin.nothing():
-                optimizer.part.gather(grad((model(x) * model(x)).mean(), model.parameters()))
-                norm = optim.clip_by_global_norm(optimizer.part, 0.1)
+                optimizer.group.gather(grad((model(x) * model(x)).mean(), model.parameters()))
+                norm = optim.clip_by_global_norm(optimizer.group, 0.1)
                 optimizer.step()
                 average.update()
         results.append([model.state_dict(), optimizer.state_dict(), average.state_dict(), {"norm": norm}])

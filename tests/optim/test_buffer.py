@@ -60,7 +60,7 @@ def test_groups_lie_side_by_side():
     buffer = ParameterBuffer.pack(net, [third + second, first])
     assert buffer.names[0] == "layers.1.weight" or buffer.names[0] == "layers.2.weight"
     for group in (third + second, first):
-        part = buffer.part(group)
+        part = buffer.group(group)
         assert len(part.segments) == 1
         assert part.segments[0].data.size == sum(p.size for p in group)
 
@@ -68,8 +68,8 @@ def test_groups_lie_side_by_side():
 def test_a_part_that_is_not_contiguous_works_too():
     a, b = ([Parameter(np.arange(3.0) + i) for i in range(4)] for _ in range(2))
     buffer = ParameterBuffer.pack(a)
-    whole, part = optim.Adam(b), optim.Adam(buffer.part([a[3], a[0]]))
-    assert len(part.part.segments) == 2
+    whole, part = optim.Adam(b), optim.Adam(buffer.group([a[3], a[0]]))
+    assert len(part.group.segments) == 2
     for k in range(3):
         gradients = [np.full(3, 1.0 + i + k) for i in range(4)]
         whole.step(gradients)
@@ -86,12 +86,12 @@ def test_optimisers_on_parts_leave_the_rest_alone():
     before = net.state_dict()
     other = net.layers[1].parameters()
     loss = ops.sum(net.layers[1](np.ones((1, 3), np.float32)))
-    optim.SGD(buffer.part(net.layers[0].parameters())).step([np.ones((2, 3)), np.ones(3)])
+    optim.SGD(buffer.group(net.layers[0].parameters())).step([np.ones((2, 3)), np.ones(3)])
     after = net.state_dict()
     assert [name for name in before if not np.array_equal(before[name], after[name])] == [
         "layers.0.weight", "layers.0.bias"]
     grad(loss, other)  # what did not move does not outdate a graph
-    assert buffer.version == 1 and buffer.part(other).version == 1
+    assert buffer.version == 1 and buffer.group(other).version == 1
 
 
 def test_a_step_outdates_graphs():
@@ -132,7 +132,7 @@ def test_a_parameter_that_comes_twice_is_packed_once():
     a, b = Parameter(np.ones(2)), Parameter(np.zeros(3))
     buffer = ParameterBuffer.pack([("a", a), ("b", b), ("c", a)])
     assert buffer.names == ["a", "b"] and buffer.data["float64"].size == 5
-    assert len(buffer.part([b, b]).parameters) == 1
+    assert len(buffer.group([b, b]).parameters) == 1
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_gradients_that_do_not_fit_change_nothing(gradients, words):
     optimizer, before = optim.Adam(net), net.state_dict()
     with pytest.raises(ValueError, match=words):
         optimizer.step(gradients)
-    assert optimizer.steps == 0 and not optimizer.part.buffer.gradient["float32"].any()
+    assert optimizer.steps == 0 and not optimizer.group.buffer.gradient["float32"].any()
     np.testing.assert_array_equal(net.weight.data, before["weight"])
 
 
@@ -156,7 +156,7 @@ def test_parameters_that_left_the_buffer_are_noticed():
     for leave in (lambda net: net.to(dtype="float64"), ParameterBuffer.pack):
         net = Linear(2, 1, 0)
         optimizer = optim.SGD(net)
-        average = optim.ExponentialMovingAverage(optimizer.part)
+        average = optim.ExponentialMovingAverage(optimizer.group)
         leave(net)
         for act in (lambda: optimizer.step([np.ones((2, 1)), np.ones(1)]), average.update, average.swap):  # noqa: B023
             with pytest.raises(RuntimeError, match="weight is no longer in this buffer"):
@@ -169,4 +169,4 @@ def test_what_cannot_be_packed():
     with pytest.raises(TypeError, match="ndarray"):
         ParameterBuffer.pack([np.ones(3)])
     with pytest.raises(ValueError, match="not in this buffer"):
-        ParameterBuffer.pack(Linear(2, 2, 0)).part([Parameter(np.ones(2))])
+        ParameterBuffer.pack(Linear(2, 2, 0)).group([Parameter(np.ones(2))])

@@ -103,7 +103,7 @@ def test_the_average_is_its_formula(warmup):
 def test_applied_averages_are_put_back_bit_for_bit():
     net = Linear(3, 2, 0)
     optimizer = optim.Adam(net)
-    average = optim.ExponentialMovingAverage(optimizer.part, 0.9)
+    average = optim.ExponentialMovingAverage(optimizer.group, 0.9)
     optimizer.step([np.ones((3, 2)), np.ones(2)])
     average.update()
     values, state, x = net.state_dict(), average.state_dict(), np.ones((1, 3), np.float32)

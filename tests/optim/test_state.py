@@ -66,10 +66,10 @@ def test_a_step_that_is_not_called_changes_nothing():
     parameter = Parameter(np.ones(3, np.float32))
     optimizer = optim.Adam([parameter])
     before = optimizer.state_dict()
-    optimizer.part.gather([np.array([1, np.nan, 2])])
-    assert not np.isfinite(optim.clip_by_global_norm(optimizer.part, 1.0))
-    assert optimizer.part.version == 0 and (parameter.data == 1).all()
-    optimizer.part.gather([np.ones(3)])
+    optimizer.group.gather([np.array([1, np.nan, 2])])
+    assert not np.isfinite(optim.clip_by_global_norm(optimizer.group, 1.0))
+    assert optimizer.group.version == 0 and (parameter.data == 1).all()
+    optimizer.group.gather([np.ones(3)])
     optimizer.step()
     assert optimizer.steps == 1 and before["steps"] == 0 and np.isfinite(parameter.data).all()
 
@@ -83,8 +83,12 @@ def test_creation_by_name():
     assert optim.create("sgd", parameter, momentum=0.5).momentum == 0.5
     with pytest.raises(ValueError, match="unknown name 'adma'; did you mean 'adam'"):
         optim.create("adma", parameter)
-    with pytest.raises(ValueError, match="did you mean 'learning_rate'"):
-        optim.create("adam", parameter, lerning_rate=1.0)
+    assert optim.create("adam", parameter, learning_rate=0.1, betas=(0.5, 0.9)).betas == (0.5, 0.9)
+    for name, wrong, hint in [("adam", "momentum", "valid: betas, eps, learning_rate, weight_decay"),
+                              ("sgd", "betas", "valid: learning_rate, momentum, nesterov, weight_decay"),
+                              ("rmsprop", "lerning_rate", "did you mean 'learning_rate'")]:
+        with pytest.raises(ValueError, match=f"optimizer {name}: unknown option '{wrong}'; {hint}"):
+            optim.create(name, parameter, **{wrong: 0.5})
 
 
 @pytest.mark.parametrize(
