@@ -67,15 +67,15 @@ class Primitive:
             return "byproduct", self.byproducts.index(word)
         if (word == "output" and not self.several) or (word == "shapes" and self.variadic):
             return word, 0
-        raise TypeError(f"primitive {self.name}: residual {word!r} is no input, input shape, static parameter, "
-                        "by-product or output of it")
+        raise TypeError(f"primitive {self.name}: residual {word!r} is not an input, an input's shape, a "
+                        "static parameter, a by-product or the output of it")
 
     def collect(self, inputs, static, outputs, byproducts) -> tuple:
         """The residuals in the order in which they were declared; with a composite, a pair of these and the inputs."""
         sources = {"input": inputs, "static": static, "output": outputs, "byproduct": byproducts,
                    "shape": [shape_of(x) for x in inputs], "shapes": [tuple(shape_of(x) for x in inputs)]}
-        found = tuple([sources[source][key] for source, key in self.residuals])
-        return found if self.composite is None else (found, tuple(inputs))
+        residuals = tuple([sources[source][key] for source, key in self.residuals])
+        return residuals if self.composite is None else (residuals, tuple(inputs))
 
     def restore(self, node) -> tuple:
         """The residuals as Tensors on their own nodes, so that a rule that runs on them is recorded."""
@@ -162,7 +162,7 @@ def example(op, name=None):
         def _(make):
             return [make.values(make.shape(), 0.4, 4.0)]
 
-    What tests, `minigen check` and exercises run the op on; see `kernels.machinery.examples`.
+    Tests, `minigen check` and the exercises run the op on these arguments; see `kernels.machinery.examples`.
     """
     return functools.partial(examples.setdefault(name or op.__name__, Examples(op)).add, call=op)
 
@@ -173,10 +173,10 @@ def _fast_op(prim):
     if prim.static_names or prim.byproducts or prim.several or arity not in (1, 2) or any(
             source not in ("input", "output") for source, _ in prim.residuals):
         return lambda *args, **keywords: apply(*args, **keywords)
-    places = [key if source == "input" else arity for source, key in prim.residuals]
+    positions = [key if source == "input" else arity for source, key in prim.residuals]
     # picks the residuals out of (*inputs, output); a slice, unlike one index, gives a tuple
-    pick = operator.itemgetter(*places) if len(places) > 1 else operator.itemgetter(
-        slice(places[0], places[0] + 1) if places else slice(0))
+    pick = operator.itemgetter(*positions) if len(positions) > 1 else operator.itemgetter(
+        slice(positions[0], positions[0] + 1) if positions else slice(0))
 
     def unary(x):
         if not isinstance(x, Tensor):

@@ -17,7 +17,7 @@ from .tensor import Leaf, Tensor, as_result, modes, raw
 
 
 class GraphError(RuntimeError):
-    """A graph that cannot be swept: freed by an earlier sweep, or its parameters have changed since."""
+    """A graph that cannot be swept: an earlier sweep has freed it, or its parameters have changed since."""
 
 
 @contextlib.contextmanager

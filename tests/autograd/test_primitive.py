@@ -260,7 +260,7 @@ def test_signatures_that_do_not_fit():
     with pytest.raises(TypeError, match="test_bad.*array inputs"):
         primitive(name="test_bad")(lambda x, /, *more: x)
     for residuals in (("z",), ("x.size",), ("output.shape",), ("shapes",), ("n", "m")):
-        with pytest.raises(TypeError, match="test_bad: residual .* is no input"):
+        with pytest.raises(TypeError, match="test_bad: residual .* is not an input"):
             primitive(residuals=residuals, name="test_bad")(lambda x, /, n=1: x)
     with pytest.raises(TypeError, match="residual 'output'"):
         primitive(residuals=("output",), several=True, name="test_bad")(lambda x, /: (x, x))

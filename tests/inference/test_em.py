@@ -173,15 +173,16 @@ def chances_at_random(model):
     return lambda rng: model.load_state_dict({"chances": rng.random(2, np.float64)})
 
 
+@pytest.mark.parametrize("kind", [Coins, Prior])
 @pytest.mark.parametrize("stops", [range(1, 40), range(3, 40, 7), [5]])
-def test_runs_go_on_from_their_state_as_if_they_had_not_stopped(stops):
+def test_runs_go_on_from_their_state_as_if_they_had_not_stopped(stops, kind):
     options = {"max_iterations": 6, "tolerance": 1e-4}
-    whole = Coins(0.6, 0.5)
+    whole = kind(0.6, 0.5)
     expected = list(em_restarts(whole, HEADS, chances_at_random(whole), Generator(3), restarts=5, **options))
     rows, saved, parameters = [], {}, {"chances": np.array([0.6, 0.5])}
     while True:
         state = dict(saved)
-        model = Coins(0.1, 0.9)  # another process, which knows the state and the parameters alone
+        model = kind(0.1, 0.9)  # another process, which knows the state and the parameters alone
         model.load_state_dict(parameters)
         steps = em_restarts(model, HEADS, chances_at_random(model), Generator(3), restarts=5, state=state, **options)
         for row in steps:
