@@ -67,8 +67,8 @@ def _draw_receptive_field(args):
     path = Path(args.run_folder) / "receptive_field.png"
     plotting.receptive_field_picture(strength, row, column, path, f"What the pixel ({row}, {column}) depends on")
     earlier = row * model.spec.shape[1] + column
-    seen = int((strength.reshape(-1)[:earlier] > 0).sum())
-    print(f"pixel ({row}, {column}) depends on {seen} of the {earlier} before it")
+    visible = int((strength.reshape(-1)[:earlier] > 0).sum())
+    print(f"pixel ({row}, {column}) depends on {visible} of the {earlier} before it")
     print(f"picture: {path}")
     return 0
 

@@ -71,7 +71,7 @@ def conv(x, w, taps, stride=1, bias=None, rectify=False):
     """y[p] = bias + Σₜ x[stride·p + tapₜ] @ w[t], with x zero outside its extent.
 
     x is `(batch, *space, channels_in)`, w `(taps, channels_in, channels_out)`, `bias` `(channels_out,)` or None; y has
-    extents ⌈extent / stride⌉. With `rectify` it is the convolution of relu(x), which needs no array of its own then.
+    extents ⌈extent / stride⌉. With `rectify` it is the convolution of relu(x), which is not kept in memory.
     Raises ValueError or TypeError for taps, strides or shapes that do not fit.
     """
     taps = _check_weights("x", x, 1, w, _check_taps("x", x, taps, stride))
@@ -144,7 +144,7 @@ def _example(make):
 
 
 def _check_taps(name, x, taps, stride):
-    """The taps as a tuple of tuples, once they and the stride are seen to fit the data."""
+    """The taps as a tuple of tuples, after checks that they and the stride fit the data."""
     x = raw(x)
     if x.ndim < 3:
         raise ValueError(f"conv {name}: expected (batch, *space, channels), got shape {x.shape}")
@@ -167,7 +167,7 @@ def _check_taps(name, x, taps, stride):
 
 
 def _check_weights(name, x, channel_axis, w, taps):
-    """The taps, once w is seen to fit them and the data."""
+    """The taps, after checks that w fits them and the data."""
     x, w = raw(x), raw(w)
     if w.ndim != 3 or len(taps) != w.shape[0]:
         raise ValueError(f"conv w: expected shape ({len(taps)}, channels_in, channels_out), {len(taps)} being the "

@@ -145,7 +145,7 @@ cos.example(lambda make: [make.values(make.shape())])
 
 @primitive()
 def astype(x, /, dtype):
-    """The values as float32 or float64; the gradient comes back in the dtype of x. Raises TypeError for others."""
+    """The values as float32 or float64; the gradient has the dtype of x. Raises TypeError for other dtypes."""
     if np.dtype(dtype).char not in "fd":
         raise TypeError(f"astype dtype: expected float32 or float64, got {np.dtype(dtype)}; other values carry no "
                         "gradient, so make them of tensor.data")

@@ -1,4 +1,4 @@
-"""Ops that one kernel computes whole, each beside the same function in elementary ops."""
+"""Ops that one kernel computes whole. Beside each stands the same function in elementary ops, its composite."""
 
 
 from .. import kernels
@@ -42,7 +42,7 @@ def _(make):
 
 @primitive(residuals=("x", "logits"))
 def bernoulli_log_prob(x, logits, /):
-    """log p(x) in nats where each p(xᵢ = 1) = sigmoid(lᵢ): Σ x·l - log(1 + exp(l)) over the last axis."""
+    """log p(x) in nats, with p(xᵢ = 1) = sigmoid(lᵢ): Σ x·l - log(1 + exp(l)) over the last axis."""
     return kernels.bernoulli_log_prob(x, logits)
 
 
@@ -82,13 +82,13 @@ def _(make):
 def categorical_log_prob(logits, /, index):
     """logits[index] - logsumexp(logits) along the last axis, for integers `index`: minus the softmax cross-entropy.
 
-    The other axes of `logits` broadcast with `index`. Raises TypeError or ValueError for an index that is not an
-    integer from 0 to levels - 1.
+    The other axes of `logits` broadcast with `index`. Raises TypeError if `index` holds no integers, and ValueError if
+    one is not from 0 to levels - 1.
     """
     levels = logits.shape[-1] if logits.ndim else 0
     if getattr(getattr(index, "dtype", None), "kind", "") not in ("i", "u"):
         raise TypeError(f"categorical_log_prob index: expected an array of integers, got {index!r}")
-    # On a device the values are not looked at: waiting for them would stop what it has in hand.
+    # On a device the values are not checked: the host would have to wait until all work before this is done.
     if array_module(index).__name__ == "numpy" and index.size and not (index.min() >= 0 and index.max() < levels):
         raise ValueError(f"categorical_log_prob index: expected integers from 0 to {levels - 1}, "
                          f"got {index.min()} to {index.max()}")

@@ -6,8 +6,8 @@ A value z that is drawn from a distribution function F(z; a) moves, as the param
 
 (Figurnov, Mohamed and Mnih, "Implicit Reparameterization Gradients", 2018, equation 4). For the gamma and the beta
 distribution ∂F/∂a has no closed form: `gamma_score` and `beta_score` give the quotient by quadrature, and since these
-families are closed under differentiation, derivatives of any order. All work on log x and on logit x, where the
-densities have one peak whatever the parameters, and where values that are too small for a float still have a place.
+families are closed under differentiation, derivatives of any order. All functions take log x or logit x instead of x.
+On these scales the densities have one peak for all parameters, and values too small for a float can be written.
 """
 
 import numpy as np

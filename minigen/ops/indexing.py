@@ -25,7 +25,7 @@ def _(g, residuals, needed):
 
 def getitem(x, index):
     """x[index], with NumPy's basic and advanced indexing; integer and boolean Tensors count as arrays."""
-    index = tuple(raw(part) for part in index) if isinstance(index, tuple) else raw(index)
+    index = tuple(raw(i) for i in index) if isinstance(index, tuple) else raw(index)
     return _getitem(x, index)
 
 

@@ -32,7 +32,7 @@ def _(g, residuals, needed):
 
 
 def masked_matmul(x, w, mask):
-    """x @ w, w taken as 0 where the boolean mask is false; blocks of zeros cost nothing.
+    """x @ w, with w counted as 0 where the boolean mask is false; blocks of zeros cost nothing.
 
     x is `(..., n)`, w and the mask `(n, m)`; the mask may be a `kernels.masked.Blocks`, prepared once. Raises
     ValueError for shapes that do not fit and TypeError for a mask that is not boolean.

@@ -47,9 +47,8 @@ ndtri.example(lambda make: [make.values(make.shape(), 0.1, 0.9)])
 def normal_piece(c, w, /, order=0):
     """∫₀ʷ exp(-c t - ½ t²) tⁿ dt, n the order, for c of the sign of w or 0.
 
-    It is what the interval from c to c + w has under exp(-½ x²), relative to the density at its end c, which is the
-    one nearer to 0; for n > 0 moments about that end. All orders are as exact far out and for narrow intervals as
-    anywhere else.
+    For n = 0 it is the integral of exp(-½ x²) from c to c + w, over the integrand at c, the end that is nearer to 0.
+    For n > 0 it is a moment about that end. All orders keep their relative accuracy far out and for narrow intervals.
     """
     return kernels.normal_piece(c, w, order)
 

@@ -4,10 +4,10 @@ from ..autograd.tensor import Tensor
 
 
 def recordable(kernel, formula=None):
-    """A function of g and residuals: the kernel where they are plain arrays, and large; `formula` of them otherwise.
+    """A function of g and residuals: the kernel if they are plain arrays and large, and `formula` otherwise.
 
-    `formula` is the same function in operators and ops, so that it records itself; left out, it is the kernel's
-    reference, which must then be written in operators alone.
+    `formula` is the same function in operators and ops, so that it records itself. If it is left out, it is the
+    kernel's reference, which then has to be written in operators alone.
     """
     formula = formula or kernel.reference
 

@@ -23,7 +23,7 @@ def _axes(axis, ndim):
 
 
 def _count(shape, axis):
-    """How many elements each result is made of."""
+    """How many elements are reduced to one."""
     count = 1
     for a in _axes(axis, len(shape)):
         count *= shape[a]
@@ -131,7 +131,7 @@ def logsumexp(x, /, axis=None, keepdims=False):
 def _(g, residuals, needed):
     x, y, axis = residuals
     empty = raw(y) == -float("inf")
-    # Where all x are -inf the weights are 0, not NaN. Whether there are any is not asked on a GPU: that would wait.
+    # Where all x are -inf the weights are 0, not NaN. On a GPU the host does not ask whether there are any.
     if array_module(raw(y)) is not np or empty.any():
         empty = _kept(empty, x.shape, axis)
         return (_kept(g, x.shape, axis) * (softmax(where(empty, 0, x), axis) * ~empty),)

@@ -34,10 +34,10 @@ def _(make):
 
 
 def _share(x, y, needed, g, first):
-    """Cotangents of a choice between x and y, `first` where x was chosen; at a tie each gets half."""
+    """Cotangents of a choice between x and y, where `first(x, y)` says that x was chosen; at a tie each gets half."""
     x, y = raw(x), raw(y)
     chosen, tie = first(x, y), x == y
-    if array_module(x, y) is np and not tie.any():  # on a GPU this would wait for it
+    if array_module(x, y) is np and not tie.any():  # not asked on a GPU: the host would wait for the answer
         return (where(chosen, g, 0) if needed[0] else None, where(chosen, 0, g) if needed[1] else None)
     half = 0.5 * g
     return (where(tie, half, where(chosen, g, 0)) if needed[0] else None,
@@ -88,7 +88,7 @@ minimum.example(_with_number)
 
 @primitive(residuals=("x", "low", "high"))
 def clip(x, /, low=None, high=None):
-    """x limited to [low, high]; the gradient passes where low ≤ x ≤ high. A limit of None is none."""
+    """x limited to [low, high]; the gradient passes where low ≤ x ≤ high. A limit may be None, but not both."""
     if low is None and high is None:
         raise ValueError("clip: expected at least one of low and high, got neither")
     return array_module(x).clip(x, low, high)

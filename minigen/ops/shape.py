@@ -12,7 +12,7 @@ from ..kernels.machinery.examples import Example
 
 
 def normalize_axis(axis, ndim):
-    """The axis counted from 0. Raises AxisError, which is a ValueError and an IndexError, when there is none."""
+    """The axis counted from 0. Raises AxisError, a ValueError and IndexError, if there is no such axis."""
     axis = operator.index(axis)
     if not -ndim <= axis < ndim:
         raise np.exceptions.AxisError(axis, ndim)
@@ -127,17 +127,17 @@ def _concatenate(*arrays, axis=0):
 @_concatenate.defvjp
 def _(g, residuals, needed):
     shapes, axis = residuals
-    parts, start = [], 0
+    cotangents, start = [], 0
     before = (slice(None),) * (axis % g.ndim)
     for shape, wanted in zip(shapes, needed, strict=True):
         end = start + shape[axis]
-        parts.append(g[before + (slice(start, end),)] if wanted else None)
+        cotangents.append(g[before + (slice(start, end),)] if wanted else None)
         start = end
-    return parts
+    return cotangents
 
 
 def concatenate(arrays, axis=0):
-    """The arrays one after another along an axis that they have; with axis None, each as one row first."""
+    """The arrays one after another along an existing axis; with axis None every array is flattened first."""
     if axis is None:
         return _concatenate(*[reshape(array, (-1,)) for array in arrays])
     return _concatenate(*arrays, axis=axis)
@@ -189,18 +189,21 @@ def _split(x, /, cuts, axis):
 @_split.defvjp
 def _(g, residuals, needed):
     shape, cuts, axis = residuals
-    used = next(part for part in g if part is not None)
-    parts = []
-    for part, start, end in zip(g, (0, *cuts), (*cuts, shape[axis]), strict=True):
-        if part is None:
+    used = next(cotangent for cotangent in g if cotangent is not None)
+    pieces = []
+    for piece, start, end in zip(g, (0, *cuts), (*cuts, shape[axis]), strict=True):
+        if piece is None:
             missing = shape[:axis] + (end - start,) + shape[axis + 1 :]
-            part = array_module(raw(used)).zeros(missing, used.dtype)
-        parts.append(part)
-    return (concatenate(parts, axis),)
+            piece = array_module(raw(used)).zeros(missing, used.dtype)
+        pieces.append(piece)
+    return (concatenate(pieces, axis),)
 
 
 def split(x, sections, axis=0):
-    """A tuple of parts of x along `axis`: so many equal parts, or cut before each index of an ascending list."""
+    """A tuple of pieces of x along `axis`: `sections` equal ones, or cut before the indices of an ascending list.
+
+    Raises ValueError if `sections` does not divide the extent, or if the indices do not ascend.
+    """
     axis = normalize_axis(axis, x.ndim)
     extent = x.shape[axis]
     if np.ndim(sections) == 0:

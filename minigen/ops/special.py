@@ -59,7 +59,7 @@ def _(make):
 
 
 def digamma(x):
-    """The derivative of log|Γ(x)|; its own derivatives need x > 0."""
+    """The derivative of log|Γ(x)|; it can be differentiated for x > 0."""
     return polygamma(x, 0)
 
 

@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 
-from minigen.autograd import registry, stop_gradient
+from minigen.autograd import GradientError, check_grads, registry, stop_gradient
+from minigen.autograd.tensor import raw
+from minigen.kernels.machinery.examples import ExampleMaker
 from ops import oracle
-from ops.cases import LIBRARY, broadcasts, seeded_case
+from ops.cases import LIBRARY, broadcasts, make_case, seeded_case
 
 SEEDS = range(60)
 
@@ -35,18 +37,44 @@ def without(i):
         None if k == i else part for k, part in enumerate(rule(g, residuals, needed))]
 
 
-def one_element_off(rule):
-    """A rule whose first element alone is wrong, by 1 %."""
-    def wrong(g, residuals, needed):
-        parts = list(rule(g, residuals, needed))
-        for i, part in enumerate(parts):
-            if part is not None and part.size > 1:
-                factors = np.ones(part.shape, part.dtype)
-                factors.flat[0] = 1.01
-                parts[i] = part * factors
-        return parts
+class OneElementOff:
+    """Makes a rule of which a single element is wrong, by 1 %, in the cotangent of one input.
 
-    return wrong
+    `sizes` are those of the inputs that are differentiated, and cotangents that are still to be summed are left alone;
+    without `sizes` any cotangent of several elements will do. The element is one of the larger half. It is chosen at
+    the first call and kept in `planted`, which stays None if there is nothing to choose from.
+    """
+
+    def __init__(self, seed, sizes=None):
+        self.random, self.sizes, self.planted = np.random.default_rng(seed), sizes, None
+
+    def __call__(self, rule):
+        def wrong(g, residuals, needed):
+            cotangents = list(rule(g, residuals, needed))
+            if self.planted is None:
+                self.plant(cotangents, [i for i, wanted in enumerate(needed) if wanted])
+            if self.planted is not None:
+                i, position, shape = self.planted
+                if cotangents[i] is not None and cotangents[i].shape == shape:
+                    factors = np.ones(shape)
+                    factors.flat[position] = 1.01
+                    cotangents[i] = cotangents[i] * factors
+            return cotangents
+
+        return wrong
+
+    def plant(self, cotangents, needed):
+        """Choose an input and an element of its cotangent."""
+        possible = [i for i in needed if cotangents[i] is not None and cotangents[i].size > 1]
+        if self.sizes is not None:
+            sizes = dict(zip(needed, self.sizes, strict=False)) if len(needed) == len(self.sizes) else {}
+            possible = [i for i in possible if cotangents[i].size == sizes.get(i)]
+        if possible:
+            i = int(self.random.choice(possible))
+            values = np.abs(raw(cotangents[i])).reshape(-1)
+            large = np.flatnonzero((values > 0) & (values >= np.median(values[values > 0]))) if values.any() else []
+            if len(large):
+                self.planted = i, int(self.random.choice(large)), cotangents[i].shape
 
 
 def unsummed(shapes):
@@ -147,8 +175,59 @@ def test_every_fused_rule_has_a_composite():
 @pytest.mark.parametrize("name", LIBRARY)
 def test_small_errors_are_found(name, monkeypatch):
     assert found_in_rule(name, scaled(1.0001), monkeypatch)
-    assert found_in_rule(name, one_element_off, monkeypatch)
+    assert found_in_rule(name, OneElementOff(0), monkeypatch)
     for seed in range(100, 130):  # whatever the examples, a wrong sign does not stay hidden for long
         with monkeypatch.context() as patch:
             patch.setattr(registry[name], "vjp", scaled(-1)(registry[name].vjp))
             assert found(name, lambda example: None, range(100 * seed, 100 * seed + 40))
+
+
+class WideMaker(ExampleMaker):
+    """Makes examples whose axes have 10 elements, so that arrays of three axes have 1,000."""
+
+    def extent(self, smallest=0):
+        """10, however small it might be."""
+        return 10
+
+
+def wide_cases(name):
+    """Examples of an op with arrays of at most about 1,000 elements, those with the largest arrays first."""
+    cases = [make_case(name, WideMaker.seeded(seed)) for seed in range(30)]
+    sizes = [max((a.size for a in case.args), default=0) for case in cases]
+    return [cases[n] for n in sorted(range(30), key=lambda n: -sizes[n]) if sizes[n] <= 2000]
+
+
+def check_one_element(name, seeds, monkeypatch):
+    """Plant one wrong element after another, and see `check_grads` find each."""
+    primitive = registry[name]
+    for case in wide_cases(name):
+        mutation = None
+        for seed in seeds:
+            mutation = OneElementOff(seed, [a.size for a in case.args])
+            with monkeypatch.context() as patch:
+                patch.setattr(primitive, "vjp", mutation(primitive.vjp))
+                try:
+                    check_grads(case.call, case.args, order=1, rng=seed)
+                    raised = False
+                except GradientError:
+                    raised = True
+            assert raised or mutation.planted is None, f"input, element, shape: {mutation.planted}"
+            if mutation.planted is None:
+                break
+        if mutation.planted is not None:
+            check_grads(case.call, case.args, order=1)  # the rule as it is
+            return
+    pytest.fail("no example has a cotangent to plant a wrong element in")
+
+
+@pytest.mark.parametrize("name", LIBRARY)
+def test_one_wrong_element_is_found(name, monkeypatch):
+    """1 % at one element, among 1,000 where the op has such arrays."""
+    check_one_element(name, range(1), monkeypatch)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", LIBRARY)
+def test_one_wrong_element_is_always_found(name, monkeypatch):
+    """As above, many times."""
+    check_one_element(name, range(1, 11), monkeypatch)
