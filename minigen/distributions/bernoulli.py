@@ -6,7 +6,7 @@ import numpy as np
 
 from .. import ops
 from ..arrays import array_module, as_generator
-from ..autograd.tensor import raw
+from ..autograd import raw, xp_of
 from .distribution import Distribution
 from .shapes import as_float, outside, parameter
 
@@ -37,7 +37,7 @@ class Bernoulli(Distribution):
         x = as_float(x, self.dtype)
         values = raw(x)
         inside = (values == 0) | (values == 1)
-        xp = array_module(values, raw(self.logits))
+        xp = xp_of(values, self.logits)
         if xp is not np:  # without reading values, which would wait for the GPU
             penalty = ops.where(xp.asarray(inside), 0, outside(x, self.dtype))
             bits = ops.where(xp.asarray(inside), x, 0).astype(self.dtype)
@@ -62,7 +62,7 @@ class Bernoulli(Distribution):
     def cdf(self, x):
         """p(X ≤ x) of each element: 0 below 0, p(0) below 1, and 1 from there on."""
         x = raw(self._value(x))
-        xp = array_module(x, raw(self.logits))
+        xp = xp_of(x, self.logits)
         x = xp.asarray(x)
         outside_values = xp.where(x == x, x >= 1, math.nan).astype(self.dtype)
         return ops.where((x >= 0) & (x < 1), ops.sigmoid(-self.logits), outside_values)

@@ -4,7 +4,7 @@ import numpy as np
 
 from .. import ops
 from ..arrays import as_generator
-from ..autograd.tensor import raw
+from ..autograd import raw
 from ..ops.incomplete import implicit_beta
 from .continuous import Continuous, narrow, positive, step
 from .kl import register_kl

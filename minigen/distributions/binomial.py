@@ -6,7 +6,7 @@ import numpy as np
 
 from .. import ops
 from ..arrays import array_module, as_generator, to_numpy
-from ..autograd.tensor import raw
+from ..autograd import raw, xp_of
 from .counts import inverse, stirling_error, window
 from .distribution import Distribution
 from .shapes import common_shape, full, outside, parameter
@@ -33,7 +33,7 @@ class Binomial(Distribution):
         valid = (counts >= 0) & (counts == np.floor(counts)) & (counts < math.inf)
         if array_module(counts) is np and not valid.all():
             raise ValueError(f"total_count: expected integers of at least 0, got {total_count!r}")
-        self.total_count = array_module(raw(self.logits)).asarray(counts, "float64")
+        self.total_count = xp_of(self.logits).asarray(counts, "float64")
         self._set_shape(common_shape(total_count=self.total_count, logits=self.logits), event_ndim)
         self.dtype = self.logits.dtype
 
@@ -44,7 +44,7 @@ class Binomial(Distribution):
 
     def _element_log_prob(self, x, n, logits):
         """log p of each element, for integers x from 0 to n, in float64."""
-        xp = array_module(raw(logits))
+        xp = xp_of(logits)
         terms, constant = 0, stirling_error(n)
         for count, log_p in ((x, ops.log_sigmoid(logits)), (n - x, ops.log_sigmoid(-logits))):
             some = count > 0
@@ -55,7 +55,7 @@ class Binomial(Distribution):
 
     def _log_prob(self, x):
         values = raw(x)
-        xp = array_module(raw(self.logits))
+        xp = xp_of(self.logits)
         values = xp.asarray(values)
         inside = (values >= 0) & (values <= self.total_count) & (values == xp.floor(values))
         possible = xp.where(inside, values, 0).astype("float64")
@@ -64,7 +64,7 @@ class Binomial(Distribution):
 
     def cdf(self, x):
         """p(X ≤ x) = I(n - ⌊x⌋, ⌊x⌋ + 1; 1 - p) of each element, I the regularised incomplete beta function."""
-        xp = array_module(raw(self.logits))
+        xp = xp_of(self.logits)
         level = xp.floor(xp.asarray(raw(self._value(x)), "float64"))
         inside = (level >= 0) & (level < self.total_count)
         k = xp.where(inside, level, 0).astype(self.dtype)
@@ -75,7 +75,7 @@ class Binomial(Distribution):
 
     def icdf(self, p):
         """The smallest x with p(X ≤ x) ≥ p, of each element; NaN for p outside [0, 1]. No gradient."""
-        return array_module(raw(self.logits)).asarray(self._quantile(to_numpy(raw(self._value(p)))), self.dtype)
+        return xp_of(self.logits).asarray(self._quantile(to_numpy(raw(self._value(p)))), self.dtype)
 
     def _quantile(self, p):
         from scipy.special import bdtr
@@ -87,11 +87,11 @@ class Binomial(Distribution):
     def _sample(self, shape, rng):
         # Inversion in float64, of u above 0 so that the smallest value is not certain where it is impossible.
         u = as_generator(rng).random(shape) + 2.0**-54
-        return array_module(raw(self.logits)).asarray(self._quantile(u)).astype("int64")
+        return xp_of(self.logits).asarray(self._quantile(u)).astype("int64")
 
     def entropy(self):
         """-Σ p log p over the values that carry all but 1e-19 of the mass, summed over the event."""
-        xp = array_module(raw(self.logits))
+        xp = xp_of(self.logits)
         n = to_numpy(self.total_count)
         p = to_numpy(raw(ops.sigmoid(raw(self.logits).astype("float64"))))
         x, valid = (xp.asarray(a) for a in window(n * p, n * p * (1 - p), n))

@@ -6,7 +6,7 @@ import numpy as np
 
 from .. import ops
 from ..arrays import array_module, as_generator
-from ..autograd.tensor import raw
+from ..autograd import raw, xp_of
 from .distribution import Distribution
 from .shapes import outside, parameter
 
@@ -40,7 +40,7 @@ class Categorical(Distribution):
 
     def _log_prob(self, x):
         values = raw(x)
-        xp = array_module(raw(self.logits))
+        xp = xp_of(self.logits)
         values = xp.asarray(values)
         inside = (values >= 0) & (values < self.levels)
         if values.dtype.kind == "f":
@@ -67,7 +67,7 @@ class Categorical(Distribution):
     def cdf(self, x):
         """p(X ≤ x) of each element: the running sum of the probabilities."""
         x = raw(self._value(x))
-        xp = array_module(x, raw(self.logits))
+        xp = xp_of(x, self.logits)
         level = xp.floor(xp.asarray(x, self.dtype))
         up_to = xp.arange(self.levels) <= level[..., None]
         below = (self.probs * up_to).sum(axis=-1)
@@ -76,7 +76,7 @@ class Categorical(Distribution):
     def icdf(self, p):
         """The smallest x with p(X ≤ x) ≥ p, of each element; NaN for p outside [0, 1]. No gradient."""
         p = raw(self._value(p))
-        xp = array_module(p, raw(self.logits))
+        xp = xp_of(p, self.logits)
         p = xp.asarray(p, "float64")
         running = ops.softmax(raw(self.logits).astype("float64"), -1).cumsum(axis=-1)
         # p counts as reached at the last probable level, even if the sum was rounded below p
@@ -100,7 +100,7 @@ class Categorical(Distribution):
         return (self.probs * ops.square(self._integers() - mean.reshape((*mean.shape, 1)))).sum(axis=-1)
 
     def _integers(self):
-        return array_module(raw(self.logits)).arange(self.levels, dtype=self.dtype)
+        return xp_of(self.logits).arange(self.levels, dtype=self.dtype)
 
 
 def kl_categorical(p, q):

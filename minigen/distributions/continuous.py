@@ -6,7 +6,7 @@ import numpy as np
 
 from .. import ops
 from ..arrays import array_module
-from ..autograd.tensor import raw
+from ..autograd import raw, xp_of
 from .distribution import Distribution
 from .shapes import as_float, common_dtype, common_shape, full, parameter
 
@@ -53,12 +53,12 @@ class Continuous(Distribution):
         return full(narrow(value, self.dtype), self.batch_shape + self.event_shape, self.dtype)
 
     def _xp(self):
-        return array_module(*(raw(value) for value in self.parameters))
+        return xp_of(*self.parameters)
 
 
 def as_arrays(dtype, *values):
     """Values as Tensors or arrays of one dtype, on the GPU if any of them is there."""
-    xp = array_module(*(raw(value) for value in values))
+    xp = xp_of(*values)
     return [xp.asarray(value, dtype) if isinstance(value, float) else narrow(value, dtype) for value in values]
 
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from .. import ops
 from ..arrays import array_module, as_generator
-from ..autograd.tensor import raw
+from ..autograd import raw
 from ..ops.incomplete import implicit_gamma
 from .continuous import as_arrays, narrow, positive
 from .distribution import Distribution

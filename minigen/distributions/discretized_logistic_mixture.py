@@ -7,7 +7,7 @@ import numpy as np
 from .. import ops
 from ..arrays import array_module, as_generator, to_numpy
 from ..arrays.checks import integer
-from ..autograd.tensor import raw
+from ..autograd import raw, xp_of
 from .categorical import Categorical
 from .counts import inverse
 from .distribution import Distribution
@@ -46,7 +46,7 @@ class DiscretizedLogisticMixture(Distribution):
         limit = -0.5 * math.log(np.finfo(self.dtype).max)
         log_scale = self.log_scale
         if isinstance(log_scale, float):
-            log_scale = array_module(raw(self.logits)).asarray(log_scale, self.dtype)
+            log_scale = xp_of(self.logits).asarray(log_scale, self.dtype)
         log_scale = ops.clip(log_scale, low=limit)
         return log_scale, ops.exp(-log_scale)
 
@@ -80,7 +80,7 @@ class DiscretizedLogisticMixture(Distribution):
 
     def _log_prob(self, x):
         values = raw(x)
-        xp = array_module(raw(self.logits))
+        xp = xp_of(self.logits)
         values = xp.asarray(values)
         inside = (values >= 0) & (values < self.levels) & (values == xp.floor(values))
         by_element = self._element_log_prob(as_float(xp.where(inside, values, 0), self.dtype).astype(self.dtype))
@@ -91,7 +91,7 @@ class DiscretizedLogisticMixture(Distribution):
         return self._cdf(raw(self._value(x)))
 
     def _cdf(self, x):
-        xp = array_module(raw(self.logits))
+        xp = xp_of(self.logits)
         level = xp.floor(xp.asarray(x, self.dtype))
         inside = (level >= 0) & (level < self.levels - 1)
         upper = self._edge(xp.where(inside, level, 0) + 1, self._spread()[1])
@@ -100,7 +100,7 @@ class DiscretizedLogisticMixture(Distribution):
 
     def icdf(self, p):
         """The smallest level x with p(X ≤ x) ≥ p, of each element; NaN for p outside [0, 1]. No gradient."""
-        xp = array_module(raw(self.logits))
+        xp = xp_of(self.logits)
         level = inverse(lambda x: to_numpy(raw(self._cdf(xp.asarray(x)))), to_numpy(raw(self._value(p))), 0,
                         self.levels - 1)
         return xp.asarray(level, self.dtype)
@@ -108,7 +108,7 @@ class DiscretizedLogisticMixture(Distribution):
     def categorical(self) -> Categorical:
         """The same distribution as a Categorical over all levels, which takes `levels` times the memory."""
         shape = self.batch_shape + self.event_shape
-        levels = array_module(raw(self.logits)).arange(self.levels, dtype=self.dtype)
+        levels = xp_of(self.logits).arange(self.levels, dtype=self.dtype)
         by_element = self._element_log_prob(levels.reshape((self.levels, *(1,) * len(shape))))
         return Categorical(ops.transpose(by_element, (*range(1, len(shape) + 1), 0)), event_ndim=self.event_ndim)
 

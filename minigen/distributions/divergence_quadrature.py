@@ -6,7 +6,7 @@ import math
 import numpy as np
 
 from ..arrays import as_generator, to_numpy
-from ..autograd.tensor import raw
+from ..autograd import raw
 from .independent import Independent
 from .mixture import Mixture
 from .monte_carlo import log_density

@@ -7,8 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..arrays import to_numpy
-from ..autograd import no_grad
-from ..autograd.tensor import raw
+from ..autograd import no_grad, raw
 from ..protocols import nearest
 from .counts import reach
 from .divergence_quadrature import by_quadrature

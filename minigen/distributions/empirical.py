@@ -7,7 +7,7 @@ import numpy as np
 from .. import ops
 from ..arrays import as_generator, to_numpy
 from ..arrays.categories import categories
-from ..autograd.tensor import raw
+from ..autograd import raw
 from .distribution import Distribution
 from .kl import register_kl
 from .shapes import full, outside, parameter

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from .. import ops
-from ..autograd.tensor import raw
+from ..autograd import raw
 
 
 class FDivergence:

@@ -15,7 +15,7 @@ import numpy as np
 
 from .. import ops
 from ..arrays.checks import number, number_between
-from ..autograd.tensor import raw
+from ..autograd import raw
 from ..protocols import nearest
 from .f_divergence import FDivergence, below, halves, log, within, x_log_x
 

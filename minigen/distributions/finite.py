@@ -5,7 +5,7 @@ import itertools
 
 from .. import ops
 from ..arrays import array_module
-from ..autograd.tensor import raw
+from ..autograd import raw
 from .bernoulli import Bernoulli, kl_bernoulli
 from .binomial import Binomial
 from .categorical import Categorical

@@ -12,7 +12,7 @@ import numpy as np
 from .. import ops
 from ..arrays import array_module
 from ..arrays.constants import LOG_2PI
-from ..autograd.tensor import raw
+from ..autograd import raw, xp_of
 from .beta import Beta
 from .continuous import as_arrays, narrow
 from .gamma import Gamma
@@ -70,7 +70,7 @@ def _ends(d):
     """The ends of the support, without gradients."""
     parameters = as_arrays(np.float64, *_parameters(d))
     low, high = (-math.inf, math.inf) if isinstance(d, Normal) else d.support
-    xp = array_module(*(raw(value) for value in parameters))
+    xp = xp_of(*parameters)
     return xp.asarray(raw(low), np.float64), xp.asarray(raw(high), np.float64)
 
 

@@ -4,7 +4,7 @@ import math
 
 from .. import ops
 from ..arrays import array_module, as_generator
-from ..autograd.tensor import raw
+from ..autograd import raw
 from .continuous import Continuous, only_probabilities, positive
 from .kl import register_kl
 from .shapes import parameter, sample_shape

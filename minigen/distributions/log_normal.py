@@ -4,7 +4,7 @@ import math
 
 from .. import ops
 from ..arrays.constants import LOG_2PI
-from ..autograd.tensor import raw
+from ..autograd import raw
 from .continuous import Continuous, positive, step
 from .kl import kl_normal, register_kl
 from .normal import Normal

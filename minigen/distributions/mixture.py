@@ -6,7 +6,7 @@ import numpy as np
 
 from .. import ops
 from ..arrays import array_module, as_generator, to_numpy
-from ..autograd.tensor import raw
+from ..autograd import raw
 from .categorical import Categorical
 from .distribution import Distribution
 from .shapes import parameter

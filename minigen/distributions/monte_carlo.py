@@ -6,8 +6,7 @@ import numpy as np
 
 from ..arrays import as_generator, to_numpy
 from ..arrays.checks import integer
-from ..autograd import no_grad
-from ..autograd.tensor import raw
+from ..autograd import no_grad, raw
 from .distribution import Distribution
 from .independent import Independent
 from .mixture import Mixture

@@ -7,7 +7,7 @@ import numpy as np
 from .. import ops
 from ..arrays import array_module, as_generator
 from ..arrays.constants import LOG_2PI
-from ..autograd.tensor import raw
+from ..autograd import raw, xp_of
 from .distribution import Distribution
 from .kl import register_kl
 from .normal import Normal
@@ -82,7 +82,7 @@ class MultivariateNormal(Distribution):
         return ops.log(_diagonal(self.scale_tril)).sum(axis=-1)
 
     def _noise(self, shape, rng):
-        xp = array_module(raw(self.loc), raw(self.scale_tril))
+        xp = xp_of(self.loc, self.scale_tril)
         return as_generator(rng).standard_normal(shape, self.dtype, xp)
 
     def _sample(self, shape, rng):
@@ -112,7 +112,7 @@ class MultivariateNormal(Distribution):
 
         Its mean and covariance are those entries of loc and Σ (Bishop, equation 2.98).
         """
-        chosen = array_module(raw(self.loc)).asarray(self._indices("indices", indices))
+        chosen = xp_of(self.loc).asarray(self._indices("indices", indices))
         return MultivariateNormal(self.loc[..., chosen], self.covariance[..., chosen[:, None], chosen])
 
     def conditional(self, observed, values) -> "MultivariateNormal":
@@ -129,7 +129,7 @@ class MultivariateNormal(Distribution):
         if not getattr(values, "shape", ()) or values.shape[-1] != len(chosen):
             raise ValueError(f"values: expected shape (..., {len(chosen)}), one for each observed element, got "
                              f"{getattr(values, 'shape', ())}")
-        order, n = array_module(raw(self.loc)).asarray(np.concatenate([chosen, rest])), len(chosen)
+        order, n = xp_of(self.loc).asarray(np.concatenate([chosen, rest])), len(chosen)
         lower = _factor("covariance", self.covariance[..., order[:, None], order])
         z = _to_vectors(ops.triangular_solve, lower[..., :n, :n], values - self.loc[..., order[:n]])
         loc = self.loc[..., order[n:]] + _to_vectors(ops.matmul, lower[..., n:, :n], z)
@@ -160,7 +160,7 @@ def kl_multivariate_normal(p, q):
     ratio = ops.triangular_solve(q.scale_tril, p.scale_tril)
     t = ops.log(_diagonal(p.scale_tril)) - ops.log(_diagonal(q.scale_tril))
     below = np.tril(np.ones(ratio.shape[-2:], bool), -1)
-    off_diagonal = ops.square(ratio * array_module(raw(ratio)).asarray(below)).sum(axis=(-2, -1))
+    off_diagonal = ops.square(ratio * xp_of(ratio).asarray(below)).sum(axis=(-2, -1))
     shift = ops.square(q.standardize(p.loc)).sum(axis=-1)
     return (0.5 * ops.expm1(2 * t) - t).sum(axis=-1) + 0.5 * (off_diagonal + shift)
 
@@ -182,7 +182,7 @@ def as_multivariate(normal: Normal) -> MultivariateNormal:
     if normal.event_ndim != 1:
         raise ValueError(f"Normal: expected an event of one axis, got event_shape {normal.event_shape}")
     scale = normal.stddev
-    eye = array_module(raw(scale)).eye(normal.event_shape[0], dtype=normal.dtype)
+    eye = xp_of(scale).eye(normal.event_shape[0], dtype=normal.dtype)
     return MultivariateNormal(normal.mean, scale_tril=scale.reshape((*scale.shape, 1)) * eye)
 
 
@@ -249,12 +249,12 @@ def _check_triangle(lower):
 
 
 def _diagonal(matrix):
-    index = array_module(raw(matrix)).arange(matrix.shape[-1])
+    index = xp_of(matrix).arange(matrix.shape[-1])
     return matrix[..., index, index]
 
 
 def _identity(matrix):
-    return array_module(raw(matrix)).eye(matrix.shape[-1], dtype=matrix.dtype)
+    return xp_of(matrix).eye(matrix.shape[-1], dtype=matrix.dtype)
 
 
 def _swap(matrix):

@@ -5,7 +5,7 @@ import numpy as np
 from .. import ops
 from ..arrays import array_module, as_generator
 from ..arrays.constants import LOG_2PI
-from ..autograd.tensor import raw
+from ..autograd import raw
 from .distribution import Distribution
 from .shapes import apply, as_float, common_dtype, common_shape, full, parameter, sample_shape, sum_last
 

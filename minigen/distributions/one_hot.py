@@ -2,7 +2,7 @@
 
 from .. import ops
 from ..arrays import array_module
-from ..autograd.tensor import raw
+from ..autograd import raw
 from .categorical import Categorical, kl_categorical
 from .distribution import Distribution
 from .kl import register_kl

@@ -7,7 +7,7 @@ import numpy as np
 from .. import ops
 from ..arrays import array_module, as_generator, to_numpy
 from ..arrays.constants import LOG_2PI
-from ..autograd.tensor import raw
+from ..autograd import raw, xp_of
 from .counts import inverse, reach, stirling_error, window
 from .distribution import Distribution
 from .kl import register_kl
@@ -38,7 +38,7 @@ class Poisson(Distribution):
 
     def _element_log_prob(self, x):
         """log p of each element, for integers x of at least 0 in a floating dtype."""
-        xp = array_module(raw(self.rate))
+        xp = xp_of(self.rate)
         zero = x == 0
         n = xp.where(zero, 1, x).astype(self.dtype)
         certain = raw(self.rate) == 0
@@ -48,7 +48,7 @@ class Poisson(Distribution):
 
     def _log_prob(self, x):
         values = raw(x)
-        xp = array_module(raw(self.rate))
+        xp = xp_of(self.rate)
         values = xp.asarray(values)
         inside = (values >= 0) & (values < math.inf) & (values == xp.floor(values))
         by_element = self._element_log_prob(xp.where(inside, values, 0).astype("float64"))
@@ -57,7 +57,7 @@ class Poisson(Distribution):
     def cdf(self, x):
         """p(X ≤ x) = 1 - P(⌊x⌋ + 1, rate) of each element, with P the regularised lower incomplete gamma function."""
         values = raw(self._value(x))
-        xp = array_module(raw(self.rate))
+        xp = xp_of(self.rate)
         level = xp.floor(xp.asarray(values, self.dtype))
         inside = (level >= 0) & (level < math.inf)
         certain = raw(self.rate) == 0
@@ -71,7 +71,7 @@ class Poisson(Distribution):
         p = raw(self._value(p))
         quantile = self._quantile(to_numpy(p))
         quantile[np.broadcast_to(to_numpy(p) == 1, quantile.shape)] = math.inf
-        return array_module(raw(self.rate)).asarray(quantile, self.dtype)
+        return xp_of(self.rate).asarray(quantile, self.dtype)
 
     def _quantile(self, p):
         from scipy.special import pdtr
@@ -82,14 +82,14 @@ class Poisson(Distribution):
     def _sample(self, shape, rng):
         # Inversion in float64. u is above 0, so that the smallest value does not come if it is impossible.
         u = as_generator(rng).random(shape) + 2.0**-54
-        return array_module(raw(self.rate)).asarray(self._quantile(u)).astype("int64")
+        return xp_of(self.rate).asarray(self._quantile(u)).astype("int64")
 
     def entropy(self):
         """-Σ p log p over values with all but 1e-19 of the mass, summed over the event.
 
         For large rates ½ log(2πe λ) - 1/(12λ) - 1/(24λ²) - 19/(360λ³) (Evans and Boersma, 1988).
         """
-        xp = array_module(raw(self.rate))
+        xp = xp_of(self.rate)
         large = raw(self.rate) > LARGE
         small = Poisson(ops.where(large, 1, self.rate))
         rate = to_numpy(raw(small.rate)).astype(np.float64)

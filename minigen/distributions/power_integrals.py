@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from ..arrays import to_numpy
-from ..autograd.tensor import raw
+from ..autograd import raw
 from .beta import Beta
 from .dirichlet import Dirichlet
 from .finite import LEVELS, log_table

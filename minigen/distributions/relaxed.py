@@ -11,7 +11,7 @@ import numpy as np
 
 from .. import ops
 from ..arrays import array_module, as_generator
-from ..autograd.tensor import raw
+from ..autograd import raw, xp_of
 from .distribution import Distribution
 from .shapes import apply, as_float, common_dtype, common_shape, full, outside, parameter, sample_shape
 
@@ -45,7 +45,7 @@ class LogitRelaxedBernoulli(Distribution):
         return self._path(self.temperature, self.logits, rng, sample_shape(n) + self.batch_shape + self.event_shape)
 
     def _path(self, temperature, logits, rng, shape):
-        xp = array_module(raw(logits), raw(temperature))
+        xp = xp_of(logits, temperature)
         # u = exp(-e) for an exponential number e, which is never 0 or 1
         logistic = -xp.log(xp.expm1(as_generator(rng).exponential(shape, self.dtype, xp)))
         return (logits + logistic) / temperature
@@ -134,7 +134,7 @@ class ExpRelaxedOneHot(Distribution):
         shape = getattr(self.logits, "shape", ())
         if not shape or shape[-1] == 0:
             raise ValueError(f"logits: expected shape (..., K) with K at least 1, got {shape}")
-        if array_module(raw(self.logits)) is np and np.isinf(raw(self.logits)).any():
+        if xp_of(self.logits) is np and np.isinf(raw(self.logits)).any():
             raise ValueError("logits: expected finite numbers, got an infinite one")
         try:
             batch = np.broadcast_shapes(getattr(self.temperature, "shape", ()), shape[:-1])
@@ -172,7 +172,7 @@ class ExpRelaxedOneHot(Distribution):
         return self._path(self.temperature, self.logits, rng, sample_shape(n) + self.batch_shape + self.event_shape)
 
     def _path(self, temperature, logits, rng, shape):
-        noise = as_generator(rng).gumbel(shape, self.dtype, array_module(raw(logits)))
+        noise = as_generator(rng).gumbel(shape, self.dtype, xp_of(logits))
         return ops.log_softmax((logits + noise) / self._beside(temperature), -1)
 
     def entropy(self):

@@ -7,7 +7,7 @@ import numpy as np
 from .. import ops
 from ..arrays import array_module
 from ..arrays.checks import integer
-from ..autograd.tensor import raw
+from ..autograd import raw
 
 
 def parameter(name: str, value):

@@ -6,7 +6,7 @@ import numpy as np
 
 from .. import ops
 from ..arrays import array_module, as_generator
-from ..autograd.tensor import raw
+from ..autograd import raw, xp_of
 from ..ops.incomplete import implicit_gamma
 from .continuous import Continuous, narrow, positive
 from .rejection import log_gamma_samples
@@ -96,7 +96,7 @@ def _limited(df):
 
 def _arsinh(u):
     """log(u + √(1 + u²)), from |u| by log1p, which is exact for small and negative u."""
-    side = array_module(raw(u)).where(raw(u) < 0, -1.0, 1.0)
+    side = xp_of(u).where(raw(u) < 0, -1.0, 1.0)
     size = side * u
     large = raw(size) > 1e8
     small = ops.where(large, 1, size)

@@ -6,7 +6,7 @@ import numpy as np
 
 from .. import ops
 from ..arrays import as_generator
-from ..autograd.tensor import raw
+from ..autograd import raw
 from ..ops.normal_tails import normal_piece, truncated_normal_quantile
 from .continuous import Continuous, check_order, narrow, only_probabilities, positive, step
 from .shapes import outside, parameter, sample_shape

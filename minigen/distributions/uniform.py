@@ -4,7 +4,7 @@ import math
 
 from .. import ops
 from ..arrays import as_generator
-from ..autograd.tensor import raw
+from ..autograd import raw
 from .continuous import Continuous, check_order, only_probabilities
 from .kl import register_kl
 from .shapes import outside, parameter, sample_shape

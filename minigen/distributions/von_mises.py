@@ -5,8 +5,8 @@ import math
 import numpy as np
 
 from .. import ops
-from ..arrays import array_module, as_generator
-from ..autograd.tensor import raw
+from ..arrays import as_generator
+from ..autograd import raw, xp_of
 from ..ops.von_mises import cosine_tail, implicit_von_mises
 from .continuous import Continuous, narrow, step
 from .kl import register_kl
@@ -33,7 +33,7 @@ class VonMises(Continuous):
 
     @staticmethod
     def _xp_of(value):
-        return array_module(raw(value))
+        return xp_of(value)
 
     def _log_prob(self, x):
         dtype, x, loc, k = self._wide(x)
@@ -63,7 +63,7 @@ class VonMises(Continuous):
     def _transformed(self, shape, rng, path):
         _, loc, k = self._wide()
         x = loc + path(k, von_mises_samples(raw(k), shape, as_generator(rng)))
-        turns = array_module(raw(x)).floor((raw(x) + math.pi) / (2 * math.pi))
+        turns = xp_of(x).floor((raw(x) + math.pi) / (2 * math.pi))
         return narrow(x - 2 * math.pi * turns, self.dtype)
 
     def cdf(self, x):
@@ -75,7 +75,7 @@ class VonMises(Continuous):
 
     def _turned(self, t, k):
         """∫ of the density about 0 from -π to t, for any real t."""
-        xp = array_module(raw(t))
+        xp = xp_of(t)
         turns = xp.floor((raw(t) + math.pi) / (2 * math.pi))
         t = t - 2 * math.pi * turns
         side = xp.where(raw(t) < 0, -1.0, 1.0)
