@@ -64,19 +64,19 @@ def main(arguments=None) -> int:
 
 
 def _measure_rates(done):
-    """Keep the best rates that were seen on this machine: whatever disturbs them only makes them lower."""
+    """Keep the best rates measured on this machine: other work can only make them lower."""
     done["rates"] = {name: max(rate, done["rates"].get(name, 0.0)) for name, rate in floor.measure().items()}
 
 
 def _variants_of(row, variants, options):
-    """Which variants of a row's peer can be timed here."""
+    """The variants of a row's peer that can be timed here."""
     if row.peer == "torch":
         return [variant for variant in row.variants if variant in variants]
     return row.variants if not options.no_peer and importlib.util.find_spec(row.peer) else ()
 
 
 def _variants(options):
-    """Which of PyTorch's variants can be timed here; what cannot be is said."""
+    """The variants of PyTorch that can be timed here; prints what is missing for the others."""
     if options.no_peer:
         return ()
     if importlib.util.find_spec("torch") is None:
@@ -93,11 +93,11 @@ def _variants(options):
 def _show(key, row):
     results, unit = row["results"], row["unit"]
     shown = []
-    for name, found in results.items():
-        if "error" in found:
-            shown.append(f"{name}: {found['error']}")
+    for name, result in results.items():
+        if "error" in result:
+            shown.append(f"{name}: {result['error']}")
             continue
-        value = found["median"] * 1e3 if unit == "ms" else found["median"]
+        value = result["median"] * 1e3 if unit == "ms" else result["median"]
         against = report.ratio(results, name)
         shown.append(f"{name} {value:.4g} {unit}" + (f" ({against:.2f})" if name != "minigen" and against else ""))
     print(f"{key:28} " + ", ".join(shown), flush=True)

@@ -4,7 +4,7 @@
 
 Each kill comes at a random moment of the time that a whole run takes, counted from the start of its process, so
 some hit the start, some a step, some a checkpoint that is being written. Whenever the run comes to its end before
-all kills are spent, its result is compared and a new one begins. Exit code 0 if every run resumed and every end
+all kills are spent, its result is compared and a new one begins. The exit code is 0 if every run resumed and every end
 was the same bit for bit: parameters, optimiser state, averages and metrics.jsonl.
 """
 
@@ -42,11 +42,12 @@ def experiment(folder, options):
     code = command([*words, "--out", "whole"], folder).wait()
     duration = time.monotonic() - began
     print(f"one whole run takes {duration:.1f} s")
-    random_moments, parts = random.Random(options.seed), folder / "parts"
+    random_moments = random.Random(options.seed)
+    resumed = folder / "resumed"
     kills, ends, different, fresh = 0, 0, 0, 0
     while code == 0:
-        fresh += not parts.exists()
-        process = command([*words, "--out", "parts", *(["--resume"] if parts.exists() else [])], folder)
+        fresh += not resumed.exists()
+        process = command([*words, "--out", "resumed", *(["--resume"] if resumed.exists() else [])], folder)
         try:
             limit = random_moments.uniform(0.05, 0.6 * duration) if kills < options.kills else None
             code = process.wait(timeout=limit)
@@ -57,8 +58,8 @@ def experiment(folder, options):
             continue
         if code == 0:
             ends += 1
-            different += not same(folder / "whole", parts)
-            shutil.rmtree(parts)
+            different += not same(folder / "whole", resumed)
+            shutil.rmtree(resumed)
             if kills >= options.kills:
                 break
     print(f"{kills} kills, {fresh} fresh starts, {ends} ends, {different} of them different from the whole run")

@@ -36,43 +36,44 @@ class Layer:
 
 def pixelcnn(channels=64, blocks=7):
     """A PixelCNN of one binary colour: name -> Layer."""
-    half, found = channels // 2, {"first": Layer(inputs.taps(7, "A"), 1, channels, data=True)}
+    half = channels // 2
+    layers = {"first": Layer(inputs.taps(7, "A"), 1, channels, data=True)}
     for i in range(blocks):
-        found[f"blocks.{i}.narrow"] = Layer(HERE, channels, half)
-        found[f"blocks.{i}.masked"] = Layer(inputs.taps(3, "B"), half, half)
-        found[f"blocks.{i}.widen"] = Layer(HERE, half, channels)
-    return {**found, "head.0": Layer(HERE, channels, channels), "head.1": Layer(HERE, channels, 1)}
+        layers[f"blocks.{i}.narrow"] = Layer(HERE, channels, half)
+        layers[f"blocks.{i}.masked"] = Layer(inputs.taps(3, "B"), half, half)
+        layers[f"blocks.{i}.widen"] = Layer(HERE, half, channels)
+    return {**layers, "head.0": Layer(HERE, channels, channels), "head.1": Layer(HERE, channels, 1)}
 
 
 def gated_pixelcnn(channels=32, layers=7, skip_channels=64):
     """A gated PixelCNN of one binary colour: name -> Layer."""
-    found = {}
+    network = {}
     for i in range(layers):
         size, first, n = (3, False, channels) if i else (7, True, 1)
         square = inputs.taps(size, "dense")
-        found[f"layers.{i}.above"] = Layer(
+        network[f"layers.{i}.above"] = Layer(
             tuple(tap for tap in square if tap[0] < 0 or tap[0] == 0 and not first), n, 2 * channels, data=first)
-        found[f"layers.{i}.link"] = Layer(HERE, 2 * channels, 2 * channels, bias=False)
-        found[f"layers.{i}.left"] = Layer(tuple(tap for tap in inputs.taps(size, "A" if first else "B") if tap[0] == 0),
-                                          n, 2 * channels, data=first)
-        found[f"layers.{i}.skip"] = Layer(HERE, channels, skip_channels)
-        found[f"layers.{i}.out"] = Layer(HERE, channels, channels)
-    return {**found, "head.0": Layer(HERE, skip_channels, skip_channels), "head.1": Layer(HERE, skip_channels, 1)}
+        network[f"layers.{i}.link"] = Layer(HERE, 2 * channels, 2 * channels, bias=False)
+        row = tuple(tap for tap in inputs.taps(size, "A" if first else "B") if tap[0] == 0)
+        network[f"layers.{i}.left"] = Layer(row, n, 2 * channels, data=first)
+        network[f"layers.{i}.skip"] = Layer(HERE, channels, skip_channels)
+        network[f"layers.{i}.out"] = Layer(HERE, channels, channels)
+    return {**network, "head.0": Layer(HERE, skip_channels, skip_channels), "head.1": Layer(HERE, skip_channels, 1)}
 
 
 def pixelcnn_pp(channels=64, blocks=5, scales=3, components=10, colours=3):
     """A PixelCNN++: name -> Layer."""
     n, p = colours + 1, channels
-    found = {"first_above": Layer(tuple((row, c) for row in (-2, -1) for c in (-1, 0, 1)), n, p, data=True),
+    layers = {"first_above": Layer(tuple((row, c) for row in (-2, -1) for c in (-1, 0, 1)), n, p, data=True),
              "first_row": Layer(tuple((-1, c) for c in (-1, 0, 1)), n, p, data=True),
              "first_left": Layer(((-1, -1), (0, -1)), n, p, data=True)}
 
     def pair(name, scale, aside):
         for i, (taps, besides) in enumerate(((ABOVE, aside), (BEFORE, aside + p))):
-            found[f"{name}.{i}.first"] = Layer(taps, 2 * p, p, scale=scale)
+            layers[f"{name}.{i}.first"] = Layer(taps, 2 * p, p, scale=scale)
             if besides:
-                found[f"{name}.{i}.aside"] = Layer(HERE, 2 * besides, p, bias=False, scale=scale)
-            found[f"{name}.{i}.second"] = Layer(taps, 2 * p, 2 * p, scale=scale)
+                layers[f"{name}.{i}.aside"] = Layer(HERE, 2 * besides, p, bias=False, scale=scale)
+            layers[f"{name}.{i}.second"] = Layer(taps, 2 * p, 2 * p, scale=scale)
 
     for s in range(scales):
         for b in range(blocks):
@@ -81,10 +82,10 @@ def pixelcnn_pp(channels=64, blocks=5, scales=3, components=10, colours=3):
             pair(f"up.{s}.{b}", scales - 1 - s, p)
     for s in range(1, scales):
         for i in range(2):
-            found[f"halve.{s - 1}.{i}"] = Layer((ABOVE, BEFORE)[i], p, p, scale=s)
-            found[f"double.{s - 1}.{i}"] = Layer((ABOVE_UP, BEFORE_UP)[i], p, p, scale=scales - s)
+            layers[f"halve.{s - 1}.{i}"] = Layer((ABOVE, BEFORE)[i], p, p, scale=s)
+            layers[f"double.{s - 1}.{i}"] = Layer((ABOVE_UP, BEFORE_UP)[i], p, p, scale=scales - s)
     rows = 1 + 2 * colours + colours * (colours - 1) // 2
-    return {**found, "head": Layer(HERE, p, components * rows)}
+    return {**layers, "head": Layer(HERE, p, components * rows)}
 
 
 def parameters(layers, seed=0):
@@ -133,4 +134,4 @@ def training_floor(layers, batch, extent):
 def sampling_floor(layers, batch, extent):
     """(flops, bytes) of drawing a batch: every product once; every weight once, and what is drawn."""
     sizes = [(math.prod(layer.shape), (extent >> layer.scale) ** 2) for layer in layers.values()]
-    return 2 * batch * sum(size * places for size, places in sizes), 4 * sum(size for size, _ in sizes)
+    return 2 * batch * sum(size * positions for size, positions in sizes), 4 * sum(size for size, _ in sizes)

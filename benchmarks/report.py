@@ -11,7 +11,7 @@ PEERS = {"sklearn": "scikit-learn", "numpy": "NumPy"}  # where the peer is not P
 
 
 def machine() -> dict:
-    """What the times depend on: processor, cores, memory, systems."""
+    """What the times depend on: processor, cores, memory, operating system, Python."""
     cpu, memory = platform.processor() or platform.machine(), None
     info = Path("/proc/cpuinfo")
     if info.exists():
@@ -69,9 +69,10 @@ def table(report) -> str:
         cells = [row["step"], times[0], times[1] + other, *ratios, share, memory]
         lines.append(f"| `{key}` | {' | '.join(cells)} |")
         names = {**NAMES, "eager": PEERS.get(row.get("peer"), NAMES["eager"])}
-        notes += [f"- `{key}`, {names[name]}: {found['error']}" for name, found in results.items() if "error" in found]
-        notes += [f"- `{key}`, {names[name]}: extrapolated from {found['share']:.2%} of its passes, which take the "
-                  "same time each" for name, found in results.items() if found.get("share", 1) < 1]
+        notes += [f"- `{key}`, {names[name]}: {result['error']}"
+                  for name, result in results.items() if "error" in result]
+        notes += [f"- `{key}`, {names[name]}: extrapolated from {result['share']:.2%} of its passes, which take the "
+                  "same time each" for name, result in results.items() if result.get("share", 1) < 1]
     lines += ["", "Ratios are PyTorch's time, or that of the peer named with it, over minigen's, above 1 where minigen "
               "is faster, the goal in brackets where there is one; sampling is compared with PyTorch's loop that keeps "
               "what it has computed, and with the plain loop that runs the whole network for each step; floor is the "
@@ -102,13 +103,13 @@ def _digits(value):
 
 
 def _versions(report):
-    found = {}
+    versions = {}
     for row in report["rows"].values():
         for result in row["results"].values():
-            found.update(result.get("versions", {}))
+            versions.update(result.get("versions", {}))
             if "threads" in result:
-                found["threads"] = result["threads"]
-    return ", ".join(f"{name} {version}" for name, version in found.items())
+                versions["threads"] = result["threads"]
+    return ", ".join(f"{name} {version}" for name, version in versions.items())
 
 
 def chart(report, path):
@@ -121,19 +122,19 @@ def chart(report, path):
     figure = Figure(figsize=(8, 1.6 + 0.27 * len(rows)), layout="constrained")
     marks = {"default": ("D", "#7a5195"), "compile": ("^", "#bc5090"), "plain": ("s", "#ffa600")}
     axes = figure.add_subplot()
-    for place, (_, row) in enumerate(rows):
+    for height, (_, row) in enumerate(rows):
         value = ratio(row["results"], "eager")
-        axes.barh(place, value - 1, left=1, height=0.62, color="#2a788e" if value >= 1 else "#d95f30",
+        axes.barh(height, value - 1, left=1, height=0.62, color="#2a788e" if value >= 1 else "#d95f30",
                   alpha=0.3 if disturbed(row["results"], "eager") else 1)
-        axes.annotate(_ratio(row["results"], {}, "eager"), (1.01, place), xycoords=("axes fraction", "data"),
+        axes.annotate(_ratio(row["results"], {}, "eager"), (1.01, height), xycoords=("axes fraction", "data"),
                       va="center", fontsize=8)
         for variant, (mark, colour) in marks.items():
             other = ratio(row["results"], variant)
             if other and not disturbed(row["results"], variant):
-                axes.plot(other, place, mark, color=colour, ms=5, zorder=3)
+                axes.plot(other, height, mark, color=colour, ms=5, zorder=3)
         goal = row.get("goals", {}).get("eager")
         if goal:
-            axes.plot([goal, goal], [place - 0.42, place + 0.42], color="black", lw=1.4, zorder=3)
+            axes.plot([goal, goal], [height - 0.42, height + 0.42], color="black", lw=1.4, zorder=3)
     for variant, (mark, colour) in marks.items():
         if any(ratio(row["results"], variant) for _, row in rows):
             axes.plot([], [], mark, color=colour, ms=5, label=f"against {NAMES[variant]}")
@@ -168,8 +169,8 @@ def write(report, folder) -> None:
 def read(folder) -> dict:
     """An earlier report on this machine, to which new rows are added; an empty one where there is none."""
     path = folder / "results.json"
-    found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    return found if found.get("machine") == machine() else {"machine": machine(), "rates": {}, "rows": {}}
+    report = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return report if report.get("machine") == machine() else {"machine": machine(), "rates": {}, "rows": {}}
 
 
 def fill(page, report) -> None:

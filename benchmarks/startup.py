@@ -19,7 +19,7 @@ MINIGEN = ("numpy", "numba", "scipy", "matplotlib", "tqdm")
 
 def measure(repeats: int, peer: bool) -> dict:
     """Rows as `runner.measure` makes them, with a `step` in words and a `unit`."""
-    repeats = max(3, min(repeats, 7))  # each takes seconds
+    repeats = max(3, min(repeats, 7))  # a repeat takes seconds
     imports, first = {"minigen": [], "eager": []}, {"empty": [], "full": [], "eager": []}
     for _ in range(repeats):
         imports["minigen"].append(_run(IMPORT.format("minigen")))
@@ -33,10 +33,10 @@ def measure(repeats: int, peer: bool) -> dict:
     for kind in ("empty", "full"):
         step = f"import and first vae step in a fresh process, {kind} kernel cache"
         rows[f"startup/first_step_{kind}"] = _row(step, "s", {"minigen": first[kind], "eager": first["eager"]})
-    own = sum(path.stat().st_size for path in _package("minigen").rglob("*")
-              if path.is_file() and "__pycache__" not in path.parts)
-    sizes = {"startup/size": ("installed, without what it depends on", own, ()),
-             "startup/size_with_dependencies": ("installed, with what it depends on", own, MINIGEN)}
+    installed = sum(path.stat().st_size for path in _package("minigen").rglob("*")
+                    if path.is_file() and "__pycache__" not in path.parts)
+    sizes = {"startup/size": ("installed, without what it depends on", installed, ()),
+             "startup/size_with_dependencies": ("installed, with what it depends on", installed, MINIGEN)}
     for key, (step, size, others) in sizes.items():
         ours = size + _installed(*others)
         theirs = [_installed("torch", alone=not others) / 1e6] if peer else []
@@ -45,7 +45,7 @@ def measure(repeats: int, peer: bool) -> dict:
 
 
 def _row(step, unit, values):
-    medians = {name: {"median": statistics.median(found)} for name, found in values.items() if found}
+    medians = {name: {"median": statistics.median(times)} for name, times in values.items() if times}
     return {"step": step, "unit": unit, "results": medians}
 
 
@@ -63,17 +63,17 @@ def _package(name):
 
 def _installed(*names, alone=False):
     """Bytes of the files of these distributions and, unless alone, of all that they need."""
-    waiting, seen, total = list(names), set(), 0
+    waiting, counted, total = list(names), set(), 0
     while waiting:
         name = re.match(r"[\w.-]+", waiting.pop()).group().lower().replace("_", "-")
-        if name in seen:
+        if name in counted:
             continue
-        seen.add(name)
+        counted.add(name)
         try:
-            found = importlib.metadata.distribution(name)
+            distribution = importlib.metadata.distribution(name)
         except importlib.metadata.PackageNotFoundError:
             continue
-        total += sum(file.size or 0 for file in found.files or ())
+        total += sum(file.size or 0 for file in distribution.files or ())
         if not alone:
-            waiting += [need for need in found.requires or () if "extra ==" not in need]
+            waiting += [need for need in distribution.requires or () if "extra ==" not in need]
     return total

@@ -26,8 +26,8 @@ def build(name, batch, extent=28, settings=None, forced=False, variant="eager"):
     @torch.inference_mode()
     def step():
         u = torch.rand(batch, *sampler.shape, dtype=dtype)
-        found = sampler.plain(u, data, steps) if variant == "plain" else sampler.cached(u, data)
-        last["x"], last["parameters"] = (part.reshape(batch, -1) for part in found)
+        examples, parameters = sampler.plain(u, data, steps) if variant == "plain" else sampler.cached(u, data)
+        last["x"], last["parameters"] = examples.reshape(batch, -1), parameters.reshape(batch, -1)
 
     def values():
         return {"x": last["x"].numpy(), "parameters": last["parameters"].numpy()}

@@ -27,7 +27,7 @@ class Vectors:
 
 
 class MADE(Vectors):
-    """Hidden units are computed when their degree is reached, each once."""
+    """Hidden units are computed once, when their degree is reached."""
 
     def __init__(self, extent, settings):
         start = networks.made(SIZES)
@@ -35,9 +35,9 @@ class MADE(Vectors):
                         for i, mask in enumerate(inputs.made_masks(SIZES))]
         self.biases = [torch.from_numpy(start[f"biases.{i}"]) for i in range(3)]
         self.outgoing = self.weights[2].T.contiguous()
-        # how many units of a hidden layer are known when d variables are
+        # how many units of a hidden layer can be computed from the first d variables
         degrees = torch.from_numpy(inputs.degrees(784, 500))
-        self.known = [int((degrees <= d).sum()) for d in range(785)]
+        self.computed = [int((degrees <= d).sum()) for d in range(785)]
 
     def logits(self, x):
         """Of all variables."""
@@ -46,12 +46,12 @@ class MADE(Vectors):
         return torch.addmm(self.biases[2], x, self.weights[2])
 
     def cached(self, u, given):
-        """Units are in the order of their degrees: those that are new see all that is there of the layer below."""
+        """Units are in the order of their degrees: new ones see all that is computed of the layer below."""
         (w0, w1, _), (b0, b1, b2), n = self.weights, self.biases, len(u)
         x, logits, h0, h1 = torch.zeros(n, 784), torch.zeros(784, n), torch.zeros(n, 500), torch.zeros(n, 500)
         numbers = u[:, :, 0].T.contiguous()
         for d in range(784):
-            old, new = self.known[d - 1] if d else 0, self.known[d]
+            old, new = self.computed[d - 1] if d else 0, self.computed[d]
             if new > old:
                 h0[:, old:new] = torch.addmm(b0[old:new], x[:, :d], w0[:d, old:new]).relu_()
                 h1[:, old:new] = torch.addmm(b1[old:new], h0[:, :new], w1[:new, old:new]).relu_()
@@ -69,11 +69,11 @@ class NADE(Vectors):
         self.shape = (len(self.b), 1)
 
     def logits(self, x):
-        """Of all variables: the pass that training has."""
+        """Of all variables, by the pass that training makes."""
         a, logits = self.c.expand(len(x), -1), []
-        for row, v, given in zip(self.table.unbind(), self.v.unbind(), x.unbind(1), strict=True):
+        for row, v, value in zip(self.table.unbind(), self.v.unbind(), x.unbind(1), strict=True):
             logits.append(torch.mv(torch.sigmoid(a), v))
-            a = torch.addr(a, given, row)
+            a = torch.addr(a, value, row)
         return torch.stack(logits, 1) + self.b
 
     def cached(self, u, given):

@@ -37,8 +37,8 @@ def build():
         between = Tensor(fake + mix * (real - fake))
         slope = grad(critic(between).sum(), between, create_graph=True)
         penalty = ops.square(ops.norm(slope, axis=1) - 1).mean()
-        made, given = ops.split(critic(ops.concatenate([fake, real])), 2)
-        return made.mean() - given.mean() + PENALTY * penalty, {}
+        fakes, reals = ops.split(critic(ops.concatenate([fake, real])), 2)
+        return fakes.mean() - reals.mean() + PENALTY * penalty, {}
 
     critic.objectives = lambda: [Objective("critic", loss, critic.parameters())]
     step, batch, rng = make_step(critic), inputs.binary(BATCH, 784), Generator(2)
