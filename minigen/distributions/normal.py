@@ -1,11 +1,11 @@
 """The normal distribution with independent elements."""
 
-import numpy as np
 
 from .. import ops
 from ..arrays import array_module, as_generator
 from ..arrays.constants import LOG_2PI
 from ..autograd import raw
+from .continuous import positive
 from .distribution import Distribution
 from .shapes import apply, as_float, common_dtype, common_shape, full, parameter, sample_shape, sum_last
 
@@ -23,13 +23,9 @@ class Normal(Distribution):
         if (scale is None) == (log_scale is None):
             raise TypeError("Normal: expected exactly one of scale and log_scale")
         self.loc = parameter("loc", loc)
-        self._scale = None if scale is None else parameter("scale", scale)
+        self._scale = None if scale is None else positive("scale", scale)
         self._log_scale = None if log_scale is None else parameter("log_scale", log_scale)
         spread = self._log_scale if scale is None else self._scale
-        if scale is not None:
-            low = raw(self._scale)
-            if low <= 0 if isinstance(low, float) else array_module(low) is np and (low <= 0).any():
-                raise ValueError(f"scale: expected numbers above 0, got {low if isinstance(low, float) else low.min()}")
         self._set_shape(common_shape(loc=self.loc, scale=spread), event_ndim)
         self.dtype = common_dtype(self.loc, spread)
 

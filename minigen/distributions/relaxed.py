@@ -12,6 +12,7 @@ import numpy as np
 from .. import ops
 from ..arrays import array_module, as_generator
 from ..autograd import raw, xp_of
+from .continuous import positive
 from .distribution import Distribution
 from .shapes import apply, as_float, common_dtype, common_shape, full, outside, parameter, sample_shape
 
@@ -26,7 +27,7 @@ class LogitRelaxedBernoulli(Distribution):
     """
 
     def __init__(self, temperature, logits, *, event_ndim: int = 0):
-        self.temperature, self.logits = _temperature(temperature), parameter("logits", logits)
+        self.temperature, self.logits = positive("temperature", temperature), parameter("logits", logits)
         self._set_shape(common_shape(temperature=self.temperature, logits=self.logits), event_ndim)
         self.dtype = common_dtype(self.temperature, self.logits)
 
@@ -130,7 +131,7 @@ class ExpRelaxedOneHot(Distribution):
     """
 
     def __init__(self, temperature, logits):
-        self.temperature, self.logits = _temperature(temperature), parameter("logits", logits)
+        self.temperature, self.logits = positive("temperature", temperature), parameter("logits", logits)
         shape = getattr(self.logits, "shape", ())
         if not shape or shape[-1] == 0:
             raise ValueError(f"logits: expected shape (..., K) with K at least 1, got {shape}")
@@ -215,14 +216,6 @@ class RelaxedOneHot(Distribution):
     def rsample(self, n, rng):
         """softmax((logits + g)/λ) with Gumbel noise g."""
         return ops.exp(self.log.rsample(n, rng))
-
-
-def _temperature(value):
-    value = parameter("temperature", value)
-    low = raw(value)
-    if low <= 0 if isinstance(low, float) else array_module(low) is np and (low <= 0).any():
-        raise ValueError(f"temperature: expected numbers above 0, got {low if isinstance(low, float) else low.min()}")
-    return value
 
 
 def _array(x, dtype):
