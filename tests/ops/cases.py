@@ -7,8 +7,6 @@ import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
-
 import minigen
 from minigen.autograd import registry
 from minigen.autograd.primitive import examples
@@ -57,10 +55,3 @@ def make_case(name: str, make: ExampleMaker) -> Case:
 def seeded_case(name: str, seed: int) -> Case:
     """One of the examples of an op, the same at each call."""
     return make_case(name, ExampleMaker.seeded(seed))
-
-
-def broadcasts(case: Case) -> bool:
-    """Whether some input is summed over when the cotangent comes back."""
-    outputs = case.reference(*case.args)
-    sizes = [np.size(y) for y in (outputs if isinstance(outputs, tuple) else (outputs,))]
-    return any(0 < a.size < max(sizes) for a in case.args) or len({a.shape for a in case.args}) > 1
