@@ -21,7 +21,7 @@ import numpy as np
 from ... import ops
 from ...arrays import array_module, as_generator
 from ...arrays.checks import positive_integer
-from ...autograd.tensor import raw
+from ...autograd import raw
 from ...layers import Conv, Conv2d, Module
 from ...protocols import DataSpec
 from ..batches import check_batch

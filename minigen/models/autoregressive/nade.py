@@ -22,8 +22,7 @@ import numpy as np
 from ... import kernels, ops
 from ...arrays import array_module, as_generator
 from ...arrays.checks import boolean, one_of, positive_integer
-from ...autograd import Parameter
-from ...autograd.tensor import raw
+from ...autograd import Parameter, raw
 from ...layers import Buffer, Linear
 from ...protocols import DataSpec
 from ..batches import check_batch

@@ -17,9 +17,9 @@ and Other Modifications", 2017. Weights are not normalised here, and blocks star
 from dataclasses import dataclass
 
 from ... import ops
-from ...arrays import array_module, as_generator
+from ...arrays import as_generator
 from ...arrays.checks import fraction, positive_integer
-from ...autograd.tensor import raw
+from ...autograd import xp_of
 from ...layers import Conv, ConvTranspose, Dropout, Linear, Module, glorot_uniform
 from ...protocols import DataSpec
 from ..heads import PixelMixtureHead
@@ -118,7 +118,7 @@ class PixelCNNPP(PixelModel):
         """Parameters `(batch, height, width, width of the output)` of each pixel's mixture."""
         at_scale = list(context) * self.config.scales if len(context) == 1 else list(context)
         at_scale = at_scale or [None] * self.config.scales
-        xp = array_module(raw(x))
+        xp = xp_of(x)
         x = ops.concatenate([x, xp.ones((*x.shape[:-1], 1), x.dtype)], -1)  # ones, to tell the border from grey
         above = self.first_above(x)  # (batch, height, width, channels)
         before = self.first_row(x) + self.first_left(x)

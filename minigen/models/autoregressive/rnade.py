@@ -22,8 +22,7 @@ import numpy as np
 from ... import kernels, ops
 from ...arrays import as_generator
 from ...arrays.checks import non_negative_number, one_of, positive_integer, positive_number
-from ...autograd import Parameter
-from ...autograd.tensor import raw
+from ...autograd import Parameter, raw
 from ...layers import Linear, glorot_uniform, zeros
 from ...protocols import DataSpec
 from ..heads import FAMILIES

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from ... import ops
 from ...arrays import array_module
-from ...autograd.tensor import raw
+from ...autograd import raw
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,7 @@ import math
 
 from ... import ops
 from ...arrays.checks import non_negative_number, positive_number
-from ...autograd import Parameter
-from ...autograd.tensor import raw
+from ...autograd import Parameter, raw
 from ...distributions import Normal
 from ...kernels.heads import FIXED_NORMAL, NORMAL
 from ...layers import zeros

@@ -7,7 +7,7 @@ import numpy as np
 from ... import ops
 from ...arrays import array_module, as_generator, to_numpy
 from ...arrays.checks import positive_integer
-from ...autograd.tensor import raw
+from ...autograd import raw
 from ...distributions import DiscretizedLogisticMixture, Distribution, Independent
 from ...kernels.heads import LEAST_LOG_SCALE, PIXEL_MIXTURE, pixel_rows
 from .codes import Scaled

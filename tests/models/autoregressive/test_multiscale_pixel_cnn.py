@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from minigen import DataSpec
-from minigen.autograd.tensor import raw
-from models.autoregressive.toys import build, conditionals, convolve, log_prob_of_mixture, relu, sigmoid
+from minigen.autograd import raw
+from models.autoregressive.autoregressive_toys import build, conditionals, convolve, log_prob_of_mixture, relu, sigmoid
 
 SQUARE = [(r, c) for r in (-1, 0, 1) for c in (-1, 0, 1)]
 GROUPS = ((0, 1), (1, 0), (1, 1))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from minigen import DataSpec
-from models.autoregressive.toys import (
+from models.autoregressive.autoregressive_toys import (
     CLASS,
     GREY,
     IMAGE,

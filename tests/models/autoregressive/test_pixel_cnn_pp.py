@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from minigen import DataSpec
-from minigen.autograd.tensor import raw
-from models.autoregressive.toys import (
+from minigen.autograd import raw
+from models.autoregressive.autoregressive_toys import (
     CLASS,
     IMAGE,
     VECTOR,

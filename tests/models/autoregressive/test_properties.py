@@ -11,12 +11,11 @@ from scipy import stats
 
 from minigen import DataSpec, models
 from minigen.arrays import pool
-from minigen.autograd import Tensor, grad
-from minigen.autograd.tensor import raw
+from minigen.autograd import Tensor, grad, raw
 from minigen.data.batch import Batch
 from minigen.kernels import incremental
 from minigen.kernels.machinery.dispatch import reference_kernels
-from models.autoregressive.toys import (
+from models.autoregressive.autoregressive_toys import (
     CLASS,
     CONDITIONAL,
     CONDITIONAL_SPACES,

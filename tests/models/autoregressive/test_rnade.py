@@ -5,8 +5,8 @@ import pytest
 from scipy import special, stats
 
 from minigen import DataSpec
-from minigen.autograd.tensor import raw
-from models.autoregressive.toys import CLASS, VECTOR, build, loss_of
+from minigen.autograd import raw
+from models.autoregressive.autoregressive_toys import CLASS, VECTOR, build, loss_of
 
 RANDOM = np.random.default_rng(5)
 FAMILIES = {"normal": stats.norm, "laplace": stats.laplace, "logistic": stats.logistic}

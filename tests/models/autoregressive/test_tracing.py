@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 from minigen import DataSpec, ops
-from minigen.autograd.tensor import raw
+from minigen.autograd import raw
+from minigen.layers import Conv
 from minigen.models.autoregressive.made import MADE, Config
 from minigen.models.autoregressive.support.tracing import compile_program
 from minigen.models.heads import BernoulliHead
-from models.autoregressive.toys import build
+from models.autoregressive.autoregressive_toys import build
 
 FOUR = [(k, 0, k, 1) for k in range(4)]  # one output for each of four steps
 STRICT = np.triu(np.arange(1.0, 17.0).reshape(4, 4), 1)  # output k sees the inputs before k
@@ -42,6 +43,16 @@ def test_ops_without_an_incremental_form_are_named():
     with pytest.raises(TypeError, match="sum has no incremental form"):
         compile_program(lambda x: x.sum(axis=1, keepdims=True), (3, 3, 1), np.arange(9)[:, None], [(0, 0, 0, 1)],
                         BernoulliHead(), np.float64)
+
+
+def test_values_that_do_not_lie_at_the_same_positions_are_refused():
+    """One position stands for all; one row of them does not."""
+    outputs = [(k, k, 0, 1) for k in range(9)]
+    above = Conv(1, 1, [(-1, 0)], rng=0)
+    add = lambda x, c: above(x) + ops.tanh(c)  # noqa: E731
+    compile_program(add, (3, 3, 1), np.arange(9)[:, None], outputs, BernoulliHead(), np.float32, [(1, 1, 1)])
+    with pytest.raises(TypeError, match="op add on values of different shapes"):
+        compile_program(add, (3, 3, 1), np.arange(9)[:, None], outputs, BernoulliHead(), np.float32, [(1, 3, 1)])
 
 
 def on_the_raw_array(x):

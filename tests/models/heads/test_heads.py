@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
-from minigen.autograd import Parameter, Tensor, check_grads, grad
-from minigen.autograd.tensor import raw
+from minigen.autograd import Parameter, Tensor, check_grads, grad, raw
 from minigen.models import heads
 
 RANDOM = np.random.default_rng(7)

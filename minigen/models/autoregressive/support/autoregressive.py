@@ -3,7 +3,7 @@
 import numpy as np
 
 from ....arrays import to_numpy
-from ....autograd.tensor import raw
+from ....autograd import raw
 from ...model import Model
 from ...objective import Objective
 from .sampling import Options, check_given_values

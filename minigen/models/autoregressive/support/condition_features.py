@@ -3,8 +3,8 @@
 import numpy as np
 
 from .... import ops
-from ....arrays import Constant, array_module
-from ....autograd.tensor import raw
+from ....arrays import Constant
+from ....autograd import xp_of
 from ....layers import Conv2d, Embedding, Linear, Module
 from ...takes import condition_name
 
@@ -47,7 +47,7 @@ class ImageFeatures(Module):
 
     def __call__(self, condition):
         x = numbers(condition, self.spec, self.first.weight.dtype)  # (n, rows, columns, colours)
-        xp = array_module(raw(x))
+        xp = xp_of(x)
         if self.rows is not None:
             x = ops.take(x, self.rows.on(xp), 1)  # (n, height, columns, colours)
         if self.columns is not None:

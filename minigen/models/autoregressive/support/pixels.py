@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from ....autograd.tensor import raw
+from ....autograd import raw
 from ....kernels.incremental import run_program
 from ...batches import check_batch
 from ...heads import Head

@@ -3,8 +3,8 @@
 import numpy as np
 
 from .... import ops
-from ....arrays import Constant, array_module
-from ....autograd.tensor import raw
+from ....arrays import Constant
+from ....autograd import raw, xp_of
 from ....kernels.incremental import run_program
 from ...batches import check_batch
 from ...heads import Head, MixtureHead, integer_head
@@ -44,7 +44,7 @@ class RowModel(Autoregressive):
         """Examples as rows `(batch, variables)` in the model's order; integers where the data are."""
         x = check_batch(x, self.spec)
         x = x.reshape(len(x), -1)
-        order = self._order.on(array_module(raw(x)))
+        order = self._order.on(xp_of(x))
         return raw(x)[:, order].astype(np.int64) if self.output.levels else ops.take(x, order, 1)
 
     def context(self, condition, n: int):
@@ -61,7 +61,7 @@ class RowModel(Autoregressive):
         """Parameters of each variable given those before it, `(batch, *spec.shape, width)`."""
         x = self.rows(x)
         parameters = self.parameters_of(x, self.context(condition, len(x)))
-        back = self._back.on(array_module(raw(x)))
+        back = self._back.on(xp_of(x))
         return ops.reshape(ops.take(parameters, back, 1), (len(x), *self.spec.shape, self.output.width))
 
     def network(self, x, context):

@@ -7,8 +7,7 @@ import numpy as np
 
 from ....arrays import Generator, as_generator, to_numpy
 from ....arrays.checks import non_negative_number, positive_integer
-from ....autograd import no_grad
-from ....autograd.tensor import raw
+from ....autograd import no_grad, raw
 from ...batches import are_levels
 
 

@@ -19,9 +19,8 @@ import weakref
 import numpy as np
 
 from ....arrays import Generator, to_numpy
-from ....autograd import Tensor, no_grad
+from ....autograd import Tensor, no_grad, raw
 from ....autograd.observe import observe
-from ....autograd.tensor import raw
 from ....kernels import incremental as codes
 from ....kernels.convolution import windows
 from ....kernels.incremental import FIELDS, Program, run_program

@@ -6,8 +6,7 @@ import numpy as np
 from scipy import special
 
 from minigen import DataSpec, models
-from minigen.autograd import no_grad
-from minigen.autograd.tensor import raw
+from minigen.autograd import no_grad, raw
 from minigen.data.batch import Batch
 
 CLASS, VECTOR = DataSpec((1,), "discrete", 3), DataSpec((4,), "continuous")
