@@ -39,7 +39,7 @@ def test_samples_follow_the_density(name, dtype):
         assert np.abs(correlation).max() < 5 / np.sqrt(n)
 
 
-def test_gamma_draws_of_any_concentration():
+def test_gamma_samples_of_any_concentration():
     """By their logarithms, for which a float has room: below 1e-300 P(x) is xᵃ/Γ(a + 1)."""
     a = np.array([1e-3, 0.02, 0.3, 1.0, 1.5, 1e3, 1e5, 1e9])
     s = rejection.log_gamma_samples(a, (5000, 8), random.Generator(2))
@@ -55,7 +55,7 @@ def test_gamma_draws_of_any_concentration():
         assert 0 < ends.min() < 1e-30 and 1 - 1e-6 < ends.max() < 1
 
 
-def test_von_mises_draws_of_any_concentration():
+def test_von_mises_samples_of_any_concentration():
     k, n = np.array([0.0, 1e-6, 0.1, 2.0, 1e4, 1e9]), 100_000
     x = rejection.von_mises_samples(k, (n, 6), random.Generator(3))
     for i, oracle in enumerate([stats.uniform(-np.pi, 2 * np.pi)] * 2 + [stats.vonmises(k[i]) for i in (2, 3)]
@@ -67,13 +67,13 @@ def test_von_mises_draws_of_any_concentration():
 
 
 @pytest.mark.parametrize("a", [6.0, 1e3, 1e7])
-def test_truncated_normal_draws_far_out(a):
+def test_truncated_normal_samples_far_out(a):
     w = TruncatedNormal(-a, 1.0, 0.0, np.inf).sample(5000, 4)
     beyond = np.exp(-w * (a + 0.5 * w)) * special.erfcx((a + w) / np.sqrt(2)) / special.erfcx(a / np.sqrt(2))
     assert w.min() >= 0 and stats.kstest(beyond, "uniform").pvalue > 1e-4
 
 
-def test_dirichlet_draws_follow_the_density():
+def test_dirichlet_samples_follow_the_density():
     """Each element is a beta variable; that a vector divided by what is left of it is one too makes them Dirichlet."""
     a, n = np.array([0.3, 1.0, 4.0]), 6000
     x = Dirichlet(a).sample(n, 8)
@@ -90,7 +90,7 @@ def test_dirichlet_draws_follow_the_density():
 
 
 @EVERY
-def test_the_same_seed_draws_the_same(name):
+def test_the_same_seed_samples_the_same(name):
     d = FAMILIES[name].make(*FAMILIES[name].parameters((3,)))
     np.testing.assert_array_equal(d.sample((2, 2), 3), d.rsample((2, 2), 3))
     rng = random.Generator(3)
@@ -117,7 +117,7 @@ IMPLICIT = {
 
 
 @pytest.mark.parametrize("name, parameters", [(n, p) for n in sorted(IMPLICIT) for p in IMPLICIT[n]])
-def test_draws_move_as_quantiles_do(name, parameters):
+def test_samples_move_as_quantiles_do(name, parameters):
     """dx/da = ∂F⁻¹(u; a)/∂a at u = F(x; a), element by element."""
     family, n = FAMILIES[name], 20
     tensors = [Tensor(np.full(n, p)) for p in parameters]

@@ -157,7 +157,7 @@ HIGHER = {
 
 
 @pytest.mark.parametrize("pair", HIGHER)
-def test_draws_against_closed_forms(pair):
+def test_samples_against_closed_forms(pair):
     p, q = HIGHER[pair]
     for name in NAMES:
         guess = divergence(name, p, q, method="monte_carlo", rng=1, n=20_000)
@@ -170,7 +170,7 @@ def test_draws_against_closed_forms(pair):
             assert (np.abs(guess.value - truth) < 4.5 * guess.standard_error).all(), (name, method)
 
 
-def test_kl_by_draws_of_p():
+def test_kl_by_samples_of_p():
     p, q = Normal(np.array([[0.0], [1.0]]), 1.0), Normal(0.0, np.array([1.0, 1.5, 0.8]))
     value, error = kl_monte_carlo(p, q, 3, 40_000)
     assert value.shape == error.shape == (2, 3) and value.dtype == np.float64
@@ -200,7 +200,7 @@ def test_angles_have_density_on_one_turn_alone():
     assert np.isfinite(kl_monte_carlo(narrow, VonMises(0.0, 1.0), 0, 20_000)[0])
 
 
-def test_blocks_of_draws_join(monkeypatch):
+def test_blocks_of_samples_join(monkeypatch):
     from minigen.distributions import monte_carlo
 
     p, q = Normal(0.0, 1.0), Normal(0.5, 1.0)
@@ -209,7 +209,7 @@ def test_blocks_of_draws_join(monkeypatch):
     assert abs(value - 0.125) < 4.5 * error and error == pytest.approx(0.5 / math.sqrt(3000), rel=0.1)
 
 
-def test_standard_error_of_balanced_draws():
+def test_standard_error_of_balanced_samples():
     # half of the draws of each count 1, where only one density is not 0, and half count 0
     found = divergence("total_variation", Uniform(0.0, 1.0), Uniform(0.5, 1.5), method="monte_carlo", rng=2, n=20_000)
     assert found.standard_error == pytest.approx(0.5 * math.sqrt((0.25 + 0.25) / 10_000), rel=0.01)

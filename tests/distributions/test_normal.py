@@ -72,7 +72,7 @@ def test_samples_follow_the_density(make):
         assert np.abs(covariance - np.eye(12)).max() < 5 * np.sqrt(2 / n)  # standard errors √(2/n) and 1/√n
 
 
-def test_the_same_seed_draws_the_same():
+def test_the_same_seed_samples_the_same():
     d = Normal(LOC, log_scale=LOG_SCALE)
     np.testing.assert_array_equal(d.sample((), 3), d.rsample((), 3))
     rng = random.Generator(3)

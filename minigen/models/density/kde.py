@@ -36,6 +36,7 @@ from .support.radial_kernels import sample as sample_kernel
 
 RULES = ("scott", "silverman", "cross_validation")
 MULTIPLES = tuple(np.geomspace(0.02, 2.5, 25).tolist())  # of Scott's bandwidths, the candidates unless others are given
+FOLDS = 0  # the stream of random numbers that cuts the folds, the same for all candidates
 
 
 @dataclass(frozen=True)
@@ -145,7 +146,7 @@ class KernelDensity(Estimator):
         for number, candidate in enumerate(self._candidates(points)):
             if number < state["scored"]:
                 continue
-            score = self._held_out(points, candidate, rng.fold_in(0))  # the same folds for all candidates
+            score = self._held_out(points, candidate, rng.fold_in(FOLDS))
             state["scored"] = number + 1
             if score > state["best"]:
                 state["best"] = score
