@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 
 import minigen
+from cli.commands import content, done, mistake
 from minigen import data, models, plotting
 from minigen.cli import main
 from minigen.data.coloured_shapes import draw_shapes
 from minigen.protocols import DataSpec
-from minigen.training import Run, loop, read_checkpoint
+from minigen.training import Run, loop
 from minigen.training.completion import kept_part
 
 KEYS = models.available()["autoregressive"]
@@ -36,28 +37,6 @@ SMALL = {
 def settings(key, *more):
     """Words of a short training of a small model."""
     return [word for text in (*SMALL[key], "batch_size=100", *more) for word in ("--set", text)] + ["--quiet"]
-
-
-def command(capsys, *words):
-    """(exit code, output, errors) of the command in this process."""
-    capsys.readouterr()
-    code = main([str(word) for word in words])
-    captured = capsys.readouterr()
-    return code, captured.out, captured.err
-
-
-def done(capsys, *words):
-    """What a command prints, that must end well and without a word of complaint."""
-    code, output, errors = command(capsys, *words)
-    assert (code, errors) == (0, ""), errors
-    return output
-
-
-def mistake(capsys, *words):
-    """The one line with which a command must end."""
-    code, output, errors = command(capsys, *words)
-    assert code == 2 and errors.startswith("minigen: ") and errors.count("\n") == 1 and not output, (output, errors)
-    return errors
 
 
 @pytest.fixture(scope="module")
@@ -84,13 +63,6 @@ def here(folder, tmp_path, monkeypatch):
     for path in folder.iterdir():
         (tmp_path / path.name).symlink_to(path)
     return tmp_path
-
-
-def content(path):
-    """All that a run computes, as bytes: metrics, the last parameters and the best."""
-    run = Run.open(path)
-    checkpoints = [read_checkpoint(name)[0] for name in (run.latest_path(), run.best_path)]
-    return [run.metrics.read_bytes()] + [{name: array.tobytes() for name, array in c.items()} for c in checkpoints]
 
 
 @pytest.fixture(scope="module")
