@@ -65,9 +65,8 @@ CASES = {  # every way in which a model fits itself: the model, its data, its se
     "ppca": ("ppca", WHOLE, {"latent_dim": 1}),
     "ppca, holes": ("ppca", DATA, {"latent_dim": 2, "max_iterations": 8}),
     "factor analysis": ("ppca", WHOLE, {"latent_dim": 1, "noise": "diagonal", "max_iterations": 8}),
-    "kde": ("kde", WHOLE, {"bandwidth": "cross_validation", "candidates": (0.1, 0.3, 0.5, 0.9), "folds": 3,
-                           "n_points": 60}),
-    "kde, a rule": ("kde", WHOLE, {"n_points": 60}),
+    "kde": ("kde", WHOLE, {"bandwidth": "cross_validation", "candidates": (0.1, 0.3, 0.5, 0.9), "folds": 3}),
+    "kde, a rule": ("kde", WHOLE, {}),
     "logistic_regression": ("logistic_regression", labelled_table(0.9), {}),
     "a multilayer perceptron": ("logistic_regression", labelled_table(0.9), {"hidden": (3,), "max_iterations": 12}),
 }

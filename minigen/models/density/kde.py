@@ -17,7 +17,6 @@ Scott, "Multivariate Density Estimation", 1992, section 6.3; Silverman, "Density
 Analysis", 1986, equations 4.14, 4.15 and 3.43 (likelihood cross-validation).
 """
 
-import dataclasses
 import math
 from dataclasses import dataclass
 
@@ -25,7 +24,7 @@ import numpy as np
 
 from ... import kernels
 from ...arrays import as_generator
-from ...arrays.checks import integer, non_negative_number, one_of, positive_integer, positive_number
+from ...arrays.checks import integer, non_negative_number, one_of, positive_number
 from ...arrays.columns import constant_columns
 from ...layers import Buffer
 from ..takes import Takes
@@ -41,14 +40,13 @@ FOLDS = 0  # the stream of random numbers that cuts the folds, the same for all 
 
 @dataclass(frozen=True)
 class Config:
-    """The kernel, its bandwidth, and how many examples the estimate has.
+    """The kernel and its bandwidth.
 
     `bandwidth` is a number, in the data's units and the same for every column, or a rule: "scott", "silverman" or
     "cross_validation". The rules give each column a bandwidth of its own, in proportion to its standard deviation, and
     a constant column `floor`; `floor=0` refuses constant columns. Cross-validation compares `candidates`, numbers like
     `bandwidth`; if there are none, multiples of Scott's bandwidths from 0.02 to 2.5. `folds` is into how many
-    sets the examples are divided, of which each is scored by the others; 0 leaves out one example at a time. `n_points`
-    is the number of examples; fitting sets it.
+    sets the examples are divided, of which each is scored by the others; 0 leaves out one example at a time.
     """
 
     kernel: str = "gaussian"
@@ -56,7 +54,6 @@ class Config:
     candidates: tuple[float, ...] = ()
     folds: int = 0
     floor: float = 1e-3
-    n_points: int = 1
 
     def __post_init__(self):
         one_of("kernel", self.kernel, SHAPES)
@@ -72,14 +69,13 @@ class Config:
         if integer("folds", self.folds, 0) == 1:
             raise ValueError("folds: expected 0 (leave one out) or at least 2, got 1")
         non_negative_number("floor", self.floor)
-        positive_integer("n_points", self.n_points)
 
 
 class KernelDensity(Estimator):
     """A kernel density estimate for continuous data.
 
-    `points` `(n, D)` are the examples and `bandwidth` `(D,)` the columns' bandwidths. Before it is fitted all points
-    are 0 and all bandwidths 1. Evaluation takes memory for the points and the queries, not for their pairs. Raises
+    `points` `(n, D)` are the examples and `bandwidth` `(D,)` the columns' bandwidths. Before it is fitted there is one
+    point at 0, and all bandwidths are 1. Evaluation takes memory for the points and the queries, not for their pairs. Raises
     ValueError for data of another kind or conditional data.
     """
 
@@ -88,13 +84,19 @@ class KernelDensity(Estimator):
 
     def __init__(self, spec, config=None, *, rng=0):
         super().__init__(spec, config)
-        self.points = Buffer(np.zeros((self.config.n_points, spec.dimensions)))
+        self.points = Buffer(np.zeros((1, spec.dimensions)))
         self.bandwidth = Buffer(np.ones(spec.dimensions))
 
-    @classmethod
-    def data_settings(cls, dataset):
-        """The number of training examples, all of which the estimate keeps."""
-        return {"n_points": len(dataset.train)}
+    def load_state_dict(self, state):
+        """Take over the points, however many there are, and the bandwidths. ValueError for a state that does not fit."""
+        before, points = self.points, np.asarray(state.get("points"))
+        if points.ndim == 2 and len(points) and points.shape[1] == self.spec.dimensions:
+            self.points = Buffer(np.zeros(points.shape))
+        try:
+            super().load_state_dict(state)
+        except ValueError:
+            self.points = before
+            raise
 
     def log_prob(self, x, condition=None, observed=None):
         """log p(x) in nats, float64 `(n,)`; -inf where no kernel reaches."""
@@ -130,7 +132,6 @@ class KernelDensity(Estimator):
             bandwidth = self._by_rule(points, config.bandwidth)
         else:
             bandwidth = np.full(self.spec.dimensions, float(config.bandwidth))
-        self.config = dataclasses.replace(config, n_points=len(points))
         self.points = Buffer(points.copy())
         self.bandwidth.assign(bandwidth)
         state["fitted"] = True

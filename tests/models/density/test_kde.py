@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from scipy import stats
 from scipy.integrate import quad
 
-from minigen import DataSpec, data, models
-from minigen.models.density.kde import MULTIPLES, KernelDensity
+import minigen
+from minigen import DataSpec, models, training
+from minigen.models.density.kde import MULTIPLES
 from minigen.models.density.support.radial_kernels import SHAPES, deviation, log_normaliser
 
 K = {
@@ -149,7 +150,7 @@ def test_rules(d, n, seed):
     sigma = x.std(axis=0, ddof=1)
     np.testing.assert_allclose(scott.bandwidth.data, sigma * n ** (-1 / (d + 4)), rtol=1e-12)
     np.testing.assert_allclose(silverman.bandwidth.data, sigma * (4 / (n * (d + 2))) ** (1 / (d + 4)), rtol=1e-12)
-    assert scott.config.n_points == n
+    assert scott.points.shape == (n, d)
     for shape in SHAPES:  # other kernels as wide as the normal one
         width = kde(d, kernel=shape).fit(x).bandwidth.data * deviation(shape, d)
         np.testing.assert_allclose(width, scott.bandwidth.data, rtol=1e-12)
@@ -246,20 +247,27 @@ def test_memory_is_that_of_rows(fresh_python):
 def test_state_goes_from_model_to_model():
     x = normal(50, 2)
     model = kde(2).fit(x)
-    dataset = data.from_arrays("x", {"train": x, "validation": x[:5], "test": x[5:9]})
-    settings = KernelDensity.data_settings(dataset)
-    assert settings == {"n_points": 50}
-    other = kde(2, **settings)
+    other = kde(2)
     other.load_state_dict(model.state_dict())
     np.testing.assert_array_equal(other.log_prob(x), model.log_prob(x))
     x[:] = 0  # the model has its own copy
     np.testing.assert_array_equal(other.log_prob(x), model.log_prob(x))
-    assert kde(2, n_points=3).fit(normal(7, 2)).points.shape == (7, 2)
+    for change in ({"points": np.zeros((3, 1))}, {"points": np.zeros((0, 2))}, {"bandwidth": np.ones(3)}):
+        with pytest.raises(ValueError, match="does not fit"):
+            other.load_state_dict({**model.state_dict(), **change})
+    np.testing.assert_array_equal(other.points.data, model.points.data)
+
+
+def test_a_run_that_python_made_is_loaded(tmp_path):
+    x = normal(50, 2)
+    model = training.fit(models.create("kde", DataSpec((2,), "continuous")), x, tmp_path / "run").model
+    again = minigen.load(tmp_path / "run")
+    np.testing.assert_array_equal(again.log_prob(x), model.log_prob(x))
 
 
 def test_before_the_fit_and_shapes():
     spec = DataSpec((2, 3), "continuous")
-    model = models.create("kde", spec, n_points=4)
+    model = models.create("kde", spec)
     x = normal(5, 6).reshape(5, 2, 3)
     np.testing.assert_allclose(model.log_prob(x), stats.norm.logpdf(x).sum(axis=(1, 2)), rtol=1e-12)
     model.fit(x.astype(np.float32))
@@ -297,7 +305,6 @@ def test_constant_columns():
     ({"folds": 1}, "folds: expected 0"),
     ({"folds": -2}, "folds: expected an integer"),
     ({"floor": -1}, "floor: expected"),
-    ({"n_points": 0}, "n_points: expected"),
 ])
 def test_wrong_settings(config, words):
     with pytest.raises((TypeError, ValueError), match=words):

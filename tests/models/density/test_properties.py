@@ -57,7 +57,7 @@ CHAIN = Markov("abc", [[0.8, 0.1, 0.1], [0.1, 0.2, 0.7], [0.4, 0.5, 0.1]], lengt
 TRUTHS = {  # a source, the settings of the model, and how small the gap must be, in nats
     "gaussian": ("linear_factors", {}, 0.03),
     "gmm": ("eight_gaussians", {"n_components": 8, "restarts": 3}, 0.03),
-    "kde": ("warped_gaussian", {"n_points": 4000}, 0.1),
+    "kde": ("warped_gaussian", {}, 0.1),
     "naive_bayes": ("bayes_net", {"n_classes": 6, "restarts": 2, "tolerance": 1e-5}, 0.2),
     "hmm": (CHAIN, {"n_components": 3, "restarts": 1, "max_iterations": 60}, 0.05),
     "ppca": ("linear_factors", {"latent_dim": 3, "noise": "diagonal"}, 0.03),
