@@ -75,8 +75,8 @@ class KernelDensity(Estimator):
     """A kernel density estimate for continuous data.
 
     `points` `(n, D)` are the examples and `bandwidth` `(D,)` the columns' bandwidths. Before it is fitted there is one
-    point at 0, and all bandwidths are 1. Evaluation takes memory for the points and the queries, not for their pairs. Raises
-    ValueError for data of another kind or conditional data.
+    point at 0, and all bandwidths are 1. Evaluation takes memory for the points and the queries, not for their pairs.
+    Raises ValueError for data of another kind or conditional data.
     """
 
     Config = Config
@@ -88,7 +88,7 @@ class KernelDensity(Estimator):
         self.bandwidth = Buffer(np.ones(spec.dimensions))
 
     def load_state_dict(self, state):
-        """Take over the points, however many there are, and the bandwidths. ValueError for a state that does not fit."""
+        """Take over the bandwidths and any number of points. Raises ValueError for a state that does not fit."""
         before, points = self.points, np.asarray(state.get("points"))
         if points.ndim == 2 and len(points) and points.shape[1] == self.spec.dimensions:
             self.points = Buffer(np.zeros(points.shape))
