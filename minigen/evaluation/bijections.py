@@ -11,8 +11,7 @@ Rezende and Mohamed, "Variational Inference with Normalizing Flows", 2015 (equat
 import numpy as np
 
 from ..arrays import to_numpy
-from ..autograd import Tensor, grad, no_grad
-from ..autograd.tensor import raw
+from ..autograd import Tensor, grad, no_grad, raw
 from .identity_checks import Check
 
 ROUNDING = 200.0  # C above: so many roundings add up

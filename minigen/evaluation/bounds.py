@@ -15,8 +15,7 @@ import math
 import numpy as np
 
 from ..arrays import to_numpy
-from ..autograd import no_grad
-from ..autograd.tensor import raw
+from ..autograd import no_grad, raw
 from .identity_checks import Check, Stream, limit
 from .likelihood import bound_of, per_example
 

@@ -20,8 +20,7 @@ import numpy as np
 
 from ..arrays import as_generator, to_numpy
 from ..arrays.checks import integer
-from ..autograd import no_grad
-from ..autograd.tensor import raw
+from ..autograd import no_grad, raw
 from .likelihood import density_of, per_example
 
 LEVELS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)

@@ -8,8 +8,7 @@ Labels that a classifier draws, `sample(n, rng, condition=x)`, should have these
 import numpy as np
 
 from ..arrays import to_numpy
-from ..autograd import no_grad
-from ..autograd.tensor import raw
+from ..autograd import no_grad, raw
 from .identity_checks import ODDS, Check, Stream, chi_square
 
 NAME = "class probabilities"

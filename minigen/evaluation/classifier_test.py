@@ -17,8 +17,7 @@ import numpy as np
 from .. import ops
 from ..arrays import as_generator
 from ..arrays.checks import positive_integer
-from ..autograd import grad, no_grad
-from ..autograd.tensor import raw
+from ..autograd import grad, no_grad, raw
 from ..layers import MLP
 from ..optim import AdamW
 from .sample_rows import as_rows, pieces

@@ -21,8 +21,7 @@ import numpy as np
 
 from ..arrays import as_generator, to_numpy
 from ..arrays.checks import integer, positive_integer
-from ..autograd import no_grad
-from ..autograd.tensor import raw
+from ..autograd import no_grad, raw
 from .likelihood import per_example, summarise
 
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from ..arrays import as_generator, to_numpy
 from ..arrays.checks import integer, positive_integer
-from ..autograd.tensor import raw
+from ..autograd import raw
 from .likelihood import bound_of, density_of, per_example
 
 DRAWS, NOISE = 0, 1  # streams of random numbers: of the source, of the model's bound

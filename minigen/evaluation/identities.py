@@ -20,8 +20,7 @@ import numpy as np
 
 from ..arrays import as_generator, to_numpy
 from ..arrays.checks import integer
-from ..autograd import no_grad
-from ..autograd.tensor import raw
+from ..autograd import no_grad, raw
 from ..models import Model
 from .bijections import check_bijection
 from .bounds import check_bounds, marginalise

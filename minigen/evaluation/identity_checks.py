@@ -8,8 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..arrays import as_generator, to_numpy
-from ..autograd import no_grad
-from ..autograd.tensor import raw
+from ..autograd import no_grad, raw
 from ..data import Batch
 from .likelihood import density_of, per_example
 from .samples import BATCH, draw_samples

@@ -6,8 +6,7 @@ import numpy as np
 
 from ..arrays import as_generator, to_numpy
 from ..arrays.checks import positive_integer
-from ..autograd import no_grad
-from ..autograd.tensor import raw
+from ..autograd import no_grad, raw
 from ..data import as_batch
 from ..data.batch import GIVEN
 from .sample_figures import LEAST, ROWS_OF_FIGURES, ROWS_OF_SCORE, sample_figures, sample_score

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..arrays import to_numpy
-from ..autograd.tensor import raw
+from ..autograd import raw
 
 TILE = 1024  # rows of a tile's side: a tile of float64 distances has 8 MB
 

@@ -3,8 +3,7 @@
 import numpy as np
 
 from ..arrays import as_generator, to_numpy
-from ..autograd import no_grad
-from ..autograd.tensor import raw
+from ..autograd import no_grad, raw
 
 BATCH = 1024  # samples drawn at once
 

@@ -8,9 +8,8 @@ import numpy as np
 from .. import models, ops
 from ..arrays import Generator
 from ..arrays.philox import philox_block
-from ..autograd import GradientError, check_grads, grad, no_grad
+from ..autograd import GradientError, check_grads, grad, no_grad, raw
 from ..autograd.primitive import examples, registry
-from ..autograd.tensor import raw
 from ..data import Batch
 from ..kernels.machinery.examples import ExampleMaker
 from ..protocols import DataSpec

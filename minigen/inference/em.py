@@ -15,7 +15,6 @@ import math
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
-
 METRICS = ("restart", "iteration", "log_likelihood", "log_prior", "rise", "converged")  # in this order
 
 

@@ -5,8 +5,7 @@ import numpy as np
 from .. import ops
 from ..arrays import as_dtype
 from ..arrays.checks import number, positive_integer, positive_number
-from ..autograd import Parameter
-from ..autograd.tensor import raw
+from ..autograd import Parameter, raw
 from .arguments import features
 from .module import Buffer, Module
 

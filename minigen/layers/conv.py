@@ -7,8 +7,7 @@ import numpy as np
 from .. import ops
 from ..arrays import Constant, array_module, as_generator
 from ..arrays.checks import positive_integer
-from ..autograd import Parameter
-from ..autograd.tensor import raw
+from ..autograd import Parameter, raw
 from . import taps as offsets
 from .arguments import features
 from .initializers import glorot_uniform, zeros

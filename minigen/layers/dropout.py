@@ -2,7 +2,7 @@
 
 from ..arrays import array_module, as_generator
 from ..arrays.checks import fraction
-from ..autograd.tensor import raw
+from ..autograd import raw
 from .module import Module
 
 

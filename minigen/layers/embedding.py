@@ -5,8 +5,7 @@ import numpy as np
 from .. import ops
 from ..arrays import array_module, as_dtype, as_generator
 from ..arrays.checks import positive_integer
-from ..autograd import Parameter
-from ..autograd.tensor import raw
+from ..autograd import Parameter, raw
 from .module import Module
 
 

@@ -5,8 +5,7 @@ import numpy as np
 from .. import ops
 from ..arrays import Constant, array_module, as_generator
 from ..arrays.checks import positive_integer
-from ..autograd import Parameter
-from ..autograd.tensor import raw
+from ..autograd import Parameter, raw
 from ..kernels.masked import Blocks
 from .arguments import features
 from .conv import live_init

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..arrays import array_module
-from ..autograd.tensor import Tensor, raw
+from ..autograd import Tensor, raw
 from ..protocols import DataSpec
 
 

@@ -39,8 +39,7 @@ import numpy as np
 
 from .. import ops
 from ..arrays import array_module, as_generator, to_numpy
-from ..autograd import Tensor, no_grad
-from ..autograd.tensor import raw
+from ..autograd import Tensor, no_grad, raw
 from ..data.batch import Batch
 from ..layers import Module
 from ..protocols import DataSpec, nearest

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from ..autograd import raw
 from ..autograd.primitive import primitive
-from ..autograd.tensor import raw
 from ..kernels.machinery.examples import Example
 from .elementwise import log
 from .selection import where

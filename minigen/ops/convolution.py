@@ -6,8 +6,8 @@ offset tuples. Causal, masked and dilated kernels are fewer or further taps.
 
 from .. import kernels
 from ..arrays.checks import positive_integer
+from ..autograd import Tensor, raw
 from ..autograd.primitive import example, primitive
-from ..autograd.tensor import Tensor, raw
 from ..kernels.machinery.examples import Example
 from .activations import relu
 

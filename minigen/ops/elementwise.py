@@ -3,8 +3,8 @@
 import numpy as np
 
 from ..arrays import array_module
+from ..autograd import raw
 from ..autograd.primitive import primitive
-from ..autograd.tensor import raw
 from ..kernels.machinery.examples import Example
 
 

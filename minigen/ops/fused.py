@@ -4,8 +4,8 @@
 from .. import kernels
 from ..arrays import array_module
 from ..arrays.constants import LOG_2PI
+from ..autograd import raw
 from ..autograd.primitive import primitive
-from ..autograd.tensor import raw
 from ..kernels.machinery.examples import Example
 from .activations import softplus
 from .elementwise import exp, expm1, sqrt, square

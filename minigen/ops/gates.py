@@ -1,8 +1,8 @@
 """Gated units of one array, whose last axis has two halves a and b."""
 
 from .. import kernels
+from ..autograd import raw
 from ..autograd.primitive import example, primitive
-from ..autograd.tensor import raw
 from .activations import sigmoid, tanh
 from .recordable import recordable
 from .shape import concatenate, split

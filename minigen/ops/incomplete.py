@@ -13,8 +13,8 @@ On these scales the densities have one peak for all parameters, and values too s
 import numpy as np
 
 from .. import kernels
+from ..autograd import raw
 from ..autograd.primitive import primitive
-from ..autograd.tensor import raw
 from ..kernels.machinery.examples import Example
 from .activations import softplus
 from .elementwise import exp

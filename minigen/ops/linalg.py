@@ -5,8 +5,8 @@ import math
 import numpy as np
 
 from ..arrays import array_module
+from ..autograd import raw
 from ..autograd.primitive import primitive
-from ..autograd.tensor import raw
 from ..kernels.machinery.examples import Example
 from .shape import reshape, transpose
 

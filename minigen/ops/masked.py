@@ -1,8 +1,8 @@
 """Products with a masked matrix: two ops closed under differentiation."""
 
 from .. import kernels
+from ..autograd import raw
 from ..autograd.primitive import example, primitive
-from ..autograd.tensor import raw
 from ..kernels.masked import Blocks
 from .shape import transpose
 

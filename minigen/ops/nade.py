@@ -2,8 +2,8 @@
 
 from .. import kernels
 from ..arrays import array_module
+from ..autograd import raw
 from ..autograd.primitive import primitive
-from ..autograd.tensor import raw
 from ..kernels.machinery.examples import Example
 from .activations import sigmoid
 from .reductions import cumsum

@@ -6,8 +6,8 @@ import operator
 import numpy as np
 
 from ..arrays import array_module
+from ..autograd import raw
 from ..autograd.primitive import example, primitive
-from ..autograd.tensor import raw
 from ..kernels.machinery.examples import Example
 
 

@@ -4,8 +4,8 @@ import numpy as np
 
 from .. import kernels
 from ..arrays import array_module
+from ..autograd import raw
 from ..autograd.primitive import primitive
-from ..autograd.tensor import raw
 from ..kernels.machinery.examples import Example
 from .elementwise import cos, sin
 

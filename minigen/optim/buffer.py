@@ -13,8 +13,7 @@ import numpy as np
 
 from ..arrays import array_module
 from ..arrays.memory import zeros_apart
-from ..autograd import Parameter
-from ..autograd.tensor import raw
+from ..autograd import Parameter, raw
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,7 @@ import numpy as np
 from ..arrays import array_module, as_generator
 from ..arrays.checks import positive_integer
 from ..arrays.memory import keep_freed_memory
-from ..autograd import AnomalyError, detect_anomaly, grad
-from ..autograd.tensor import Tensor, raw
+from ..autograd import AnomalyError, Tensor, detect_anomaly, grad, raw
 from ..data import as_batch
 from ..models.objective import RESERVED
 from ..optim import ParameterBuffer

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from minigen.autograd import GradientError, check_grads, registry, stop_gradient
-from minigen.autograd.tensor import raw
+from minigen.autograd import GradientError, check_grads, raw, registry, stop_gradient
 from minigen.kernels.machinery.examples import ExampleMaker
 from ops import oracle
 from ops.cases import LIBRARY, make_case, seeded_case

@@ -30,8 +30,7 @@ import numpy as np
 from ... import ops
 from ...arrays import as_generator
 from ...arrays.checks import fraction, one_of, positive_integer, positive_number, sizes
-from ...autograd import no_grad
-from ...autograd.tensor import raw
+from ...autograd import no_grad, raw
 from ...distributions import Distribution, Normal
 from ...layers import MLP
 from ...protocols import DataSpec
