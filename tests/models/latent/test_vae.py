@@ -29,7 +29,7 @@ def model():
         if name.startswith("decoder"):  # away from the initial near-independence of x and z
             parameter.assign(parameter.data + 0.7 * random.standard_normal(parameter.shape))
         else:  # a posterior about as wide as the prior, so that the importance weights have light tails
-            parameter.assign(0.3 * parameter.data)
+            parameter.assign(0.3 * parameter.data + 0.1 * random.standard_normal(parameter.shape))
     return vae
 
 
