@@ -51,15 +51,15 @@ class Pair(Model):
 
 def test_a_captured_step_is_the_step(device):
     results = []
-    for place, capture in (("cpu", False), ("cuda", False), ("cuda", True)):
-        there = device.asarray if place == "cuda" else np.asarray
-        model = Pair(DataSpec((3,), "continuous", condition=DataSpec((3,), "continuous"))).to(place)
+    for kind, capture in (("cpu", False), ("cuda", False), ("cuda", True)):
+        there = device.asarray if kind == "cuda" else np.asarray
+        model = Pair(DataSpec((3,), "continuous", condition=DataSpec((3,), "continuous"))).to(kind)
         step = training.make_step(model, "adam", 1e-2, schedule=optim.schedules.cosine(20, 3), capture=capture)
         rows = []
         for i in range(7):
             batch = Batch(there(ROWS[i:i + 8]), there(ROWS[i + 8:i + 16]))
             other = Batch(there(ROWS[i + 16:i + 24]), there(ROWS[i:i + 8]))
-            with standin.no_synchronisation() if place == "cuda" and i > 2 else standin.nothing():
+            with standin.no_synchronisation() if kind == "cuda" and i > 2 else standin.nothing():
                 metrics = step(batch, Generator(5).fold_in(i), lambda other=other: other)
             rows.append({key: float(value) for key, value in metrics.items()})
         results.append((rows, model.state_dict(), step.state_dict()))
@@ -78,18 +78,18 @@ def test_a_captured_step_is_the_step(device):
 
 
 def test_batch_statistics_of_an_update_that_is_not_finite_are_left_out(device):
-    for place, capture in (("cpu", False), ("cuda", False), ("cuda", True)):
-        there = device.asarray if place == "cuda" else np.asarray
-        model = Pair(DataSpec((3,), "continuous", condition=DataSpec((3,), "continuous"))).to(place)
+    for kind, capture in (("cpu", False), ("cuda", False), ("cuda", True)):
+        there = device.asarray if kind == "cuda" else np.asarray
+        model = Pair(DataSpec((3,), "continuous", condition=DataSpec((3,), "continuous"))).to(kind)
         step = training.make_step(model, capture=capture)
         good, bad = ROWS[:8], ROWS[:8].copy()
         bad[0, 0] = np.inf
         with np.errstate(all="ignore"):
             for i, x in enumerate((good, bad)):
-                metrics = step(Batch(there(x), there(ROWS[8:16])), i, lambda: Batch(there(ROWS[:4])))
+                metrics = step(Batch(there(x), there(ROWS[8:16])), i, lambda there=there: Batch(there(ROWS[:4])))
                 if i == 0:
                     before = model.state_dict()
         assert not bool(metrics["finite"])
         after = model.state_dict()
         for key in ("norm.running_mean", "norm.running_variance", "linear.weight", "norm.weight"):
-            np.testing.assert_array_equal(after[key], before[key], err_msg=f"{place} {capture} {key}")
+            np.testing.assert_array_equal(after[key], before[key], err_msg=f"{kind} {capture} {key}")

@@ -35,11 +35,11 @@ def gradients(call, args, cotangents):
                                                                          strict=True)), inputs), seconds
 
 
-@pytest.mark.parametrize("place", ["stand-in", pytest.param("gpu", marks=pytest.mark.gpu)])
+@pytest.mark.parametrize("kind", ["stand-in", pytest.param("gpu", marks=pytest.mark.gpu)])
 @pytest.mark.parametrize("name", NAMES)
-def test_op(name, place):
+def test_op(name, kind):
     """Values and gradients of two orders are those of the CPU."""
-    with standin.cupy_or_stand_in(place) as device, np.errstate(all="ignore"):
+    with standin.cupy_or_stand_in(kind) as device, np.errstate(all="ignore"):
         for seed in SEEDS:
             example = examples[name].make(ExampleMaker.seeded(seed))
 

@@ -48,12 +48,12 @@ def test_layer(name, device):
     """Output and gradients of a training call are the CPU's."""
     make, x = LAYERS[name]
     results = []
-    for place in ("cpu", "cuda"):
-        layer = make().to(place)
-        value = device.asarray(x) if place == "cuda" else x
+    for kind in ("cpu", "cuda"):
+        layer = make().to(kind)
+        value = device.asarray(x) if kind == "cuda" else x
         inputs = layer.parameters()
         for attempt in range(2):  # the second time constants are where they are needed
-            with standin.no_synchronisation() if place == "cuda" and attempt else standin.nothing():
+            with standin.no_synchronisation() if kind == "cuda" and attempt else standin.nothing():
                 y = layer(value, train=True, rng=Generator(3))
                 gradients = grad((y * y).sum(), inputs)
         results.append([y.data, *gradients])
@@ -66,14 +66,14 @@ def test_layer(name, device):
 def test_optimizer(name, device):
     """Ten clipped updates with an average: the CPU's parameters, without waiting."""
     results = []
-    for place in ("cpu", "cuda"):
-        model = layers.MLP((4, 3, 2), rng=0).to(place)
+    for kind in ("cpu", "cuda"):
+        model = layers.MLP((4, 3, 2), rng=0).to(kind)
         options = {"momentum": 0.9} if name == "sgd" else {}
         optimizer = optim.create(name, model, learning_rate=1e-2, weight_decay=0.01, **options)
         average = optim.ExponentialMovingAverage(optimizer.group, 0.9)
-        x = device.asarray(image(6, 4)) if place == "cuda" else image(6, 4)
+        x = device.asarray(image(6, 4)) if kind == "cuda" else image(6, 4)
         for step in range(10):
-            with standin.no_synchronisation() if place == "cuda" and step else standin.nothing():
+            with standin.no_synchronisation() if kind == "cuda" and step else standin.nothing():
                 optimizer.group.gather(grad((model(x) * model(x)).mean(), model.parameters()))
                 norm = optim.clip_by_global_norm(optimizer.group, 0.1)
                 optimizer.step()
@@ -102,19 +102,19 @@ def test_distributions(device):
     expected = all_of(*host)
     there = [device.asarray(value) for value in host]
     with standin.no_synchronisation():
-        found = all_of(*there)
+        result = all_of(*there)
         gradients = grad(sum(y.sum() for y in all_of(*map(Tensor, there[:3]), there[3])[:6]), [])
     assert gradients == []
-    for a, b in zip(found, expected, strict=True):
+    for a, b in zip(result, expected, strict=True):
         assert isinstance(a, device.ndarray) and a.dtype == b.dtype
         np.testing.assert_allclose(a.get(), b, rtol=1e-5, atol=1e-5)
     categorical = distributions.Categorical(there[0]).sample(4, Generator(1))
     np.testing.assert_array_equal(categorical.get(), distributions.Categorical(loc).sample(4, Generator(1)))
 
 
-def vae(place):
+def vae(kind):
     """A small VAE, a step of it and a batch, all there."""
-    model = models.create("vae", minigen.DataSpec((12,), "binary"), rng=0, hidden=(9,), latent_dim=3).to(place)
+    model = models.create("vae", minigen.DataSpec((12,), "binary"), rng=0, hidden=(9,), latent_dim=3).to(kind)
     return model, training.make_step(model, learning_rate=1e-2, clip_norm=1.0, ema=0.9)
 
 
@@ -124,13 +124,13 @@ BATCH = (np.random.default_rng(1).random((8, 12)) < 0.4).astype(np.uint8)
 def test_vae_step(device):
     """Five steps: parameters and metrics are the CPU's; after the first, nothing is waited for."""
     results = []
-    for place in ("cpu", "cuda"):
-        model, step = vae(place)
-        batch = device.asarray(BATCH) if place == "cuda" else BATCH
+    for kind in ("cpu", "cuda"):
+        model, step = vae(kind)
+        batch = device.asarray(BATCH) if kind == "cuda" else BATCH
         for i in range(5):
-            with standin.no_synchronisation() if place == "cuda" and i else standin.nothing():
+            with standin.no_synchronisation() if kind == "cuda" and i else standin.nothing():
                 metrics = step(batch, Generator(7).fold_in(i))
-        results.append((model.state_dict(), {k: np.asarray(v.get() if place == "cuda" else v)
+        results.append((model.state_dict(), {k: np.asarray(v.get() if kind == "cuda" else v)
                                              for k, v in metrics.items()}))
     for ours, theirs in zip(*results, strict=True):
         assert list(ours) == list(theirs)
@@ -177,18 +177,18 @@ def test_autoregressive_model(name, device):
         random, shape = np.random.default_rng(4), (4, *spec.condition.shape)
         real = spec.condition.kind == "continuous"
         conditions = random.standard_normal(shape) if real else random.integers(0, 3, shape)
-    for place in ("cpu", "cuda"):
-        there = device.asarray if place == "cuda" else np.asarray
-        model = models.create(key, spec, rng=1, **settings).to(place)
+    for kind in ("cpu", "cuda"):
+        there = device.asarray if kind == "cuda" else np.asarray
+        model = models.create(key, spec, rng=1, **settings).to(kind)
         x = model.sample(4, 3, conditions)
-        assert isinstance(x, device.ndarray if place == "cuda" else np.ndarray)
+        assert isinstance(x, device.ndarray if kind == "cuda" else np.ndarray)
         condition = None if conditions is None else there(conditions)
         log_prob, step = model.score_samples(x, condition), training.make_step(model, learning_rate=1e-3)
         for i in range(3):
-            with standin.no_synchronisation() if place == "cuda" and i else standin.nothing():
+            with standin.no_synchronisation() if kind == "cuda" and i else standin.nothing():
                 metrics = step(Batch(x, condition), Generator(7).fold_in(i))
         assert bool(metrics["finite"])
-        results.append((x.get() if place == "cuda" else x, log_prob, model.state_dict()))
+        results.append((x.get() if kind == "cuda" else x, log_prob, model.state_dict()))
     (x, log_prob, state), (x_there, log_prob_there, state_there) = results
     np.testing.assert_allclose(x_there, x, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(log_prob_there, log_prob, rtol=1e-4, atol=1e-4)
@@ -218,12 +218,12 @@ def test_training_and_evaluation(device):
     """`fit` and `evaluate` with device "cuda": the figures are the CPU's."""
     x = np.repeat(BATCH, 5, axis=0)
     figures = []
-    for place in ("cpu", "cuda"):
+    for kind in ("cpu", "cuda"):
         model = models.create("vae", minigen.DataSpec((12,), "binary"), rng=0, hidden=(9,), latent_dim=3)
-        fitted = training.fit(model, x, epochs=2, device=place, batch_size=16)
+        fitted = training.fit(model, x, epochs=2, device=kind, batch_size=16)
         figures.append([row["validation"]["elbo"] for row in fitted.metrics])
         samples = model.sample(3, 0)
-        assert isinstance(samples, device.ndarray if place == "cuda" else np.ndarray)
+        assert isinstance(samples, device.ndarray if kind == "cuda" else np.ndarray)
     np.testing.assert_allclose(figures[1], figures[0], rtol=1e-4)
 
 

@@ -38,26 +38,26 @@ def check_kernel(name, *args, rtol=None, atol=None):
     copies = [a.copy() for a in arrays]
     with reference_kernels():
         expected = as_tuple(kernel(*args))
-    found = kernel.fast(*args)
-    assert found is not NotImplemented, "the compiled version does not cover these arrays"
-    found = as_tuple(found)
+    result = kernel.fast(*args)
+    assert result is not NotImplemented, "the compiled version does not cover these arrays"
+    result = as_tuple(result)
     tolerance = TOLERANCE[np.asarray(expected[0]).dtype.char] if rtol is None else rtol
-    assert len(found) == len(expected)
-    for y, reference in zip(found, expected, strict=True):
+    assert len(result) == len(expected)
+    for y, reference in zip(result, expected, strict=True):
         assert isinstance(y, np.ndarray) and y.dtype == reference.dtype and y.shape == reference.shape
         np.testing.assert_allclose(y, reference, rtol=tolerance, atol=5 * tolerance if atol is None else atol)
         assert not any(np.shares_memory(y, a) for a in arrays), "a result is a view of an input"
     assert all(a.tobytes() == b.tobytes() for a, b in zip(arrays, copies, strict=True)), "an input was written to"
     if max(a.size for a in arrays) > 4096:
-        _check_threads(kernel, args, found)
+        _check_threads(kernel, args, result)
 
 
-def _check_threads(kernel, args, found):
+def _check_threads(kernel, args, result):
     before = pool.thread_count()
     try:
         for threads in (1, 2, 3):
             pool.set_thread_count(threads)
-            for y, again in zip(found, as_tuple(kernel.fast(*args)), strict=True):
+            for y, again in zip(result, as_tuple(kernel.fast(*args)), strict=True):
                 assert y.tobytes() == again.tobytes(), f"{threads} threads give other bits"
     finally:
         pool.set_thread_count(before)

@@ -54,10 +54,10 @@ def agree(case):
     sizes = calls(abs(x), abs(w), abs(y), taps, stride)
     for name, args in calls(*case).items():
         kernel = getattr(kernels, name)
-        found, expected, scale = kernel.fast(*args), kernel.reference(*args), kernel.reference(*sizes[name])
-        if found is NotImplemented:
+        result, expected, scale = kernel.fast(*args), kernel.reference(*args), kernel.reference(*sizes[name])
+        if result is NotImplemented:
             continue
-        for a, b, s in zip(*(r if isinstance(r, tuple) else (r,) for r in (found, expected, scale)), strict=True):
+        for a, b, s in zip(*(r if isinstance(r, tuple) else (r,) for r in (result, expected, scale)), strict=True):
             assert (a.shape, a.dtype) == (b.shape, b.dtype)
             assert (abs(a - b) <= 40 * np.finfo(a.dtype).eps * s).all()
 
@@ -98,18 +98,18 @@ def test_layouts_and_mixed_dtypes():
 def test_not_a_number_stays_in_its_neighbourhood():
     x, w, *_ = problem(4, (16, 16), 4, 4, SQUARE, 1, "f4")
     x[1, 5, 6, 2], x[2, 0, 0, 0] = np.nan, np.inf
-    found = np.isfinite(kernels.conv(x, w, SQUARE, 1)).all(axis=-1)
-    expected = np.ones(found.shape, bool)
+    result = np.isfinite(kernels.conv(x, w, SQUARE, 1)).all(axis=-1)
+    expected = np.ones(result.shape, bool)
     expected[1, 4:7, 5:8] = expected[2, :2, :2] = False
-    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(result, expected)
 
 
 def test_square_kernel_is_scipys_correlation():
     x, w, *_ = problem(2, (20, 24), 3, 4, SQUARE, 1, "f8")
-    found = kernels.conv(x, w, SQUARE, 1)
+    result = kernels.conv(x, w, SQUARE, 1)
     for b, o in itertools.product(range(2), range(4)):
         planes = [signal.correlate2d(x[b, :, :, i], w[:, i, o].reshape(3, 3), mode="same") for i in range(3)]
-        np.testing.assert_allclose(found[b, :, :, o], sum(planes), rtol=1e-10, atol=1e-12)
+        np.testing.assert_allclose(result[b, :, :, o], sum(planes), rtol=1e-10, atol=1e-12)
 
 
 @pytest.mark.parametrize("name", ["conv", "conv_transpose", "conv_weight", "conv_vjp"])

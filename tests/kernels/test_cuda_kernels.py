@@ -46,13 +46,13 @@ def agree(device, name, *args, in_place=(), **keywords):
         return [convert(a.copy()) if isinstance(a, np.ndarray) else a for a in args]
 
     ours, theirs = copies(device.asarray), copies(np.asarray)
-    found = registry[name].device(*ours, **keywords)
+    result = registry[name].device(*ours, **keywords)
     with np.errstate(all="ignore"):
         expected = reference(name)(*theirs, **keywords)
-    assert found is not NotImplemented
+    assert result is not NotImplemented
     pairs = [(ours[i], theirs[i]) for i in in_place]
     if not in_place:
-        pairs = list(zip(found, expected, strict=True)) if isinstance(found, tuple) else [(found, expected)]
+        pairs = list(zip(result, expected, strict=True)) if isinstance(result, tuple) else [(result, expected)]
     for a, b in pairs:
         assert a.shape == np.shape(b) and a.dtype == b.dtype, name
         scale = max(1.0, float(np.abs(b[np.isfinite(b)]).max(initial=0))) if np.ndim(b) else 1.0
@@ -177,9 +177,9 @@ def test_normal(device, dtype, n):
     random = np.random.default_rng(n)
     x, loc, log_scale = (random.standard_normal((2, 3, n)).astype(dtype) for _ in range(3))
     g = random.standard_normal((2, 3)).astype(dtype)
-    for place, spread in ((loc, log_scale), (loc[0], log_scale), (loc[0, 0], log_scale[1])):
-        agree(device, "normal_log_prob", x, place, spread)
-        agree(device, "normal_log_prob_vjp", g, x, place, spread)
+    for mean, log_spread in ((loc, log_scale), (loc[0], log_scale), (loc[0, 0], log_scale[1])):
+        agree(device, "normal_log_prob", x, mean, log_spread)
+        agree(device, "normal_log_prob_vjp", g, x, mean, log_spread)
     agree(device, "normal_kl", loc, log_scale)
     agree(device, "normal_kl_vjp", g, loc, log_scale)
 

@@ -40,8 +40,8 @@ def test_bernoulli_tails(dtype):
 def test_bernoulli_keeps_small_terms():
     """Eight confident elements share a logarithm, and none is lost in 1 + t."""
     logits = np.full((3, 64), -30, np.float32)
-    found = kernels.bernoulli_log_prob.fast(np.zeros_like(logits), logits)
-    np.testing.assert_allclose(found, np.full(3, -64 * np.exp(-30.0)), rtol=1e-5)
+    result = kernels.bernoulli_log_prob.fast(np.zeros_like(logits), logits)
+    np.testing.assert_allclose(result, np.full(3, -64 * np.exp(-30.0)), rtol=1e-5)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

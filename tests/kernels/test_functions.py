@@ -43,14 +43,14 @@ def _loop(name, made={}):  # noqa: B006  (compiled once for all tests)
 
 
 @np.errstate(all="ignore")
-def ulps(found, exact):
+def ulps(result, exact):
     """Distances of float32 values from float64 ones in units of float32's spacing there; inf if one alone is NaN."""
     rounded = exact.astype(np.float32)
     spacing = np.spacing(np.minimum(np.abs(rounded), np.float32(3e38))).astype(float)
     # beyond the largest number the next one would be 2^128
-    value, exact = (np.where(np.isinf(v), np.copysign(2.0**128, v), v) for v in (found.astype(float), exact))
-    error = np.where(np.isnan(found) != np.isnan(rounded), INF, np.abs(value - exact) / spacing)
-    return np.where((found == rounded) & np.isinf(rounded) | np.isnan(found) & np.isnan(rounded), 0, error)
+    value, exact = (np.where(np.isinf(v), np.copysign(2.0**128, v), v) for v in (result.astype(float), exact))
+    error = np.where(np.isnan(result) != np.isnan(rounded), INF, np.abs(value - exact) / spacing)
+    return np.where((result == rounded) & np.isinf(rounded) | np.isnan(result) & np.isnan(rounded), 0, error)
 
 
 def worst(name, patterns):
@@ -85,7 +85,7 @@ def test_float32_around_the_seams(name):
 def test_every_float32(name):
     step = 2**23
     error, at = max((worst(name, np.arange(i, i + step, dtype=np.uint64)) for i in range(0, 2**32, step)),
-                    key=lambda found: found[0])
+                    key=lambda result: result[0])
     assert error <= REFERENCES[name][1], f"{error} ulp at {at!r}"
 
 
@@ -95,14 +95,14 @@ def test_every_float32(name):
 def test_special_values(name, dtype):
     x = SPECIAL.astype(dtype)
     exact = REFERENCES[name][0](x.astype(float))
-    found = apply(name, x)
-    assert found.dtype == dtype
+    result = apply(name, x)
+    assert result.dtype == dtype
     if dtype is np.float32:
-        assert ulps(found, exact).max() <= REFERENCES[name][1]
+        assert ulps(result, exact).max() <= REFERENCES[name][1]
         exact = exact.astype(np.float32)
-    np.testing.assert_array_equal(np.isnan(found), np.isnan(exact))
-    np.testing.assert_array_equal(np.isinf(found), np.isinf(exact))
-    np.testing.assert_array_equal(np.signbit(found[:2]), np.signbit(exact[:2]))  # of f(0) and f(-0)
+    np.testing.assert_array_equal(np.isnan(result), np.isnan(exact))
+    np.testing.assert_array_equal(np.isinf(result), np.isinf(exact))
+    np.testing.assert_array_equal(np.signbit(result[:2]), np.signbit(exact[:2]))  # of f(0) and f(-0)
 
 
 @pytest.mark.parametrize("name", REFERENCES)
@@ -119,12 +119,12 @@ def test_exponential_of_float64_over_the_whole_range():
     rng = np.random.default_rng(1)
     near = [end + rng.uniform(-1, 1, 5000) for end in (-745.13, -708.4, 0, 709.78)]
     x = np.concatenate([rng.uniform(-746, 710, 100_000), rng.normal(0, 1, 100_000), *near])
-    exact, found = np.exp(x.astype(np.longdouble)), apply("exp", x)
+    exact, result = np.exp(x.astype(np.longdouble)), apply("exp", x)
     with np.errstate(over="ignore"):
         finite = np.isfinite(exact.astype(np.float64))
-    error = np.abs(found[finite] - exact[finite]) / np.spacing(exact[finite].astype(np.float64))
+    error = np.abs(result[finite] - exact[finite]) / np.spacing(exact[finite].astype(np.float64))
     assert error.max() <= 1.5, f"{error.max()} ulp at {x[finite][error.argmax()]!r}"
-    np.testing.assert_array_equal(found[~finite], np.inf)
+    np.testing.assert_array_equal(result[~finite], np.inf)
 
 
 def test_exponential_of_float64_is_vectorised():

@@ -132,12 +132,12 @@ def test_long_sequences():
     random = np.random.default_rng(3)
     emission, weights = random.standard_normal((1, 20_000, 4)) - 1e6, np.log(random.dirichlet(np.ones(4)))
     transition = np.tile(weights, (4, 1))
-    each = logsumexp(emission[0] + weights, axis=1)
+    totals = logsumexp(emission[0] + weights, axis=1)
     for function in (kernels.hmm_filter.fast, kernels.hmm_filter.reference):
         filtered, conditional = function(emission, weights, transition)
-        np.testing.assert_allclose(conditional[0], each, rtol=1e-13)
+        np.testing.assert_allclose(conditional[0], totals, rtol=1e-13)
     posterior, transitions = kernels.hmm_smooth(emission, filtered, transition)
-    np.testing.assert_allclose(posterior[0], np.exp(emission[0] + weights - each[:, None]), atol=1e-8)
+    np.testing.assert_allclose(posterior[0], np.exp(emission[0] + weights - totals[:, None]), atol=1e-8)
     np.testing.assert_allclose(transitions, posterior[0, :-1].T @ posterior[0, 1:], rtol=1e-9)
 
 
@@ -152,5 +152,5 @@ def test_other_dtypes_run_as_references():
     emission, initial, transition = chain(4, 2, 3, 2)
     with reference_kernels():
         expected = kernels.hmm_filter(emission, initial, transition)
-    found = kernels.hmm_filter(emission, initial.astype("f4").astype("f8"), transition.astype(">f8"))
-    np.testing.assert_allclose(found[1], expected[1], rtol=1e-5)
+    result = kernels.hmm_filter(emission, initial.astype("f4").astype("f8"), transition.astype(">f8"))
+    np.testing.assert_allclose(result[1], expected[1], rtol=1e-5)

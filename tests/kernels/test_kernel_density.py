@@ -54,16 +54,16 @@ def test_agrees_with_sums_by_hand(shape):
 def test_far_points_do_not_underflow(shape):
     points = np.concatenate([np.full((700, 1), 1e4), np.full((700, 1), 500.0)])  # the nearer ones come later
     power = {"gaussian": 500.0**2 / 2, "exponential": 500.0}[shape]
-    found = kernels.kernel_log_sum(np.zeros((1, 1)), points, np.ones(1), shape)
-    np.testing.assert_allclose(found, math.log(700) - power, rtol=1e-14)
+    result = kernels.kernel_log_sum(np.zeros((1, 1)), points, np.ones(1), shape)
+    np.testing.assert_allclose(result, math.log(700) - power, rtol=1e-14)
     assert kernels.kernel_log_sum(np.full((1, 1), 1e200), points, np.ones(1), shape)[0] < -1e190
 
 
 def test_points_that_nearly_coincide_keep_their_distance():
     x, offset = np.array([[1e6, -1e6]]), 2.0**-20  # differences are exact, squares of the coordinates are not
     points = x + np.array([[offset, 0], [0, 2 * offset]])
-    found = kernels.kernel_log_sum(x, points, np.full(2, 1 / offset), "gaussian")
-    np.testing.assert_allclose(found, math.log(math.exp(-0.5) + math.exp(-2)), rtol=1e-14)
+    result = kernels.kernel_log_sum(x, points, np.full(2, 1 / offset), "gaussian")
+    np.testing.assert_allclose(result, math.log(math.exp(-0.5) + math.exp(-2)), rtol=1e-14)
 
 
 @pytest.mark.parametrize("shape", SHAPES)

@@ -24,11 +24,11 @@ def agree(mask, leading, dtype, tolerance):
     for kernel, args in ((kernels.masked_matmul, (x, w, blocks)), (kernels.masked_weight, (x, g, blocks)),
                          (kernels.masked_matmul, (g, w.T, blocks.transposed)),
                          (kernels.masked_matmul, (g, np.ascontiguousarray(w.T), blocks.transposed))):
-        found, expected = kernel.fast(*args), kernel.reference(*args)
-        if found is NotImplemented:
+        result, expected = kernel.fast(*args), kernel.reference(*args)
+        if result is NotImplemented:
             continue
-        assert (found.shape, found.dtype) == (expected.shape, expected.dtype)
-        np.testing.assert_allclose(found, expected, rtol=0, atol=tolerance * np.sqrt(1 + max(x.shape + mask.shape)))
+        assert (result.shape, result.dtype) == (expected.shape, expected.dtype)
+        np.testing.assert_allclose(result, expected, rtol=0, atol=tolerance * np.sqrt(1 + max(x.shape + mask.shape)))
 
 
 @given(st.integers(0, 90), st.integers(0, 90), st.lists(st.integers(0, 5), max_size=2), st.booleans(), st.booleans())
@@ -51,8 +51,8 @@ def test_staircase_does_half_the_work():
     mask = staircase(784, 500, 784)
     for blocks in (Blocks(mask), Blocks(mask.T), Blocks(mask).transposed):
         covered = np.zeros(blocks.shape, bool)
-        for part, live in blocks.panels:
-            covered[live, part] = True
+        for columns, live in blocks.panels:
+            covered[live, columns] = True
         assert (covered | ~blocks.mask).all() and covered.sum() == blocks.work
         assert blocks.work < 0.6 * mask.size
 

@@ -77,8 +77,8 @@ def test_series_are_accurate(dtype):
     turn = random.integers(0, 2**width, 50_000)
     turn[:9] = np.arange(9) * 2 ** (width - 3) % 2**width
     angle = 2 * np.arccos(np.longdouble(-1)) * turn.astype(np.longdouble) / 2**width
-    for found, value in zip(box_muller.sine_cosine(turn, dtype), (np.sin(angle), np.cos(angle)), strict=True):
-        assert np.abs(found - value).max() < 1.7 * np.finfo(dtype).eps / 2 * 1.2
+    for result, value in zip(box_muller.sine_cosine(turn, dtype), (np.sin(angle), np.cos(angle)), strict=True):
+        assert np.abs(result - value).max() < 1.7 * np.finfo(dtype).eps / 2 * 1.2
 
 
 @pytest.mark.skipif(not emulator.available(), reason=emulator.REASON)
@@ -118,9 +118,9 @@ class TestCuda:
             for name, draw in draws.items():
                 ours, theirs = Generator(3), Generator(3)
                 ours.words(3), theirs.words(3)
-                found, value = draw(ours, cupy), draw(theirs, np)
-                assert isinstance(found, cupy.ndarray) and found.dtype == value.dtype, name
-                np.testing.assert_array_equal(found.get(), value)
+                result, value = draw(ours, cupy), draw(theirs, np)
+                assert isinstance(result, cupy.ndarray) and result.dtype == value.dtype, name
+                np.testing.assert_array_equal(result.get(), value)
                 assert ours.position == theirs.position
 
     def test_streams_on_the_device(self):
@@ -140,8 +140,8 @@ class TestCuda:
                 device.advance()
                 device.position = 0  # as when the launches of the first time are replayed
                 second = draws(device, cupy)
-            for found in (first, second):
-                for a, b in zip(found, draws(host, np), strict=True):
+            for result in (first, second):
+                for a, b in zip(result, draws(host, np), strict=True):
                     np.testing.assert_array_equal(a.get(), b)
             with pytest.raises(TypeError, match="on the device"):
                 device.random(3)

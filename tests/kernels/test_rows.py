@@ -42,17 +42,17 @@ def test_layer_norm_with_nan():
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @given(count=st.integers(1, 30), row=st.lists(st.integers(1, 9), max_size=2).map(tuple), seed=st.integers(0, 1000),
-       places=st.lists(st.integers(1, 20), min_size=1, max_size=2).map(tuple), wrap=st.booleans())
-def test_scatter_of_rows(dtype, count, row, seed, places, wrap):
-    index = np.random.default_rng(seed).integers(-count if wrap else 0, count, places)
-    (added,) = values(seed, dtype, (*places, *row))
+       positions=st.lists(st.integers(1, 20), min_size=1, max_size=2).map(tuple), wrap=st.booleans())
+def test_scatter_of_rows(dtype, count, row, seed, positions, wrap):
+    index = np.random.default_rng(seed).integers(-count if wrap else 0, count, positions)
+    (added,) = values(seed, dtype, (*positions, *row))
     for form in (index, (index,)):
-        found = kernels.scatter.fast(added, form, (count, *row))
+        result = kernels.scatter.fast(added, form, (count, *row))
         expected = np.zeros((count, *row), dtype)
-        for place in np.ndindex(places):
-            expected[index[place]] += added[place]
-        np.testing.assert_array_equal(found, expected)
-        np.testing.assert_array_equal(found, kernels.scatter.reference(added, form, (count, *row)))
+        for position in np.ndindex(positions):
+            expected[index[position]] += added[position]
+        np.testing.assert_array_equal(result, expected)
+        np.testing.assert_array_equal(result, kernels.scatter.reference(added, form, (count, *row)))
 
 
 def test_scatter_over_threads_and_of_other_indices():
@@ -68,9 +68,9 @@ def test_scatter_over_threads_and_of_other_indices():
 @given(st.integers(1, 2000), st.integers(1, 40), st.sampled_from([np.float32, np.float64]))
 def test_sums_of_rows(count, width, dtype):
     (x,) = values(count, dtype, (count, width))
-    found, exact = kernels.sum_rows.fast(x), x.astype(np.longdouble).sum(axis=0)
-    assert found.dtype == dtype and found.shape == (width,)
-    assert (abs(found - exact) <= 20 * np.finfo(dtype).eps * abs(x).astype(float).sum(axis=0)).all()
+    result, exact = kernels.sum_rows.fast(x), x.astype(np.longdouble).sum(axis=0)
+    assert result.dtype == dtype and result.shape == (width,)
+    assert (abs(result - exact) <= 20 * np.finfo(dtype).eps * abs(x).astype(float).sum(axis=0)).all()
 
 
 def test_sums_of_rows_over_threads_and_axes():

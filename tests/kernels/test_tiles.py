@@ -54,8 +54,8 @@ def test_convolutions_of_many_channels(taps, channels, outputs, stride, rectify)
         more = {"conv": [g[0, 0, 0], rectify], "conv_vjp": [rectify], "conv_transpose": [(7, 9)]}.get(name, [])
         args = (*args, taps, stride, *more)
         kernel = getattr(kernels, name)
-        found, expected = kernel(*args), kernel.reference(*args)
-        for a, b in zip(found, expected, strict=True) if name == "conv_vjp" else ((found, expected),):
+        result, expected = kernel(*args), kernel.reference(*args)
+        for a, b in zip(result, expected, strict=True) if name == "conv_vjp" else ((result, expected),):
             np.testing.assert_allclose(a, b, rtol=1e-11, atol=1e-10 * np.abs(b).max())
 
 

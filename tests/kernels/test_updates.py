@@ -16,11 +16,11 @@ DECAYS = st.sampled_from([0.0, 0.1])
 def check(name, arrays, *settings, fixed=1):
     """The update by its reference and compiled leave the same in all arrays, and array number `fixed` as it was."""
     kernel = getattr(kernels, name)
-    expected, found = ([a if a is None else a.copy() for a in arrays] for _ in range(2))
+    expected, result = ([a if a is None else a.copy() for a in arrays] for _ in range(2))
     for _ in range(2):
         kernel.reference(*expected, *settings)
-        assert kernel.fast(*found, *settings) is None
-    for i, (a, b, before) in enumerate(zip(found, expected, arrays, strict=True)):
+        assert kernel.fast(*result, *settings) is None
+    for i, (a, b, before) in enumerate(zip(result, expected, arrays, strict=True)):
         if before is not None:
             assert a.dtype == before.dtype
             tolerance = 2 * TOLERANCE[a.dtype.char]

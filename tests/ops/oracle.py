@@ -52,9 +52,10 @@ def second(call, args, cotangents, weights):
     return [sum(terms[1:], terms[0]) for terms in zip(*parts, strict=True)]
 
 
-def assert_near(found, expected, scale, what, rtol=2e-6, atol=2e-8):
+def assert_near(result, expected, scale, what, rtol=2e-6, atol=2e-8):
     """Fail unless two numbers differ by at most rtol of `scale`."""
-    assert abs(found - expected) <= atol + rtol * max(abs(expected), scale), f"{what}: {found!r}, expected {expected!r}"
+    allowed = atol + rtol * max(abs(expected), scale)
+    assert abs(result - expected) <= allowed, f"{what}: {result!r}, expected {expected!r}"
 
 
 def check_values(example):
@@ -70,10 +71,10 @@ def check_values(example):
         assert isinstance(y, np.ndarray | np.generic), "arrays gave something else than an array"
         assert isinstance(t, Tensor) and isinstance(t.data, np.ndarray), "Tensors gave something else than a Tensor"
         assert t.edge is not None and c.edge is None
-        for found in (y, t.data, c.data):
-            assert found.shape == np.shape(reference), f"shape {found.shape}, expected {np.shape(reference)}"
-            assert found.dtype == np.float64
-            np.testing.assert_allclose(found, reference, rtol=1e-9, atol=1e-12)
+        for result in (y, t.data, c.data):
+            assert result.shape == np.shape(reference), f"shape {result.shape}, expected {np.shape(reference)}"
+            assert result.dtype == np.float64
+            np.testing.assert_allclose(result, reference, rtol=1e-9, atol=1e-12)
     assert all(np.array_equal(a, b) for a, b in zip(example.args, copies, strict=True)), "an input was written to"
 
 
@@ -138,9 +139,9 @@ def check_layouts(example):
     wanted = (*as_tuple(call(*args)), *gradients(call, args, cotangents)[0], *second(call, args, cotangents, weights))
     for name, layout in LAYOUTS.items():
         laid = [layout(a) for a in args]
-        found = (*as_tuple(call(*laid)), *gradients(call, laid, [LAYOUTS["Fortran order"](v) for v in cotangents])[0],
+        result = (*as_tuple(call(*laid)), *gradients(call, laid, [LAYOUTS["Fortran order"](v) for v in cotangents])[0],
                  *second(call, laid, cotangents, weights))
-        for x, y in zip(found, wanted, strict=True):
+        for x, y in zip(result, wanted, strict=True):
             np.testing.assert_allclose(x, y, rtol=1e-9, atol=1e-9 * (1 + np.abs(y).max(initial=0.0)), err_msg=name)
 
 
@@ -167,8 +168,8 @@ def check_dtypes(example, is_astype=False):
         doubles = [a.astype(np.float64) for a in args]
         exact_firsts, _ = gradients(example.call, doubles, cotangents)
         exact_seconds = second(example.call, doubles, cotangents, weights)
-        for found, exact_gradients in ((firsts, exact_firsts), (recorded, exact_firsts), (seconds, exact_seconds)):
-            for a, g, e in zip(args, found, exact_gradients, strict=True):
+        for result, exact_gradients in ((firsts, exact_firsts), (recorded, exact_firsts), (seconds, exact_seconds)):
+            for a, g, e in zip(args, result, exact_gradients, strict=True):
                 assert g.dtype == a.dtype, f"the gradient of a {a.dtype} input is {g.dtype}"
                 g = g.data if isinstance(g, Tensor) else g
                 np.testing.assert_allclose(g, e, rtol=2e-3, atol=2e-3 * (1 + np.abs(e).max(initial=0.0)))

@@ -99,9 +99,9 @@ def test_lists_stand_for_arrays_beside_operators():
     numbers = [0, 1, 2, 3]
     for function in (ops.add, ops.subtract, ops.multiply, ops.power, ops.maximum, ops.minimum):
         for call in (lambda x, y: function(x, y), lambda x, y: function(y, x)):  # noqa: B023
-            found = grad(call(x, numbers), x, X, create_graph=True)
+            result = grad(call(x, numbers), x, X, create_graph=True)
             expected = grad(call(x, np.array(numbers)), x, X)
-            np.testing.assert_array_equal(found.data, expected)
+            np.testing.assert_array_equal(result.data, expected)
 
 
 def test_integers_and_booleans_are_data():
@@ -127,7 +127,7 @@ def test_python_numbers_do_not_widen_float32():
 def test_operators_and_methods():
     a, b = X + 1, X[::-1] + 1
     x, y = Tensor(a), Tensor(b)
-    for found, expected in [
+    for result, expected in [
         (x + y, a + b), (1 - x, 1 - a), (x - 1, a - 1), (2 * x, 2 * a), (1 / x, 1 / a), (x / 2, a / 2),
         (x**2, a**2),
         (2**x, 2**a), (-x, -a), (abs(-x), a), (x @ y.T, a @ b.T), (a @ y.T, a @ b.T),
@@ -137,5 +137,5 @@ def test_operators_and_methods():
         (x.cumsum(0), a.cumsum(0)), (x.clip(2, 5), a.clip(2, 5)), (x.astype(np.float32), a.astype("f4")),
         (x[1:, 0], a[1:, 0]),
     ]:
-        assert type(found) is Tensor and found.edge is not None
-        np.testing.assert_array_equal(found.data, expected)
+        assert type(result) is Tensor and result.edge is not None
+        np.testing.assert_array_equal(result.data, expected)

@@ -47,9 +47,9 @@ def test_compiled_gradients_are_those_of_array_code(name):
         total = sum((g * a).sum() for g, a in zip(recorded, arrays, strict=True))
         return [y.data, *plain, *[g.data for g in recorded], *grad(total, inputs)]
 
-    found = derivatives()
+    result = derivatives()
     with reference_kernels():
         expected = derivatives()
-    for a, b in zip(found, expected, strict=True):
+    for a, b in zip(result, expected, strict=True):
         assert a.dtype == np.float32
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4 * (1 + np.abs(b).max() / 100))

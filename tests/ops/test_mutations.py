@@ -11,7 +11,7 @@ from ops.cases import LIBRARY, make_case, seeded_case
 SEEDS = range(60)
 
 
-def found(name, plant, seeds=SEEDS) -> bool:
+def is_found(name, plant, seeds=SEEDS) -> bool:
     """Whether the checks of orders 1 and 2 find what `plant(example)` puts in place of a rule."""
     for seed in seeds:
         example = seeded_case(name, seed)
@@ -27,13 +27,13 @@ def found(name, plant, seeds=SEEDS) -> bool:
 def scaled(factor):
     """A rule like `rule`, but `factor` times as large."""
     return lambda rule: lambda g, residuals, needed: [
-        None if part is None else part * factor for part in rule(g, residuals, needed)]
+        None if cotangent is None else cotangent * factor for cotangent in rule(g, residuals, needed)]
 
 
 def without(i):
     """A rule that gives nothing for input i."""
     return lambda rule: lambda g, residuals, needed: [
-        None if k == i else part for k, part in enumerate(rule(g, residuals, needed))]
+        None if k == i else cotangent for k, cotangent in enumerate(rule(g, residuals, needed))]
 
 
 class OneElementOff:
@@ -113,7 +113,7 @@ def inputs_of(name, monkeypatch) -> set:
 
     with monkeypatch.context() as patch:
         patch.setattr(primitive, "vjp", watched)
-        assert not found(name, lambda example: None, range(12)), "the rule as it stands fails the checks"
+        assert not is_found(name, lambda example: None, range(12)), "the rule as it stands fails the checks"
     return seen
 
 
@@ -122,7 +122,7 @@ def found_in_rule(name, mutation, monkeypatch) -> bool:
     primitive = registry[name]
     with monkeypatch.context() as patch:
         patch.setattr(primitive, "vjp", mutation(primitive.vjp))
-        return found(name, lambda example: None)
+        return is_found(name, lambda example: None)
 
 
 @pytest.mark.parametrize("name", LIBRARY)
@@ -144,7 +144,7 @@ def leaves_sums_to_the_sweep(name, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(registry[name], "vjp", mutation(registry[name].vjp))
-        noticed = found(name, plant)
+        noticed = is_found(name, plant)
         return noticed if mutation.changed else None
 
 
@@ -165,7 +165,7 @@ def test_wrong_composites_are_found(name, monkeypatch):
     def found_with(wrong):
         with monkeypatch.context() as patch:
             patch.setattr(primitive, "composite", wrong)
-            return found(name, lambda example: None)
+            return is_found(name, lambda example: None)
 
     def times(factor):
         def wrong(*inputs, **static):
@@ -192,7 +192,7 @@ def test_small_errors_are_found(name, monkeypatch):
     for seed in range(100, 130):  # whatever the examples, a wrong sign does not stay hidden for long
         with monkeypatch.context() as patch:
             patch.setattr(registry[name], "vjp", scaled(-1)(registry[name].vjp))
-            assert found(name, lambda example: None, range(100 * seed, 100 * seed + 40))
+            assert is_found(name, lambda example: None, range(100 * seed, 100 * seed + 40))
 
 
 class WideMaker(ExampleMaker):

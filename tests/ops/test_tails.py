@@ -47,8 +47,8 @@ def test_tails(name, dtype):
     x, *expected = TAILS[name]
     if expected[2] is None:  # the second derivative of erf is 0·inf at infinity: probed where it is finite
         x, expected = x[1:-1], [expected[0][1:-1], expected[1][1:-1], [0, 0, 0]]
-    for found, wanted in zip(slopes(getattr(ops, name), x, dtype), expected, strict=True):
-        np.testing.assert_allclose(found, np.asarray(wanted, dtype), rtol=1e-6, atol=1e-12)
+    for result, wanted in zip(slopes(getattr(ops, name), x, dtype), expected, strict=True):
+        np.testing.assert_allclose(result, np.asarray(wanted, dtype), rtol=1e-6, atol=1e-12)
 
 
 def test_small_tails_keep_their_relative_accuracy():
@@ -57,8 +57,8 @@ def test_small_tails_keep_their_relative_accuracy():
     for op, x, expected in [(ops.softplus, -40.0, (small, small, small)), (ops.sigmoid, -40.0, (small, small, small)),
                             (ops.log_sigmoid, 40.0, (-small, small, -small)), (ops.elu, -40.0, (-1, small, small)),
                             (ops.silu, -40.0, (-40 * small, -39 * small, -38 * small))]:
-        for found, wanted in zip(slopes(op, [x]), expected, strict=True):
-            np.testing.assert_allclose(found, [wanted], rtol=1e-12)
+        for result, wanted in zip(slopes(op, [x]), expected, strict=True):
+            np.testing.assert_allclose(result, [wanted], rtol=1e-12)
 
 
 ROWS = {

@@ -35,8 +35,8 @@ def gradients(function, *arrays):
     ],
 )
 def test_one_input(function, x, expected):
-    (found,) = gradients(function, x)
-    np.testing.assert_allclose(found, expected, rtol=1e-15)
+    (result,) = gradients(function, x)
+    np.testing.assert_allclose(result, expected, rtol=1e-15)
 
 
 def test_two_inputs():

@@ -31,9 +31,9 @@ def _made(compute, base=None):
     result = _wrap(compute(), base)
     graph = STATE["graph"]
     if graph is not None:
-        for i, part in enumerate(result if isinstance(result, tuple) else (result,)):
-            if isinstance(part, ndarray):
-                graph.computed(part, compute if not isinstance(result, tuple) else lambda i=i: compute()[i])
+        for i, item in enumerate(result if isinstance(result, tuple) else (result,)):
+            if isinstance(item, ndarray):
+                graph.computed(item, compute if not isinstance(result, tuple) else lambda i=i: compute()[i])
     return result
 
 
@@ -110,11 +110,11 @@ class ndarray:  # named as CuPy's
 
     def __getitem__(self, index):
         parts = index if isinstance(index, tuple) else (index,)
-        if any(getattr(part, "dtype", np.dtype(int)).kind == "b" for part in parts):
+        if any(getattr(item, "dtype", np.dtype(int)).kind == "b" for item in parts):
             waits("a boolean index")
-        found = self._values[_plain(index)]
-        if isinstance(found, np.ndarray) and np.may_share_memory(found, self._values):
-            return ndarray(found, self)
+        result = self._values[_plain(index)]
+        if isinstance(result, np.ndarray) and np.may_share_memory(result, self._values):
+            return ndarray(result, self)
         return _made(lambda: self._values[_plain(index)])
 
     def __setitem__(self, index, value):
@@ -137,7 +137,7 @@ def _plain(value):
     if isinstance(value, np.ndarray):
         raise TypeError(f"a NumPy array of shape {value.shape} met the device")
     if isinstance(value, tuple | list):
-        return type(value)(_plain(part) for part in value)
+        return type(value)(_plain(item) for item in value)
     if type(value).__name__ in ("Tensor", "Parameter", "Buffer"):
         raise TypeError("a Tensor was given where an array is expected")
     return value
@@ -147,7 +147,7 @@ def _wrap(value, base=None):
     if isinstance(value, np.ndarray | np.generic):
         return ndarray(value, base)
     if isinstance(value, tuple):
-        return tuple(_wrap(part) for part in value)
+        return tuple(_wrap(item) for item in value)
     return value
 
 
@@ -184,11 +184,11 @@ for _name in ("sum", "mean", "var", "std", "max", "min", "any", "all", "argmax",
         if "out" in keywords or _name == "fill":
             _done(compute, keywords.get("out", self))
             return keywords.get("out")
-        found = compute()
-        if found is self._values:
+        result = compute()
+        if result is self._values:
             return self
-        if isinstance(found, np.ndarray) and np.may_share_memory(found, self._values) and found.size:
-            return ndarray(found, self)
+        if isinstance(result, np.ndarray) and np.may_share_memory(result, self._values) and result.size:
+            return ndarray(result, self)
         return _made(compute)
     setattr(ndarray, _name, _method)
 ndarray.__module__ = "cupy"
@@ -217,12 +217,12 @@ def _function_of(function):
         if out is not None:
             _done(compute, out)
             return out
-        found = compute()
-        if not isinstance(found, np.ndarray | np.generic | tuple):
-            return found
-        shared = [a for a in args if isinstance(a, ndarray) and isinstance(found, np.ndarray)
-                  and np.may_share_memory(a._values, found)]
-        return ndarray(found, shared[0]) if shared and found.size else _made(compute)
+        result = compute()
+        if not isinstance(result, np.ndarray | np.generic | tuple):
+            return result
+        shared = [a for a in args if isinstance(a, ndarray) and isinstance(result, np.ndarray)
+                  and np.may_share_memory(a._values, result)]
+        return ndarray(result, shared[0]) if shared and result.size else _made(compute)
     apply.__name__ = function.__name__
     return apply
 
