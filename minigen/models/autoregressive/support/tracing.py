@@ -22,11 +22,10 @@ from ....arrays import Generator, to_numpy
 from ....autograd import Tensor, no_grad, raw
 from ....autograd.observe import observe
 from ....kernels import incremental as codes
-from ....kernels.convolution import windows
 from ....kernels.incremental import FIELDS, Program, run_program
+from .dependence import NEVER, known_steps, ranges, tap_sources
 
 KEPT = 4  # programs of a model
-NEVER = -1  # the step of what depends on no input: before the first
 _programs = weakref.WeakKeyDictionary()
 
 _UNARY = {"relu": codes.RELU, "tanh": codes.TANH, "sigmoid": codes.SIGMOID, "elu": codes.ELU, "negative": codes.NEGATE}
@@ -240,14 +239,14 @@ class _Trace:
             w = w[None]
             sources = np.arange(positions)[:, None]
         elif name.endswith("conv"):
-            sources = _sources(static["taps"], a.space, static["stride"])
+            sources = tap_sources(static["taps"], a.space, static["stride"])
         else:
             w = np.ascontiguousarray(w.transpose(0, 2, 1))
-            sources = _sources(static["taps"], space, static["stride"], adjoint=True)
+            sources = tap_sources(static["taps"], space, static["stride"], adjoint=True)
         taps, count, outputs = w.shape
         if not w.all():  # a weight of zero may meet a value that is not there yet, and must not meet a NaN
             self.buffers[a.buffer] = (*self.buffers[a.buffer][:3], 1)
-        steps, reach = _known(a.steps, sources, w)
+        steps, reach = known_steps(a.steps, sources, w)
         bias = to_numpy(raw(inputs[2])) if name == "affine_conv" else np.zeros(outputs)
         weights = self.store(w, bias)
         table = self.table(sources)
@@ -312,7 +311,7 @@ class _Trace:
         positions = []
         count = 0
         for i, value in enumerate(self.results):
-            for low, high in _ranges(value.steps):
+            for low, high in ranges(value.steps):
                 first, last = (0, 0) if self.reach[i] is None else self.reach[i](low, high)
                 when = value.steps[:, low]
                 order = np.argsort(when, kind="stable")
@@ -356,49 +355,3 @@ def _channel_index(index, ndim):
     whole = all(isinstance(part, slice) and part == slice(None) for part in index[:-1])
     last = index[-1]
     return np.asarray(last) if whole and len(index) == ndim and np.ndim(last) == 1 else None
-
-
-def _sources(taps, extents, stride, adjoint=False):
-    """(positions, taps): the position that a convolution reads for each output position and tap, -1 outside.
-
-    `extents` are those of its input. Of its adjoint, which goes from the output to the input: where each comes from.
-    """
-    space = tuple(-(-n // stride) for n in extents)
-    targets, origins = (extents, space) if adjoint else (space, extents)
-    table = np.full((*targets, len(taps)), -1, np.int64)
-    numbers = np.arange(math.prod(origins)).reshape(origins)
-    for t, window in enumerate(windows(taps, extents, stride)):
-        if window is not None:
-            reads, writes = (part[1:] for part in window)
-            to, source = (reads, writes) if adjoint else (writes, reads)
-            table[(*to, t)] = numbers[source]
-    return table.reshape(math.prod(targets), len(taps))
-
-
-def _known(steps, sources, w):
-    """When each output of a product is known, and which inputs a range of outputs depends on."""
-    padded = np.concatenate([steps, np.full((1, steps.shape[1]), NEVER)])  # row -1: outside
-    live = w != 0
-    when = np.full((len(sources), w.shape[2]), NEVER)
-    if len(steps) == len(sources) == w.shape[0] == 1:  # a matrix, where each input may be known at a step of its own
-        when[0] = np.where(live[0], steps[0][:, None], NEVER).max(axis=0)
-    for low, high in _ranges(steps) if w.shape[0] * len(sources) > 1 else ():
-        column = padded[:, low]
-        used = live[:, low:high].any(axis=1)  # (taps, outputs)
-        patterns, which = np.unique(used, axis=1, return_inverse=True)
-        latest = column[sources]
-        by_pattern = np.stack([np.where(pattern, latest, NEVER).max(axis=1) for pattern in patterns.T], axis=1)
-        np.maximum(when, by_pattern[:, which.reshape(-1)], out=when)
-
-    def reach(low, high):
-        rows = np.flatnonzero(live[:, :, low:high].any(axis=(0, 2)))
-        return (int(rows[0]), int(rows[-1]) + 1) if rows.size else (0, 0)
-
-    return when, reach
-
-
-def _ranges(steps):
-    """Pairs (low, high) of consecutive channels that are known at the same steps everywhere."""
-    same = (steps[:, 1:] == steps[:, :-1]).all(axis=0)
-    cuts = [0, *(np.flatnonzero(~same) + 1).tolist(), steps.shape[1]]
-    return list(zip(cuts, cuts[1:], strict=False))
