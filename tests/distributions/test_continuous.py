@@ -94,15 +94,16 @@ def test_gradients_to_second_order(name, what):
 
 
 def test_truncated_normal_gradients_on_each_side_of_the_mode():
+    loc, scale = np.array([-4.0, 0.4, 5.0]), np.array([0.7, 1.0, 2.0])
     x, low, high = RANDOM.uniform(0.2, 0.8, 3), np.zeros(3), np.ones(3)
-    for loc in (-4.0, 0.4, 5.0):
-        def f(loc, scale, low, high, x):
-            d = TruncatedNormal(loc, scale, low, high)
-            return d.log_prob(x), d.cdf(x), d.icdf(x), d.entropy(), d.mean, d.variance
 
-        check_grads(f, (np.full(3, loc), np.array([0.7, 1.0, 2.0]), low, high, x))
-        for ends in ((-INF, high), (low, INF)):
-            check_grads(lambda loc, scale, x, ends=ends: f(loc, scale, *ends, x)[:2], (np.full(3, loc), high, x))
+    def f(loc, scale, low, high, x):
+        d = TruncatedNormal(loc, scale, low, high)
+        return d.log_prob(x), d.cdf(x), d.icdf(x), d.entropy(), d.mean, d.variance
+
+    check_grads(f, (loc, scale, low, high, x))
+    for ends in ((-INF, high), (low, INF)):
+        check_grads(lambda loc, scale, x, ends=ends: f(loc, scale, *ends, x)[:2], (loc, high, x))
 
 
 def test_dirichlet_against_scipy():

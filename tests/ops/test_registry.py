@@ -27,7 +27,7 @@ def test_every_reference_is_of_an_op():
 
 
 @pytest.mark.parametrize("name", NAMES)
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(data=st.data())
 def test_op(name, data):
     check_with(name, data)
