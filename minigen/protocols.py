@@ -57,6 +57,12 @@ class DataSpec:
         """How many numbers one example has: the product of `shape`."""
         return math.prod(self.shape)
 
+    def __str__(self) -> str:
+        kinds = self.kind if isinstance(self.kind, str) else ", ".join(dict.fromkeys(self.kind))
+        levels = f" (0 to {self.levels - 1})" if isinstance(self.levels, int) else ""
+        given = "" if self.condition is None else f", given {self.condition}"
+        return f"{kinds} data{levels} of shape {self.shape}{given}"
+
     def to_json(self) -> dict:
         """The spec as plain dictionaries, lists, strings and numbers."""
         as_list = list if isinstance(self.kind, tuple) else lambda value: value

@@ -21,6 +21,8 @@ def run(args):
     """Evaluate the run's best parameters on the whole test split."""
     from .. import training
 
+    if args.samples is not None and args.samples < 1:
+        raise ValueError(f"--samples: expected an integer of at least 1, got {args.samples}")
     run = training.Run.open(args.run_folder)
     model, settings = training.load(run), run.train
     source = data_source(args, run.source)

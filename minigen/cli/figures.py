@@ -24,7 +24,7 @@ def print_figures(figures, gap, title):
     likelihoods = any("bits_per_dimension" in figure for figure in figures.values())
     of_samples = any("by_chance" in figure for figure in figures.values())
     head = "value" if of_samples else "nats per example"
-    rows = [("", head, *["bits per dimension"] * likelihoods, *["of the data's own distribution"] * of_samples)]
+    rows = [("", head, *["bits per dimension"] * likelihoods, *["perfect samples"] * of_samples)]
     for name, figure in figures.items():
         label = f"{name} (k = {figure['samples']})" if "samples" in figure else name
         label += f" ({figure['unit']})" if of_samples else ""
@@ -42,6 +42,8 @@ def print_figures(figures, gap, title):
     for name, figure in figures.items():
         if "impossible" in figure:
             print(f"{name}: {figure['impossible']} of {figure['n']} examples have probability 0")
+    if of_samples:
+        print("perfect samples: what samples of the data's own distribution have on average")
     if gap is not None:
         print(gap)
 

@@ -44,7 +44,9 @@ def run(args):
         path = _old_run(args)
         old = training.Run.open(path)
         stored = old.config
-        key, source = stored["model"] if args.model is None else args.model, old.source
+        key, source = stored["model"], old.source
+        if args.model not in (None, key):
+            raise training.RunError(f"cannot resume {path} as {args.model}: it is a run of {key}")
     else:
         stored, source = {"model_config": {}, "train": {}}, None
         key = args.model

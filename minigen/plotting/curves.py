@@ -5,6 +5,7 @@ import numpy as np
 from .canvas import DPI, INK, QUIET_INK, check_path, save
 
 _COLOURS = {"train": "#7a8aa0", "validation": "#c2410c", "test": "#15616d"}
+COLUMNS = 4  # panels in a row
 _MORE = ("#2563a8", "#6b7f1e", "#8a3f8f", "#b8860b", "#3d7a5c")
 
 
@@ -47,7 +48,8 @@ def learning_curves(
     `metrics`: {name: (epochs, values)}, two arrays of numbers of one length. The names "train", "validation" (and
     others) are curves of one picture. With names such as "train/kl", "validation/kl" and "train/elbo" every quantity
     behind the stroke has a panel, and `higher_is_better` and `best` refer to the first panel. NaN leaves a gap in its
-    curve. `quantity` names the vertical axis if the names do not, `units` its units, `time` the horizontal axis.
+    curve. `quantity` names the vertical axis if the names do not, `units` its units (or a dict from a quantity to its
+    units), `time` the horizontal axis. Panels stand in rows of four.
     `best`: the epoch to mark, by default the one with the best finite value of "validation" (or of the only curve).
     `path`: the .png file to write (atomically), or None. Returns the Figure.
 
@@ -59,12 +61,16 @@ def learning_curves(
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
-    count = len(panels)
-    wide = 6.4 if count == 1 else 4.6 * count
-    figure = Figure(figsize=(wide, 4.0), dpi=DPI, facecolor="white", layout="constrained")
+    columns = min(len(panels), COLUMNS)
+    rows = -(-len(panels) // columns)
+    wide = 6.4 if columns == 1 else 4.6 * columns
+    figure = Figure(figsize=(wide, 4.0 * rows), dpi=DPI, facecolor="white", layout="constrained")
     figure.get_layout_engine().set(w_pad=0.1, h_pad=0.1)
-    axes = figure.subplots(1, count, squeeze=False)[0]
-    for number, (axis, (name, curves)) in enumerate(zip(axes, panels.items(), strict=True)):
+    axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axis in axes[len(panels):]:
+        axis.remove()
+    for number, (axis, (name, curves)) in enumerate(zip(axes[:len(panels)], panels.items(), strict=True)):
+        unit = units.get(name or quantity, "") if isinstance(units, dict) else units
         more = iter(_MORE * len(curves))
         for curve, (times, values) in curves.items():
             colour = _COLOURS.get(curve) or next(more)
@@ -72,9 +78,10 @@ def learning_curves(
             marker = "o" if np.isfinite(values).sum() == 1 else None
             axis.plot(times, values, color=colour, linewidth=1.7, label=curve, marker=marker, markersize=4)
         if number == 0:
-            _mark_best(axis, curves, higher_is_better, best, time, units)
+            _mark_best(axis, curves, higher_is_better, best, time, unit)
         axis.set_xlabel(time, color=INK, parse_math=False)
-        label = f"{name or quantity} ({units})" if units else name or quantity
+        words = name or quantity
+        label = f"{words} ({unit})" if unit else words
         axis.set_ylabel(label, color=INK, parse_math=False)
         all_times = np.concatenate([times for times, _ in curves.values()])
         if np.all(all_times == np.rint(all_times)):

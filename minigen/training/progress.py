@@ -42,6 +42,7 @@ class Progress(_Bar):
     """A bar over all steps of a run with the current loss and learning rate."""
 
     def __init__(self, total, done=0, quiet=False):
+        quiet = quiet or done >= total  # nothing is to come
         super().__init__(quiet, total=total, initial=done, unit="step")
 
     def update(self, epoch, figures, validation):

@@ -19,6 +19,7 @@ CONDITIONS = 8  # conditions that are not classes, each with a row of samples
 POINTS = 5000  # points in samples.png
 ENCODED = 1024  # examples whose posterior means are compared
 DIMENSIONS, VALUES = 10, np.linspace(-2.5, 2.5, 11)  # rows and columns of traversal.png
+UNITS = dict.fromkeys(("log prob", "elbo", "class log prob", "reconstruction", "kl"), "nats")  # of known curves
 SAMPLES = 0  # the stream of random numbers of samples.png
 
 
@@ -33,7 +34,7 @@ def write_pictures(model, data, folder, rng):
     try:
         rows = read_metrics(folder.metrics)
         if epochs := _curves(rows):
-            plotting.learning_curves(epochs, folder.path / "curves.png", title="Training")
+            plotting.learning_curves(epochs, folder.path / "curves.png", units=UNITS, title="Training")
         if passes := _passes(rows):
             quantity = "log p(label | x)" if "class_log_prob" in rows[0] else "log-likelihood"
             plotting.learning_curves(passes, folder.path / "curves.png", quantity=quantity, units="nats per example",
@@ -58,16 +59,30 @@ def _picture_samples(model, data, folder, rng):
     except NotImplementedError:  # a classifier has samples of labels alone
         return
     if is_image(spec):
-        columns, title = (None, "Samples") if condition is None else (ROW, "Samples, one condition each row")
+        columns = None if condition is None else ROW
+        title = _title(spec.condition)
         plotting.image_grid(to_images(samples, spec), folder / "samples.png", title=title, columns=columns)
     else:
         clouds = {"training data": x[:POINTS].reshape(-1, 2), "samples": samples.reshape(-1, 2)}
         plotting.scatter({name: points for name, points in clouds.items() if len(points)}, folder / "samples.png")
 
 
+def _title(spec):
+    """What the picture of samples shows, by the DataSpec of their condition."""
+    if spec is None:
+        return "Samples"
+    if _is_class(spec):
+        return f"Samples, a class in each row, from 0 to {spec.levels - 1}"
+    return "Samples, in each row of the condition of one test example"
+
+
+def _is_class(spec):
+    return spec.dimensions == 1 and spec.kind == "discrete"
+
+
 def _conditions(spec, data):
     """The conditions that samples are shown for: every class, or those of the first test examples."""
-    if spec.dimensions == 1 and spec.kind == "discrete":
+    if _is_class(spec):
         return np.arange(spec.levels).reshape(-1, *spec.shape)
     return data.condition["test"][:CONDITIONS]
 
@@ -103,7 +118,8 @@ def _curves(rows):
     curves = {}
     scored = [name for row in rows[:1] for name in row.get("validation", {})]
     trained = [name for row in rows[:1] for name in row.get("train", {})]
-    left_out = ("loss", "gradient_norm") if scored else ("gradient_norm",)
+    # a loss that is minus the score, up to its noise, says nothing more
+    left_out = ("loss", "gradient_norm") if set(scored) & set(trained) else ("gradient_norm",)
     trained = [name for name in trained if name not in scored and name.rpartition(".")[2] not in left_out]
     for name in [*scored, *trained]:
         for split in ("train", "validation"):
@@ -111,7 +127,7 @@ def _curves(rows):
             if points:
                 epochs, values = zip(*points, strict=True)
                 values = np.array([math.nan if value is None else value for value in values])
-                curves[f"{split}/{name}"] = (np.array(epochs), values)
+                curves[f"{split}/{name.replace('_', ' ')}"] = (np.array(epochs), values)
     return curves
 
 

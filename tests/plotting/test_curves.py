@@ -86,3 +86,12 @@ def test_formula_signs_in_names_are_text(tmp_path):
 def test_bad_metrics_are_refused(metrics, error, message):
     with pytest.raises(error, match=message):
         learning_curves(metrics)
+
+
+def test_many_quantities_stand_in_rows_of_four(tmp_path):
+    metrics = {f"train/q{number}": (EPOCHS, TRAIN) for number in range(6)}
+    figure = learning_curves(metrics, tmp_path / "a.png", units={"q1": "nats"})
+    assert [axis.get_ylabel() for axis in figure.axes] == ["q0", "q1 (nats)", "q2", "q3", "q4", "q5"]
+    assert len({round(axis.get_position().y0, 3) for axis in figure.axes}) == 2
+    width, height = figure.get_size_inches()
+    assert width == pytest.approx(4.6 * 4) and height == pytest.approx(8)

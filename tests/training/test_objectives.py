@@ -326,4 +326,6 @@ def test_a_model_without_a_likelihood_is_validated_by_its_samples(tmp_path, regi
     other = energy_distance(x.astype(float), data.test.astype(float))
     assert abs(figures["energy_distance"]["value"] - other) < 5 * figures["energy_distance"]["standard_error"]
     print_figures(figures, None, "toy, test split")
-    assert "energy_distance (units of the data)" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "energy_distance (units of the data)" in printed and "0.0000\n" in printed.splitlines(True)[2]
+    assert printed.splitlines()[1].split() == ["value", "perfect", "samples"]

@@ -59,6 +59,30 @@ def test_sample_files(tmp_path, monkeypatch):
     assert sorted(os.listdir(tmp_path)) == ["a.npy", "a.npz", "a.png"]
 
 
+def test_curves_of_two_objectives_show_their_losses_in_no_units():
+    rows = [{"epoch": epoch, "validation": {"minus_energy_distance": -0.1}, "train": {
+        "critic.loss": 1.0, "generator.loss": 2.0, "critic.gradient_norm": 3.0, "critic.gap": 4.0}} for epoch in (1, 2)]
+    curves = report._curves(rows)
+    assert list(curves) == ["validation/minus energy distance", "train/critic.loss", "train/generator.loss",
+                            "train/critic.gap"]
+    axes = report.plotting.learning_curves(curves, units=report.UNITS).axes
+    assert [axis.get_ylabel() for axis in axes] == ["minus energy distance", "critic.loss", "generator.loss",
+                                                    "critic.gap"]
+    rows = [{"epoch": 1, "validation": {"log_prob": -1.0}, "train": {"log_prob": -2.0, "loss": 2.0, "kl": 1.0}}]
+    curves = report._curves(rows)
+    assert list(curves) == ["train/log prob", "validation/log prob", "train/kl"]
+    axes = report.plotting.learning_curves(curves, units=report.UNITS).axes
+    assert [axis.get_ylabel() for axis in axes] == ["log prob (nats)", "kl (nats)"]
+
+
+@pytest.mark.parametrize("condition, words", [
+    (None, "Samples"), (DataSpec((), "discrete", 10), "a class in each row, from 0 to 9"),
+    (DataSpec((3,), "continuous"), "the condition of one test example"),
+])
+def test_the_title_says_what_a_row_is(condition, words):
+    assert report._title(condition).endswith(words)
+
+
 def test_curves_of_a_model_without_validation():
     rows = [{"epoch": 1, "train": {"loss": 2.0, "gradient_norm": 1.0}}, {"epoch": 2, "train": {"loss": None}}]
     curves = report._curves(rows)
