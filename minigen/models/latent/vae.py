@@ -93,17 +93,25 @@ class VAE(Model):
 
     def __init__(self, spec: DataSpec, config: Config | None = None, *, rng, encoder=None, decoder=None):
         super().__init__(spec, config)
-        rng, config, n = as_generator(rng), self.config, spec.dimensions
-        hidden = config.hidden
+        rng = as_generator(rng)
+        variables = spec.dimensions
+        hidden = self.config.hidden
         if hidden is None:
-            hidden = (400,) if n >= 256 else (200, 200)
-        self.config = replace(config, hidden=hidden)
-        c, m, activation = condition_width(spec.condition), config.latent_dim, ACTIVATIONS[config.activation]
-        code = Scaled(spec.levels) if spec.kind == "discrete" else None  # binary values are their own code
-        self.encoder = encoder or MLP((n + c, *hidden, 2 * m), activation, rng=rng, dropout=config.dropout)
-        self.output = SharedNormalHead() if spec.kind == "continuous" else integer_head(spec.levels or 2, code)
-        width = n * self.output.width
-        self.decoder = decoder or MLP((m + c, *hidden[::-1], width), activation, rng=rng, dropout=config.dropout)
+            hidden = (400,) if variables >= 256 else (200, 200)
+        self.config = config = replace(self.config, hidden=hidden)
+        features = condition_width(spec.condition)
+        latents = config.latent_dim
+        activation = ACTIVATIONS[config.activation]
+
+        self.output = _head(spec)
+        if encoder is None:
+            widths = (variables + features, *hidden, 2 * latents)
+            encoder = MLP(widths, activation, rng=rng, dropout=config.dropout)
+        if decoder is None:
+            widths = (latents + features, *hidden[::-1], variables * self.output.width)
+            decoder = MLP(widths, activation, rng=rng, dropout=config.dropout)
+        self.encoder = encoder
+        self.decoder = decoder
 
     @property
     def prior(self) -> Normal:
@@ -113,35 +121,51 @@ class VAE(Model):
 
     def encode(self, x, condition=None) -> Normal:
         """q(z | x, condition) for x of shape `(batch, *spec.shape)`: events `(latent_dim,)`."""
-        return self._posterior(*self._rows(x, condition))
+        rows, features = self._rows(x, condition)
+        return self._posterior(rows, features)
 
     def decode(self, z, condition=None) -> Distribution:
         """p(x | z, condition) for z of shape `(..., latent_dim)`: events of `spec.shape`.
 
         `condition` is one for all, or one for each z of the last batch axis.
         """
-        c = condition_rows(self, condition, z.shape[-2] if z.ndim > 1 else 1)
-        parameters = self._decoded(z, c if z.ndim > 1 or c is None else c[0])
+        features = condition_rows(self, condition, z.shape[-2] if z.ndim > 1 else 1)
+        if features is not None and z.ndim == 1:
+            features = features[0]
+        parameters = self._decoded(z, features)  # (…, D · width)
         parameters = parameters.reshape(*z.shape[:-1], *self.spec.shape, self.output.width)
         return self.output.distribution(parameters, event_ndim=len(self.spec.shape))
 
+    def terms(self, x, rng, condition=None, train=False):
+        """The two terms of the bound, nats, each `(batch,)`: log p(x | z) at one z from q(z | x), and KL(q ‖ p)."""
+        rng = as_generator(rng)
+        rows, features = self._rows(x, condition)
+        q = self._posterior(rows, features, train, rng)
+        z = q.rsample((), rng)  # (batch, latent_dim)
+        log_likelihood = self._likelihood(z, features, train, rng).log_prob(rows)
+        kl = ops.normal_kl(q.loc, q.log_scale)
+        return log_likelihood, kl
+
     def elbo(self, x, rng, condition=None):
         """One-sample estimate of the evidence lower bound, nats, `(batch,)`."""
-        log_likelihood, kl = self._terms(*self._rows(x, condition), rng)
+        log_likelihood, kl = self.terms(x, rng, condition)
         return log_likelihood - kl
 
     def iwae_bound(self, x, k: int, rng, condition=None):
         """The importance-weighted bound with `k` samples, nats, `(batch,)`; without gradients in blocks of samples."""
         positive_integer("k", k)
-        rows, c = self._rows(x, condition)
-        q, rng = self._posterior(rows, c), as_generator(rng)
+        rng = as_generator(rng)
+        rows, features = self._rows(x, condition)
+        q = self._posterior(rows, features)
 
         block = max(1, BLOCK // (len(rows) * self.spec.dimensions))
         log_sums = []
         for first in range(0, k, block):
-            z = q.rsample((min(block, k - first),), rng)  # (samples, batch, latent_dim)
-            log_weights = self._likelihood(z, c).log_prob(rows) + self.prior.log_prob(z) - q.log_prob(z)
-            log_sums.append(ops.logsumexp(log_weights, axis=0))
+            samples = min(block, k - first)
+            z = q.rsample((samples,), rng)  # (samples, batch, latent_dim)
+            log_likelihood = self._likelihood(z, features).log_prob(rows)  # (samples, batch)
+            log_weights = log_likelihood + self.prior.log_prob(z) - q.log_prob(z)
+            log_sums.append(ops.logsumexp(log_weights, axis=0))  # (batch,)
         log_sum = log_sums[0] if len(log_sums) == 1 else ops.logsumexp(ops.stack(log_sums), axis=0)
         return log_sum - math.log(k)
 
@@ -151,8 +175,9 @@ class VAE(Model):
 
     def loss(self, batch, rng, step):
         """-ELBO of a batch in nats per example, and its two terms."""
-        log_likelihood, kl = self._terms(*self._rows(batch.x, batch.condition), rng, train=True)
-        log_likelihood, kl = log_likelihood.mean(), kl.mean()
+        log_likelihood, kl = self.terms(batch.x, rng, batch.condition, train=True)
+        log_likelihood = log_likelihood.mean()
+        kl = kl.mean()
         elbo = log_likelihood - kl
         return -elbo, {"elbo": elbo, "reconstruction": log_likelihood, "kl": kl}
 
@@ -160,45 +185,55 @@ class VAE(Model):
         """Draw `n` examples `(n, *spec.shape)`: z from the prior, then x from p(x | z, condition)."""
         temperature = self.sampling_options(options).temperature
         if given is not None:
-            raise ValueError("vae: sample cannot keep given values: it does not know p(x | some of x)")
+            raise ValueError(f"{self.name}: sample cannot keep given values: it does not know p(x | some of x)")
         positive_integer("n", n)
         rng = as_generator(rng)
         with no_grad():
             z = rng.standard_normal((n, self.config.latent_dim), self.dtype, self.xp)
-            parameters = self._decoded(z, condition_rows(self, condition, n)).reshape(n, -1, self.output.width)
-            x = self.output.distribution(parameters, 1, temperature).sample((), rng)
+            features = condition_rows(self, condition, n)
+            parameters = self._decoded(z, features)  # (n, D · width)
+            parameters = parameters.reshape(n, -1, self.output.width)  # (n, D, width)
+            x = self.output.distribution(parameters, 1, temperature).sample((), rng)  # (n, D)
         return self.output.values(x).reshape(n, *self.spec.shape)
-
-    def _terms(self, rows, c, rng, train=False):
-        """The two terms of the bound: log p(x | z, c) and KL(q ‖ p), each `(batch,)`."""
-        rng = as_generator(rng)
-        q = self._posterior(rows, c, train, rng)
-        z = q.rsample((), rng)
-        return self._likelihood(z, c, train, rng).log_prob(rows), ops.normal_kl(q.loc, q.log_scale)
 
     def _rows(self, x, condition):
         """Examples as rows `(batch, D)`, and the features of their conditions, `(batch, C)` or None."""
         x = check_batch(x, self.spec)
-        return x.reshape(len(x), -1), condition_rows(self, condition, len(x))
+        rows = x.reshape(len(x), -1)
+        return rows, condition_rows(self, condition, len(x))
 
-    def _posterior(self, rows, c, train=False, rng=None):
+    def _posterior(self, rows, features, train=False, rng=None):
+        """q(z | x, c) of examples read as rows: events `(latent_dim,)`."""
         coded = self.output.code(raw(rows), self.dtype)[..., 0] if self.output.levels > 2 else rows
-        loc, log_scale = ops.split(self.encoder(_beside(coded, c), train=train, rng=rng), 2, axis=-1)
+        encoded = self.encoder(_beside(coded, features), train=train, rng=rng)  # (batch, 2 · latent_dim)
+        loc, log_scale = ops.split(encoded, 2, axis=-1)
         return Normal(loc, log_scale=log_scale, event_ndim=1)
 
-    def _likelihood(self, z, c, train=False, rng=None):
+    def _likelihood(self, z, features, train=False, rng=None):
         """p(x | z, c) of examples read as rows: events `(D,)`."""
-        parameters = self._decoded(z, c, train, rng)  # (…, D · width)
-        return self.output.distribution(parameters.reshape(*z.shape[:-1], -1, self.output.width), event_ndim=1)
+        parameters = self._decoded(z, features, train, rng)  # (…, D · width)
+        parameters = parameters.reshape(*z.shape[:-1], -1, self.output.width)  # (…, D, width)
+        return self.output.distribution(parameters, event_ndim=1)
 
-    def _decoded(self, z, c, train=False, rng=None):
-        return self.decoder(_beside(z, c), train=train, rng=rng)
+    def _decoded(self, z, features, train=False, rng=None):
+        """The decoder's output for latent variables `(…, latent_dim)`: `(…, D · width)`."""
+        return self.decoder(_beside(z, features), train=train, rng=rng)
 
 
-def _beside(rows, c):
+def _head(spec):
+    """The head of one variable of p(x | z)."""
+    if spec.kind == "continuous":
+        return SharedNormalHead()
+    if spec.kind == "discrete":
+        return integer_head(spec.levels, Scaled(spec.levels))
+    return integer_head(2, None)  # binary values are their own code
+
+
+def _beside(rows, features):
     """Rows `(…, batch, n)` with the features `(batch, C)` of their conditions beside them, if there are any."""
-    if c is None:
+    if features is None:
         return rows
-    if rows.dtype != c.dtype:
-        rows = raw(rows).astype(c.dtype)
-    return ops.concatenate([rows, ops.broadcast_to(c, (*rows.shape[:-1], c.shape[-1]))], axis=-1)
+    if rows.dtype != features.dtype:
+        rows = raw(rows).astype(features.dtype)
+    features = ops.broadcast_to(features, (*rows.shape[:-1], features.shape[-1]))  # (…, batch, C)
+    return ops.concatenate([rows, features], axis=-1)  # (…, batch, n + C)
