@@ -84,25 +84,25 @@ def imports(source, name, is_package):
     """
     tree = ast.parse(source)
     package = name if is_package else name.rpartition(".")[0]
-    found, computed = [], False
+    imported, computed = [], False
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            found += [(node.lineno, alias.name) for alias in node.names]
+            imported += [(node.lineno, alias.name) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             base = _absolute(package, node.level, node.module or "")
-            found += [(node.lineno, f"{base}.{alias.name}") for alias in node.names]
+            imported += [(node.lineno, f"{base}.{alias.name}") for alias in node.names]
         elif isinstance(node, ast.Call) and _is_import_call(node):
             named = [word.value for word in node.keywords if word.arg == "name"]
             text, whole = _leading_text([*node.args, *named, None][0])
             level = len(text) - len(text.lstrip("."))
             target = _absolute(package, level, text[level:] if whole else text[level:].rpartition(".")[0])
             if target:
-                found.append((node.lineno, target))
+                imported.append((node.lineno, target))
             computed = computed or not whole
     if computed:
         strings = [n for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)]
-        found += [(n.lineno, n.value) for n in strings if _MODULE_NAME.fullmatch(n.value)]
-    for line, target in sorted(found):
+        imported += [(n.lineno, n.value) for n in strings if _MODULE_NAME.fullmatch(n.value)]
+    for line, target in sorted(imported):
         if target == "minigen" or target.startswith("minigen."):
             yield line, target
 

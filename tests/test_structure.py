@@ -69,9 +69,9 @@ def test_folders_import_only_from_rows_below():
     ],
 )
 def test_planted_violation_is_found(tmp_path, path, source):
-    found = house.order_violations(planted(tmp_path, {path: source}))
-    assert len(found) == 1
-    assert path in found[0].replace(os.sep, "/")
+    violations = house.order_violations(planted(tmp_path, {path: source}))
+    assert len(violations) == 1
+    assert path in violations[0].replace(os.sep, "/")
 
 
 def test_allowed_imports_pass(tmp_path):

@@ -31,8 +31,8 @@ REPORT = {
 
 def test_table():
     lines = report.table(REPORT).splitlines()
-    found = [line for line in lines if line.startswith("| `")]
-    cells = {line.split("`")[1]: [cell.strip() for cell in line.split("|")[3:-1]] for line in found}
+    result = [line for line in lines if line.startswith("| `")]
+    cells = {line.split("`")[1]: [cell.strip() for cell in line.split("|")[3:-1]] for line in result}
     assert cells["vae"] == ["4 ms", "6 ms", "1.50 (1.1)", "1.75", "", "", "0.50", "50 / 300"]
     assert cells["op_overhead/forward"] == ["1.00 µs an op", "–", "", "", "", "", "", ""]
     assert cells["startup/size"][:3] == ["1 MB", "700 MB", "700.00"]
@@ -75,16 +75,16 @@ def test_list_and_mistakes(capsys):
 def test_a_row_alone(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("benchmarks.floor.measure", lambda: REPORT["rates"])
     assert main(["op_overhead/forward", "--no-peer", "--repeats", "2", "--out", str(tmp_path)]) == 0
-    found = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))["rows"]["op_overhead/forward"]
-    assert found["results"]["minigen"]["repeats"] == 2
-    assert found["results"]["minigen"]["median"] > 0
-    assert found["results"]["minigen"]["peak_bytes"] > 1e6
+    result = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))["rows"]["op_overhead/forward"]
+    assert result["results"]["minigen"]["repeats"] == 2
+    assert result["results"]["minigen"]["median"] > 0
+    assert result["results"]["minigen"]["peak_bytes"] > 1e6
 
 
 def test_a_side_that_fails_says_why(monkeypatch):
     row = rows.Row("none", "", "none")
-    found = runner.measure(row, (), 2)  # the worker knows no such row
-    assert "error" in found["minigen"]
+    result = runner.measure(row, (), 2)  # the worker knows no such row
+    assert "error" in result["minigen"]
     monkeypatch.setattr(runner, "LIMIT", 0.01)
-    found = runner.measure(next(row for row in rows.ROWS if row.key == "vae"), (), 2)
-    assert found["minigen"]["error"].startswith("not done after")
+    result = runner.measure(next(row for row in rows.ROWS if row.key == "vae"), (), 2)
+    assert result["minigen"]["error"].startswith("not done after")

@@ -55,9 +55,9 @@ def test_mixture_shapes(loc, logits, batch):
     np.testing.assert_allclose(np.exp(d.log_prob(0.3)), (weights * stats.norm(loc, 0.5).pdf(0.3)).sum(-1)
                                * np.ones(batch))
     n = 20_000
-    drawn = d.sample(n, 4)
-    assert (np.abs(drawn.mean(0) - d.mean) < 4.5 * np.sqrt(d.variance / n)).all()
-    assert np.abs(np.atleast_2d(np.corrcoef(drawn.reshape(n, -1).T)) - np.eye(max(1, int(np.prod(batch))))).max() \
+    samples = d.sample(n, 4)
+    assert (np.abs(samples.mean(0) - d.mean) < 4.5 * np.sqrt(d.variance / n)).all()
+    assert np.abs(np.atleast_2d(np.corrcoef(samples.reshape(n, -1).T)) - np.eye(max(1, int(np.prod(batch))))).max() \
         < 5 / np.sqrt(n)
 
 
@@ -65,14 +65,14 @@ def test_mixture_shapes(loc, logits, batch):
 def test_mixture_samples_follow_the_density(block, monkeypatch):
     monkeypatch.setattr(mixture, "BLOCK", block)  # a small one makes the draws in many rounds
     d, n = Mixture(LOGITS, Normal(LOC, log_scale=LOG_SCALE)), 20_000 if block > 40 else 2_000
-    drawn = d.sample(n, 5)
+    samples = d.sample(n, 5)
     for k in range(3):
         def cdf(x, k=k):
             return (WEIGHTS[k] * stats.norm(LOC[k], np.exp(LOG_SCALE[k])).cdf(x[:, None])).sum(-1)
-        assert stats.kstest(drawn[:, k], cdf).pvalue > 1e-4
-    assert len(np.unique(drawn)) == drawn.size  # no draw is used twice
-    drawn = drawn - drawn.mean(0)
-    halves = drawn[: n // 2].ravel(), drawn[n // 2 :].ravel()
+        assert stats.kstest(samples[:, k], cdf).pvalue > 1e-4
+    assert len(np.unique(samples)) == samples.size  # no draw is used twice
+    samples = samples - samples.mean(0)
+    halves = samples[: n // 2].ravel(), samples[n // 2 :].ravel()
     assert abs(np.corrcoef(*halves)[0, 1]) < 4.5 / np.sqrt(halves[0].size)
 
 
@@ -81,16 +81,16 @@ def test_mixture_over_events():
     p = RANDOM.uniform(0.1, 0.9, (2, 3))
     d = Mixture(np.log([0.3, 0.7]), Bernoulli(special.logit(p), event_ndim=1))
     x = np.array([[i >> 2 & 1, i >> 1 & 1, i & 1] for i in range(8)])
-    each = np.prod(np.where(x[:, None], p, 1 - p), -1)
-    masses = each @ [0.3, 0.7]
+    terms = np.prod(np.where(x[:, None], p, 1 - p), -1)
+    masses = terms @ [0.3, 0.7]
     np.testing.assert_allclose(np.exp(d.log_prob(x)), masses)
-    np.testing.assert_allclose(d.responsibilities(x), each * [0.3, 0.7] / masses[:, None])
+    np.testing.assert_allclose(d.responsibilities(x), terms * [0.3, 0.7] / masses[:, None])
     np.testing.assert_allclose(d.mean, masses @ x)
     np.testing.assert_allclose(d.variance, masses @ (x - masses @ x) ** 2)
     assert d.discrete and d.event_shape == (3,) and d.batch_shape == ()
     n = 40_000
-    drawn = d.sample(n, 3)
-    assert stats.chisquare(np.bincount(drawn.astype(int) @ [4, 2, 1], minlength=8), n * masses).pvalue > 1e-4
+    samples = d.sample(n, 3)
+    assert stats.chisquare(np.bincount(samples.astype(int) @ [4, 2, 1], minlength=8), n * masses).pvalue > 1e-4
 
 
 def test_mixture_of_multivariate_normals():
@@ -98,14 +98,14 @@ def test_mixture_of_multivariate_normals():
     d = Mixture(LOGITS[0, :3], MultivariateNormal(LOC[:, :2], root @ root.swapaxes(-1, -2) + 0.2 * np.eye(2)))
     assert d.batch_shape == () and d.event_shape == (2,) and not d.discrete
     n = 40_000
-    drawn, w = d.sample(n, 2), special.softmax(LOGITS[0, :3])
+    samples, w = d.sample(n, 2), special.softmax(LOGITS[0, :3])
     np.testing.assert_allclose(d.mean, w @ LOC[:, :2])
-    assert (np.abs(drawn.mean(0) - d.mean) < 4.5 * np.sqrt(d.variance / n)).all()
-    spread = (drawn - d.mean) ** 2
+    assert (np.abs(samples.mean(0) - d.mean) < 4.5 * np.sqrt(d.variance / n)).all()
+    spread = (samples - d.mean) ** 2
     assert (np.abs(spread.mean(0) - d.variance) < 4.5 * spread.std(0) / np.sqrt(n)).all()
-    x = drawn[:5]
-    each = np.stack([stats.multivariate_normal(LOC[k, :2], d.components.covariance[k]).pdf(x) for k in range(3)], -1)
-    np.testing.assert_allclose(d.log_prob(x), np.log(each @ w), rtol=1e-9)
+    x = samples[:5]
+    terms = np.stack([stats.multivariate_normal(LOC[k, :2], d.components.covariance[k]).pdf(x) for k in range(3)], -1)
+    np.testing.assert_allclose(d.log_prob(x), np.log(terms @ w), rtol=1e-9)
 
 
 def test_mixture_of_counts_and_its_distribution_function():
@@ -113,15 +113,15 @@ def test_mixture_of_counts_and_its_distribution_function():
     masses = special.softmax(LOGITS[0]) @ special.softmax(d.components.logits, -1)
     np.testing.assert_allclose(np.exp(d.log_prob(np.arange(5))), masses)
     np.testing.assert_allclose(d.cdf(np.arange(5)), np.cumsum(masses))
-    drawn = d.sample(20_000, 2)
-    assert drawn.dtype == np.int64 and stats.chisquare(np.bincount(drawn), 20_000 * masses).pvalue > 1e-4
+    samples = d.sample(20_000, 2)
+    assert samples.dtype == np.int64 and stats.chisquare(np.bincount(samples), 20_000 * masses).pvalue > 1e-4
     nested = Mixture(LOGITS[0, :2], Mixture(LOGITS[:2], Normal(LOC[:2], 1.0)))
     x = RANDOM.standard_normal(9)
     flat = special.softmax(LOGITS[0, :2])[:, None] * WEIGHTS[:2]
     oracle = stats.norm(LOC[:2], 1)
     np.testing.assert_allclose(np.exp(nested.log_prob(x)), (flat * oracle.pdf(x[:, None, None])).sum((1, 2)))
-    drawn = nested.sample(20_000, 3)
-    assert stats.kstest(drawn, lambda x: (flat * oracle.cdf(x[:, None, None])).sum((1, 2))).pvalue > 1e-4
+    samples = nested.sample(20_000, 3)
+    assert stats.kstest(samples, lambda x: (flat * oracle.cdf(x[:, None, None])).sum((1, 2))).pvalue > 1e-4
 
 
 def test_excluded_components_and_far_values():
@@ -131,8 +131,8 @@ def test_excluded_components_and_far_values():
     counts = Mixture(np.zeros(2), Poisson(np.array([1.0, 5.0])))
     np.testing.assert_array_equal(counts.log_prob(np.array([-1.0, 0.5])), -np.inf)
     logits, rate = Tensor(np.zeros(2)), Tensor(np.array([1.0, 5.0]))
-    found = grad(ops.sum(Mixture(logits, Poisson(rate)).log_prob(np.array([-1.0, 2.0]))), [logits, rate])
-    assert all(np.isfinite(g).all() for g in found)
+    gradient = grad(ops.sum(Mixture(logits, Poisson(rate)).log_prob(np.array([-1.0, 2.0]))), [logits, rate])
+    assert all(np.isfinite(g).all() for g in gradient)
 
 
 def test_independent_sums_over_batch_axes():
@@ -173,8 +173,8 @@ def test_empirical_atoms():
     np.testing.assert_array_equal(d.icdf(np.array([0, 0.1, 0.2, 0.21, 0.6, 0.61, 1, np.nan, -1, 1.1])),
                                   [-1, -1, -1, 0, 0, 2, 2, np.nan, np.nan, np.nan])
     n = 40_000
-    drawn = d.sample(n, 3)
-    counts = [(drawn == v).sum() for v in (-1, 0, 2)]
+    samples = d.sample(n, 3)
+    counts = [(samples == v).sum() for v in (-1, 0, 2)]
     assert sum(counts) == n and stats.chisquare(counts, n * np.array([0.2, 0.4, 0.4])).pvalue > 1e-4
     assert d.discrete and d.batch_shape == () and d.sample((2, 3), 0).shape == (2, 3) and d.log_prob(2.0).shape == ()
 
@@ -189,8 +189,8 @@ def test_empirical_of_rows_and_images():
     np.testing.assert_allclose(d.entropy(), special.entr(counts / 50).sum())
     np.testing.assert_allclose(d.mean, values.mean(0))
     np.testing.assert_allclose(d.variance, values.var(0))
-    drawn = d.sample(7, 0)
-    assert drawn.dtype == np.uint8 and drawn.shape == (7, 2, 2) and np.isfinite(d.log_prob(drawn)).all()
+    samples = d.sample(7, 0)
+    assert samples.dtype == np.uint8 and samples.shape == (7, 2, 2) and np.isfinite(d.log_prob(samples)).all()
     assert np.isnan(d.log_prob(np.full((2, 2), np.nan))) and d.log_prob(np.full((2, 2), 0.5)) == -np.inf
     zeros = Empirical(np.array([[0.0, 1], [-0.0, 1], [2, 3]]))
     np.testing.assert_allclose(zeros.log_prob(np.array([-0.0, 1])), np.log(2 / 3))

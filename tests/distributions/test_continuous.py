@@ -144,9 +144,9 @@ def test_gamma_distribution_function_moves_with_the_concentration():
     for a in (0.01, 0.5, 3.0, 100.0, 1e4):
         x = stats.gamma.ppf([0.01, 0.3, 0.7, 0.99], a)
         t, h = Tensor(np.full(4, a)), 1e-4 * a
-        found = grad(ops.sum(Gamma(t, 1.0).cdf(x)), t)
+        gradient = grad(ops.sum(Gamma(t, 1.0).cdf(x)), t)
         values = [special.gammainc(a + k * h, x) for k in (-2, -1, 1, 2)]
-        np.testing.assert_allclose(found, (values[0] - 8 * values[1] + 8 * values[2] - values[3]) / (12 * h),
+        np.testing.assert_allclose(gradient, (values[0] - 8 * values[1] + 8 * values[2] - values[3]) / (12 * h),
                                    rtol=1e-6, atol=1e-12 / h)
 
 
@@ -267,17 +267,17 @@ def test_support(d, beyond, ends, densities, shares):
             d, "support", (-INF, INF))])
     x = Tensor(np.array([0.5, *beyond]))  # and values outside leave the gradient of others alone
     if not isinstance(d, VonMises | Normal | Laplace | Logistic | StudentT):
-        found = grad(d.log_prob(x), x, np.ones(x.shape))
-        assert np.isfinite(found[0]) and not found[1:].any()
+        gradient = grad(d.log_prob(x), x, np.ones(x.shape))
+        assert np.isfinite(gradient[0]) and not gradient[1:].any()
 
 
 def test_dirichlet_support():
     d = Dirichlet(np.array([1.0, 2.0, 0.5]))
     x = np.array([[0.2, 0.3, 0.5], [0.2, 0.3, 0.4], [-0.1, 0.6, 0.5], [np.nan, 0.5, 0.5], [0.0, 0.5, 0.5],
                   [0.5, 0.0, 0.5], [0.5, 0.5, 0.0]])
-    found = d.log_prob(x)
-    np.testing.assert_allclose(found[[0, 4]], [stats.dirichlet.logpdf(x[0], [1, 2, 0.5]), 0.5 * np.log(0.5)
+    log_p = d.log_prob(x)
+    np.testing.assert_allclose(log_p[[0, 4]], [stats.dirichlet.logpdf(x[0], [1, 2, 0.5]), 0.5 * np.log(0.5)
                                                 + special.gammaln(3.5) - special.gammaln(0.5)])
-    np.testing.assert_array_equal(found[[1, 2, 5, 6]], [-INF, -INF, -INF, INF])
-    assert np.isnan(found[3])
+    np.testing.assert_array_equal(log_p[[1, 2, 5, 6]], [-INF, -INF, -INF, INF])
+    assert np.isnan(log_p[3])
     assert np.isfinite(Dirichlet(np.ones(3, np.float32)).log_prob(np.float32(RANDOM.dirichlet(np.ones(3), 50)))).all()

@@ -42,10 +42,10 @@ def test_parameters_broadcast(name):
         d, expected = family.make(*thin, event_ndim=1), family.make(*full, event_ndim=1)
         x = inside(expected)
         np.testing.assert_allclose(d.log_prob(x), expected.log_prob(x))
-        for found, wanted in ((d.entropy(), expected.entropy()), (d.mean, expected.mean),
+        for result, wanted in ((d.entropy(), expected.entropy()), (d.mean, expected.mean),
                               (d.variance, expected.variance), (d.sample((), 1), expected.sample((), 1))):
-            assert found.shape == wanted.shape
-            np.testing.assert_allclose(found, wanted)
+            assert result.shape == wanted.shape
+            np.testing.assert_allclose(result, wanted)
     one = family.make(*[p[0, 0] for p in full])
     assert one.batch_shape == () and np.shape(one.sample((), 0)) == np.shape(one.mean) == np.shape(one.entropy()) == ()
     assert family.make(*[p[:0] for p in full]).log_prob(np.zeros((0, 4))).shape == (0, 4)

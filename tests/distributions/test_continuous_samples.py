@@ -30,9 +30,9 @@ def test_samples_follow_the_density(name, dtype):
     if name == "Beta" and dtype == np.float32:  # many draws round to 1 where the density there is infinite
         parameters = [np.maximum(p, 1) for p in parameters]
     d = family.make(*parameters)
-    for drawn in (d.sample(n, 5), d.rsample(n, 6)):
-        assert drawn.dtype == dtype and drawn.shape == (n, 6)
-        u = shares(name, [p.astype(np.float64) for p in parameters], drawn.astype(np.float64))
+    for samples in (d.sample(n, 5), d.rsample(n, 6)):
+        assert samples.dtype == dtype and samples.shape == (n, 6)
+        u = shares(name, [p.astype(np.float64) for p in parameters], samples.astype(np.float64))
         for i in range(6):
             assert stats.kstest(u[:, i], "uniform").pvalue > 1e-4, (name, [p[i] for p in parameters])
         correlation = np.corrcoef(special.ndtri(np.clip(u, 1e-9, 1 - 1e-9)).T) - np.eye(6)
@@ -166,22 +166,22 @@ def test_gradients_of_expectations(case):
     tensors = [Tensor(np.full(4000, p)) for p in parameters]
     y = function(*tensors)
     for t, value in zip(tensors, expected, strict=True):
-        each = grad(y, t, np.ones(y.shape), retain_graph=True)
-        error = each.std() / np.sqrt(len(each))
-        assert abs(each.mean() - value) < SIGMAS * error + 1e-12, (each.mean(), value, error)
+        gradients = grad(y, t, np.ones(y.shape), retain_graph=True)
+        error = gradients.std() / np.sqrt(len(gradients))
+        assert abs(gradients.mean() - value) < SIGMAS * error + 1e-12, (gradients.mean(), value, error)
 
 
 def test_second_derivatives_of_expectations():
     """d²E log x/da² = ψ''(a) for a gamma variable, d²E sin x/dκ dμ … through draws that are differentiated twice."""
     a, n = Tensor(np.full(4000, 1.3)), 4000
     first = grad(ops.log(Gamma(a, 1.0).rsample((), 2)), a, np.ones(n), create_graph=True)
-    each = grad(first, a, np.ones(n))
-    assert abs(each.mean() - special.polygamma(2, 1.3)) < SIGMAS * each.std() / np.sqrt(n)
+    gradients = grad(first, a, np.ones(n))
+    assert abs(gradients.mean() - special.polygamma(2, 1.3)) < SIGMAS * gradients.std() / np.sqrt(n)
     k = Tensor(np.full(n, 1.3))
     first = grad(ops.cos(VonMises(0.0, k).rsample((), 2)), k, np.ones(n), create_graph=True)
-    each, h = grad(first, k, np.ones(n)), 1e-4
+    gradients, h = grad(first, k, np.ones(n)), 1e-4
     expected = (ratio_of_bessel(1.3 + h) - 2 * ratio_of_bessel(1.3) + ratio_of_bessel(1.3 - h)) / h**2
-    assert abs(each.mean() - expected) < SIGMAS * each.std() / np.sqrt(n)
+    assert abs(gradients.mean() - expected) < SIGMAS * gradients.std() / np.sqrt(n)
 
 
 def test_small_concentrations_have_finite_gradients():

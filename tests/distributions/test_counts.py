@@ -133,11 +133,11 @@ def test_categorical_distribution_function(event_ndim):
     np.testing.assert_array_equal(d.icdf(np.ones((3, 4))), np.full((3, 4), 4))  # the last one is impossible
     np.testing.assert_array_equal(d.icdf(np.zeros((3, 4))), np.zeros((3, 4)))
     q = RANDOM.random((50, 3, 4))
-    found = d.icdf(q).astype(int)
+    quantile = d.icdf(q).astype(int)
     running = np.concatenate([np.zeros((3, 4, 1)), np.cumsum(p, -1)], -1)
     grid = np.broadcast_to(running, (50, 3, 4, 7))
-    assert (np.take_along_axis(grid, found[..., None] + 1, -1)[..., 0] >= q).all()
-    assert (np.take_along_axis(grid, found[..., None], -1)[..., 0] < q).all()
+    assert (np.take_along_axis(grid, quantile[..., None] + 1, -1)[..., 0] >= q).all()
+    assert (np.take_along_axis(grid, quantile[..., None], -1)[..., 0] < q).all()
     assert np.isnan(d.cdf(np.full((3, 4), np.nan))).all() and np.isnan(d.icdf(np.full((3, 4), -1e-9))).all()
 
 
@@ -147,19 +147,19 @@ def test_categorical_distribution_function(event_ndim):
 ], ids=["binomial", "poisson"])
 def test_samples_follow_the_masses(d, oracle):
     n = 40_000
-    drawn = d.sample(n, 3)
-    assert drawn.dtype == np.int64 and drawn.shape == (n, *d.batch_shape)
+    samples = d.sample(n, 3)
+    assert samples.dtype == np.int64 and samples.shape == (n, *d.batch_shape)
     mean, var = oracle.stats("mv")
-    assert np.abs((drawn.mean(0) - mean) / np.sqrt(var / n)).max() < 4.5
+    assert np.abs((samples.mean(0) - mean) / np.sqrt(var / n)).max() < 4.5
     for i in range(d.batch_shape[0]):  # chi-square over cells of about a twentieth of the mass
         cuts = np.unique(oracle.ppf(np.linspace(0.05, 0.95, 19)[:, None])[:, i])
         expected = np.diff(np.concatenate([[0], oracle.cdf(cuts[:, None])[:, i], [1]])) * n
-        counts = np.bincount(np.searchsorted(cuts, drawn[:, i]), minlength=len(cuts) + 1)
+        counts = np.bincount(np.searchsorted(cuts, samples[:, i]), minlength=len(cuts) + 1)
         used = expected > 1e-9
         assert counts[~used].sum() == 0
         if used.sum() > 1:
             assert stats.chisquare(counts[used], expected[used]).pvalue > 1e-4
-    correlations = np.corrcoef(drawn[:, 1:].T.astype(float)) - np.eye(d.batch_shape[0] - 1)
+    correlations = np.corrcoef(samples[:, 1:].T.astype(float)) - np.eye(d.batch_shape[0] - 1)
     assert np.abs(correlations).max() < 5 / np.sqrt(n)
 
 
@@ -176,10 +176,10 @@ def test_one_hot():
     assert np.isnan(d.log_prob(np.array([1, np.nan, 0, 0]))).all()
     assert (OneHot(np.array([0, -np.inf])).log_prob(vectors[:2, :2]) == [0, -np.inf]).all()
     n = 40_000
-    drawn = d.sample(n, 3)
-    assert drawn.shape == (n, 3, 4) and (drawn.sum(-1) == 1).all() and set(np.unique(drawn)) == {0, 1}
+    samples = d.sample(n, 3)
+    assert samples.shape == (n, 3, 4) and (samples.sum(-1) == 1).all() and set(np.unique(samples)) == {0, 1}
     for k in range(3):
-        assert stats.chisquare(drawn[:, k].sum(0), n * p[k]).pvalue > 1e-4
+        assert stats.chisquare(samples[:, k].sum(0), n * p[k]).pvalue > 1e-4
 
 
 @pytest.mark.parametrize("event_ndim", [0, 1])
@@ -219,8 +219,8 @@ def test_divergences_between_kinds_of_finite_distributions():
     np.testing.assert_allclose(kl_divergence(b, wide), (
         p * (np.log(p) - np.log(special.softmax(wide.logits, -1)[..., :2]))).sum((-1, -2)))
     d = DiscretizedLogisticMixture(RANDOM.standard_normal((3, 4, 2)), 0.3, -1.0, 3, event_ndim=1)
-    each = DiscretizedLogisticMixture(d.logits, 0.3, -1.0, 3)
-    masses = np.exp([each.log_prob(k) for k in range(3)]).transpose(1, 2, 0)
+    mixtures = DiscretizedLogisticMixture(d.logits, 0.3, -1.0, 3)
+    masses = np.exp([mixtures.log_prob(k) for k in range(3)]).transpose(1, 2, 0)
     np.testing.assert_allclose(kl_divergence(d, wide), stats.entropy(
         masses, special.softmax(wide.logits, -1), axis=-1).sum(-1))
     np.testing.assert_allclose(kl_divergence(d, d), 0, atol=1e-14)

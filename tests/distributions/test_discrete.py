@@ -40,8 +40,8 @@ def test_categorical_against_enumeration(event_ndim):
     axes, k = tuple(range(-event_ndim, 0)), np.arange(5)
     for x in (RANDOM.integers(0, 5, (6, 3, 4)), RANDOM.integers(0, 5, (3, 4)).astype(float), np.zeros(4, np.uint8)):
         full = np.broadcast_to(x, np.broadcast_shapes(x.shape, (3, 4))).astype(int)
-        each = np.take_along_axis(np.log(np.broadcast_to(p, (*full.shape, 5))), full[..., None], -1)[..., 0]
-        np.testing.assert_allclose(d.log_prob(x), each.sum(axis=axes), rtol=1e-12)
+        terms = np.take_along_axis(np.log(np.broadcast_to(p, (*full.shape, 5))), full[..., None], -1)[..., 0]
+        np.testing.assert_allclose(d.log_prob(x), terms.sum(axis=axes), rtol=1e-12)
     np.testing.assert_allclose(d.entropy(), stats.entropy(p, axis=-1).sum(axis=axes))
     np.testing.assert_allclose(d.mean, p @ k)
     np.testing.assert_allclose(d.variance, p @ k**2 - (p @ k) ** 2)
@@ -91,12 +91,12 @@ def test_bernoulli_tails(logit, dtype):
     close = {"rtol": 1e-6 if dtype == np.float32 else 1e-13}
     for d in (Bernoulli(dtype(logit)), Bernoulli(np.full(1, logit, dtype), event_ndim=1)):
         for x, value in expected.items():
-            found = d.log_prob(np.full(d.event_shape, x))
-            assert found.dtype == dtype
+            log_p = d.log_prob(np.full(d.event_shape, x))
+            assert log_p.dtype == dtype
             if d.event_ndim:  # sums have the precision of the logits' size
-                np.testing.assert_allclose(found, value, atol=1e-6 * max(1, min(abs(logit), 50)), **close)
+                np.testing.assert_allclose(log_p, value, atol=1e-6 * max(1, min(abs(logit), 50)), **close)
             else:
-                np.testing.assert_allclose(found, value, **close)
+                np.testing.assert_allclose(log_p, value, **close)
         p = special.expit(-abs(logit))
         entropy = 0 if p == 0 else -(p * -np.logaddexp(0, abs(logit)) + np.exp(-np.logaddexp(0, -abs(logit)))
                                      * -np.logaddexp(0, -abs(logit)))
@@ -111,8 +111,8 @@ def test_bernoulli_divergence_tails(a, b):
     p, log_p = special.expit([-a, a]), -np.logaddexp(0, [a, -a])
     log_q = -np.logaddexp(0, [b, -b])
     expected = sum(w * (u - v) for w, u, v in zip(p, log_p, log_q, strict=True) if w > 0)
-    found = kl_divergence(Bernoulli(a), Bernoulli(b))
-    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-15)
+    kl = kl_divergence(Bernoulli(a), Bernoulli(b))
+    np.testing.assert_allclose(kl, expected, rtol=1e-9, atol=1e-15)
 
 
 def test_categorical_tails_and_excluded_values():
@@ -134,22 +134,22 @@ def test_categorical_tails_and_excluded_values():
 
 def test_bernoulli_samples():
     d, n = Bernoulli(np.concatenate([L.ravel(), [1e4, -1e4, np.inf, -np.inf]]).astype(np.float32)), 40_000
-    drawn = d.sample(n, 3)
-    assert drawn.dtype == np.float32 and set(np.unique(drawn)) == {0, 1}
+    samples = d.sample(n, 3)
+    assert samples.dtype == np.float32 and set(np.unique(samples)) == {0, 1}
     p = special.expit(d.logits.astype(float))
-    z = (drawn.mean(0, dtype=float) - p) / np.maximum(np.sqrt(p * (1 - p) / n), 1e-12)
+    z = (samples.mean(0, dtype=float) - p) / np.maximum(np.sqrt(p * (1 - p) / n), 1e-12)
     assert np.abs(z).max() < 4.5
-    pairs = np.corrcoef(drawn[:, :12].T.astype(float)) - np.eye(12)
+    pairs = np.corrcoef(samples[:, :12].T.astype(float)) - np.eye(12)
     assert np.abs(pairs).max() < 5 / np.sqrt(n)
 
 
 @pytest.mark.parametrize("logits", [K[0], K[0, 0], np.array([0.0]), np.log([1e-3, 0.5, 0.499])])
 def test_categorical_samples(logits):
     d, n = Categorical(logits), 40_000
-    drawn = d.sample(n, 4)
-    assert drawn.dtype == np.int64 and drawn.shape == (n, *logits.shape[:-1])
+    samples = d.sample(n, 4)
+    assert samples.dtype == np.int64 and samples.shape == (n, *logits.shape[:-1])
     for i in np.ndindex(logits.shape[:-1]):
-        counts = np.bincount(drawn[(slice(None), *i)], minlength=logits.shape[-1])
+        counts = np.bincount(samples[(slice(None), *i)], minlength=logits.shape[-1])
         if len(counts) > 1:
             assert stats.chisquare(counts, n * special.softmax(logits[i])).pvalue > 1e-4
 
@@ -159,8 +159,8 @@ def test_categorical_samples(logits):
                                                  (1 - 2.0**-53, [0, 0, -np.inf], 1)])
 def test_categorical_samples_at_the_ends_of_the_uniform(batch, u, logits, expected, monkeypatch):
     monkeypatch.setattr(random.Generator, "random", lambda self, size: np.full(size, u))
-    drawn = Categorical(np.broadcast_to(np.array(logits, float), (*batch, len(logits)))).sample(3, 0)
-    np.testing.assert_array_equal(drawn, np.full((3, *batch), expected))
+    samples = Categorical(np.broadcast_to(np.array(logits, float), (*batch, len(logits)))).sample(3, 0)
+    np.testing.assert_array_equal(samples, np.full((3, *batch), expected))
 
 
 @given(st.lists(st.floats(-8, 8), min_size=2, max_size=6), st.data())

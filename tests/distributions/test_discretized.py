@@ -97,8 +97,8 @@ def test_out_of_support():
 
 def test_quantiles_invert_the_distribution_function():
     d, p = DiscretizedLogisticMixture(LOGITS, LOC, LOG_SCALE, 32, event_ndim=1), RANDOM.uniform(0, 1, (50, 3, 2))
-    found = d.icdf(p)
-    assert (d.cdf(found) >= p).all() and (d.cdf(found - 1) < p).all()
+    quantile = d.icdf(p)
+    assert (d.cdf(quantile) >= p).all() and (d.cdf(quantile - 1) < p).all()
     np.testing.assert_array_equal(d.icdf(np.ones((3, 2))), np.full((3, 2), 31))
     np.testing.assert_array_equal(d.icdf(np.zeros((3, 2))), np.zeros((3, 2)))
     assert np.isnan(d.icdf(np.array([np.nan, 1.5]))).all()
@@ -106,26 +106,26 @@ def test_quantiles_invert_the_distribution_function():
 
 def test_samples_follow_the_masses():
     d, n = DiscretizedLogisticMixture(LOGITS, LOC, LOG_SCALE, 12), 40_000
-    drawn, masses = d.sample(n, 3), exact(LOGITS, LOC, LOG_SCALE, 12)
-    assert drawn.dtype == np.int64 and drawn.shape == (n, 3, 2)
+    samples, masses = d.sample(n, 3), exact(LOGITS, LOC, LOG_SCALE, 12)
+    assert samples.dtype == np.int64 and samples.shape == (n, 3, 2)
     for i in np.ndindex(3, 2):
-        counts, expected = np.bincount(drawn[(slice(None), *i)], minlength=12), n * masses[(slice(None), *i)]
+        counts, expected = np.bincount(samples[(slice(None), *i)], minlength=12), n * masses[(slice(None), *i)]
         rare = expected < 5  # taken together
         counts = np.append(counts[~rare], counts[rare].sum() + 1e-9)
         expected = np.append(expected[~rare], expected[rare].sum() + 1e-9)
         assert stats.chisquare(counts, expected).pvalue > 1e-4
-    flat = drawn.reshape(n, -1)
+    flat = samples.reshape(n, -1)
     assert np.abs(np.corrcoef(flat.T) - np.eye(6)).max() < 5 / math.sqrt(n)
 
 
 @pytest.mark.parametrize("log_scale", [-400.0, 400.0, 1000.0])
 def test_samples_of_extreme_scales(log_scale):
     d = DiscretizedLogisticMixture(np.zeros(1), np.full(1, 0.2), np.full(1, log_scale), 256)
-    drawn = d.sample(4000, 0)
+    samples = d.sample(4000, 0)
     if log_scale < 0:
-        assert set(drawn) == {153}
+        assert set(samples) == {153}
     else:
-        assert set(drawn) == {0, 255} and abs((drawn == 0).mean() - 0.5) < 4.5 * 0.5 / math.sqrt(4000)
+        assert set(samples) == {0, 255} and abs((samples == 0).mean() - 0.5) < 4.5 * 0.5 / math.sqrt(4000)
 
 
 def test_parameters_broadcast():
@@ -160,8 +160,8 @@ def test_gradients_to_second_order(offset):
 def test_gradients_at_extreme_scales_are_finite(dtype):
     for log_scale in SCALES:
         values = [Tensor(dtype([0.3, -1])), Tensor(dtype([0.1, -1 / 255])), Tensor(dtype([log_scale, log_scale]))]
-        found = grad(ops.sum(DiscretizedLogisticMixture(*values, 256).log_prob(np.arange(256))), values)
-        assert all(np.isfinite(g).all() for g in found)
+        gradient = grad(ops.sum(DiscretizedLogisticMixture(*values, 256).log_prob(np.arange(256))), values)
+        assert all(np.isfinite(g).all() for g in gradient)
 
 
 def test_float32_stays_float32():

@@ -99,12 +99,12 @@ def test_closed_forms_and_quadrature_against_scipy(pair):
     p, q, oracle_p, oracle_q, path = LINE[pair]
     closed, truth = set(), by_simpson(oracle_p, oracle_q, *path)
     for name in NAMES:
-        found = divergence(name, p, q)
+        result = divergence(name, p, q)
         line = divergence(name, p, q, method="quadrature")
         assert line.method == "quadrature" and line.standard_error < 1e-8
-        np.testing.assert_allclose([found.value, line.value], truth[name], rtol=1e-7, atol=1e-8, err_msg=name)
-        np.testing.assert_allclose(found.value, line.value, rtol=1e-9, atol=1e-11, err_msg=name)
-        closed |= {name} if found.method == "closed" else set()
+        np.testing.assert_allclose([result.value, line.value], truth[name], rtol=1e-7, atol=1e-8, err_msg=name)
+        np.testing.assert_allclose(result.value, line.value, rtol=1e-9, atol=1e-11, err_msg=name)
+        closed |= {name} if result.method == "closed" else set()
     if pair not in ("t", "logistic"):
         assert closed == {"kl", "reverse_kl", "jeffrey", "pearson_chi2", "neyman_chi2", "squared_hellinger", "alpha"}
 
@@ -139,10 +139,10 @@ def test_discrete_against_enumeration(pair):
             truth = INTEGRANDS[name](*masses)
         truth = np.where((masses[0] > 0) & (masses[1] > 0), truth, 0).sum(axis=0)
         for method in ("auto", "sum"):
-            found = divergence(name, p, q, method=method)
-            assert found.value.shape == batch
-            np.testing.assert_allclose(found.value, truth, rtol=1e-8, atol=1e-12, err_msg=f"{name} {method}")
-            assert found.method in ("closed", "sum") and (found.standard_error == 0).all()
+            result = divergence(name, p, q, method=method)
+            assert result.value.shape == batch
+            np.testing.assert_allclose(result.value, truth, rtol=1e-8, atol=1e-12, err_msg=f"{name} {method}")
+            assert result.method in ("closed", "sum") and (result.standard_error == 0).all()
 
 
 L = np.linalg.cholesky(np.array([[1.0, 0.15], [0.15, 0.95]]))
@@ -194,8 +194,8 @@ def test_angles_have_density_on_one_turn_alone():
         value, error = kl_monte_carlo(one, other, 0, 2000)
         assert 0 < value < math.inf and error > 0
     for name in ("kl", "total_variation", "jensen_shannon"):
-        truth, found = divergence(name, q, p), divergence(name, q, p, "monte_carlo", 0, 20_000)
-        assert truth.method == "quadrature" and abs(found.value - truth.value) <= 4.5 * found.standard_error
+        truth, result = divergence(name, q, p), divergence(name, q, p, "monte_carlo", 0, 20_000)
+        assert truth.method == "quadrature" and abs(result.value - truth.value) <= 4.5 * result.standard_error
     narrow = VonMises(np.float32(math.pi), np.float32(1))  # half of its draws are near -π or π, rounded
     assert np.isfinite(kl_monte_carlo(narrow, VonMises(0.0, 1.0), 0, 20_000)[0])
 
@@ -211,9 +211,9 @@ def test_blocks_of_samples_join(monkeypatch):
 
 def test_standard_error_of_balanced_samples():
     # half of the draws of each count 1, where only one density is not 0, and half count 0
-    found = divergence("total_variation", Uniform(0.0, 1.0), Uniform(0.5, 1.5), method="monte_carlo", rng=2, n=20_000)
-    assert found.standard_error == pytest.approx(0.5 * math.sqrt((0.25 + 0.25) / 10_000), rel=0.01)
-    assert abs(found.value - 0.5) < 4.5 * found.standard_error
+    result = divergence("total_variation", Uniform(0.0, 1.0), Uniform(0.5, 1.5), method="monte_carlo", rng=2, n=20_000)
+    assert result.standard_error == pytest.approx(0.5 * math.sqrt((0.25 + 0.25) / 10_000), rel=0.01)
+    assert abs(result.value - 0.5) < 4.5 * result.standard_error
 
 
 PAIRS = st.tuples(st.floats(-2, 2), st.floats(0.6, 1.6), st.floats(-2, 2), st.floats(0.6, 1.6))
@@ -266,11 +266,11 @@ def test_infinite_divergences():
     assert divergence("reverse_kl", cauchy, wide, method="quadrature").value < math.inf
     # ∫ x^(2·0.3 - 0.7 - 1) dx at 0 is infinite, and with 0.5 for 0.7 it is not
     for c, finite in ((0.7, False), (0.5, True)):
-        found = [divergence("pearson_chi2", Gamma(0.3, 1.0), Gamma(c, 1.0), method=m).value
+        result = [divergence("pearson_chi2", Gamma(0.3, 1.0), Gamma(c, 1.0), method=m).value
                  for m in ("closed", "quadrature")]
-        assert np.isfinite(found).all() == finite
+        assert np.isfinite(result).all() == finite
         if finite:
-            assert found[1] == pytest.approx(found[0], rel=1e-6)
+            assert result[1] == pytest.approx(result[0], rel=1e-6)
     # supports
     left, middle, right = Uniform(0.0, 1.0), Uniform(0.5, 2.0), Uniform(3.0, 4.0)
     for method in ("auto", "quadrature", "monte_carlo"):
@@ -340,19 +340,19 @@ def test_power_integrals_far_apart_and_refused():
 def test_sums_go_on_as_far_as_their_terms_do():
     """Σ p²/q of Poisson variables is that of a rate 30²/4, where p and q have nothing left."""
     p, q = Poisson(30.0), Poisson(4.0)
-    found = divergence("pearson_chi2", p, q, method="sum")
-    assert math.log(found.value) == pytest.approx(30**2 / 4 - 2 * 30 + 4)
-    assert found.value == pytest.approx(divergence("pearson_chi2", p, q, method="closed").value, rel=1e-8)
+    result = divergence("pearson_chi2", p, q, method="sum")
+    assert math.log(result.value) == pytest.approx(30**2 / 4 - 2 * 30 + 4)
+    assert result.value == pytest.approx(divergence("pearson_chi2", p, q, method="closed").value, rel=1e-8)
 
 
 def test_arguments():
     p, q = Normal(np.zeros((2, 1)), 1.0), Normal(Tensor(np.ones(3)), 2.0)
-    found = divergence("jensen_shannon", p, q)
-    assert found.value.shape == (2, 3) and isinstance(found.value, np.ndarray)
+    result = divergence("jensen_shannon", p, q)
+    assert result.value.shape == (2, 3) and isinstance(result.value, np.ndarray)
     assert isinstance(divergence("kl", Normal(0.0, 1.0), Normal(1.0, 1.0)).value, float)
     assert divergence("total_variation", Normal(np.float32(0), np.float32(1)), Normal(0.0, 1.0)).value < 1e-7
-    found = divergence("jensen_shannon", Normal(np.array([np.nan, 0.0]), 1.0), Normal(0.0, 1.0)).value
-    np.testing.assert_allclose(found, [np.nan, 0], atol=1e-15)  # NaN in, NaN out, and nowhere else
+    result = divergence("jensen_shannon", Normal(np.array([np.nan, 0.0]), 1.0), Normal(0.0, 1.0)).value
+    np.testing.assert_allclose(result, [np.nan, 0], atol=1e-15)  # NaN in, NaN out, and nowhere else
     assert divergence("jensen_shannon", Normal(np.zeros((0, 2)), 1.0), Normal(0.0, 1.0)).value.shape == (0, 2)
     three = Normal(np.zeros(3), 1.0, event_ndim=1)
     for call, error, words in [

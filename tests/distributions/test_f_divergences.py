@@ -1,4 +1,4 @@
-"""Generators of f-divergences against their conjugates, critics and integrands, each found another way."""
+"""Generators of f-divergences against their conjugates, critics and integrands, each computed another way."""
 
 import math
 
@@ -15,7 +15,7 @@ EVERY = [f_divergence(name) for name in F_DIVERGENCES] + [
     f_divergence("weighted_jensen_shannon", weight=0.2), f_divergence("alpha", alpha=2.5),
     f_divergence("alpha", alpha=-1.5), f_divergence("alpha", alpha=0.3), f_divergence("alpha", alpha=2)]
 few = settings(max_examples=20)
-each = pytest.mark.parametrize("f", EVERY, ids=repr)
+every_divergence = pytest.mark.parametrize("f", EVERY, ids=repr)
 
 # the table of generators, written once more from the literature
 WRITTEN = {
@@ -42,7 +42,7 @@ def written(f):
     return WRITTEN[f.name]
 
 
-@each
+@every_divergence
 def test_generators_are_those_of_the_literature(f):
     u = np.array([1e-3, 0.2, 0.9, 1, 1.1, 3, 40])
     np.testing.assert_allclose(f.generator(u), [written(f)(x) for x in u], rtol=1e-12, atol=1e-15)
@@ -56,7 +56,7 @@ def test_generators_are_those_of_the_literature(f):
     assert huge == pytest.approx(f.upper, abs=1e-5) if f.upper < math.inf else huge > 25
 
 
-@each
+@every_divergence
 def test_conjugates_are_suprema(f):
     """f*(t) = sup_u u t - f(u), over a fine grid of u from 0 to large."""
     u = np.concatenate([[0, 1], np.exp(np.linspace(-30, 8, 100_001))])
@@ -66,7 +66,7 @@ def test_conjugates_are_suprema(f):
         assert f.conjugate(np.array(t)) == pytest.approx((u * t - values).max(), rel=1e-6, abs=1e-6)
 
 
-@each
+@every_divergence
 def test_conjugates_end_with_their_domain(f):
     if f.upper < math.inf:
         assert f.conjugate(np.array(f.upper + 1e-6)) == math.inf
@@ -76,7 +76,7 @@ def test_conjugates_end_with_their_domain(f):
         assert (inside <= f.upper).all() and (np.diff(inside) >= 0).all() and inside[-1] > f.upper - 1e-9
 
 
-@each
+@every_divergence
 @few
 @given(u=st.floats(0.01, 50), t=st.floats(-4, 4))
 def test_young_and_its_equality(f, u, t):
@@ -86,7 +86,7 @@ def test_young_and_its_equality(f, u, t):
     assert u * t <= f.generator(np.array(u)) + f.conjugate(np.array(t)) + 1e-9
 
 
-@each
+@every_divergence
 @few
 @given(log_p=st.floats(-40, 3), log_q=st.floats(-40, 3))
 def test_gap_is_the_integrand_less_its_tangent(f, log_p, log_q):
@@ -109,7 +109,7 @@ def test_gap_near_equality_is_a_parabola(f):
     assert f.gap(r, 0.0) == pytest.approx(0.5 * curvature * r * r, rel=tolerance)
 
 
-@each
+@every_divergence
 def test_gap_where_one_is_zero_and_far_out(f):
     none = -np.inf
     assert f.gap(none, none) == 0
@@ -120,7 +120,7 @@ def test_gap_where_one_is_zero_and_far_out(f):
     assert np.isfinite(far[:2]).all() or f.name == "alpha"
 
 
-@each
+@every_divergence
 def test_gradients(f):
     u, v = np.array([0.3, 0.8, 2.5]), np.array([-0.7, 0.2, 1.1])
     functions = [f.generator, f.conjugate]

@@ -73,8 +73,8 @@ def test_density_integrates_to_one():
 @pytest.mark.parametrize("name", MAKERS)
 def test_samples_have_the_moments_and_the_shape(name):
     d, n = MAKERS[name](), 40_000
-    for drawn in (d.sample(n, 5), d.rsample(n, 6)):
-        z = np.einsum("kij,nkj->nki", np.linalg.inv(LOWER), drawn - LOC)  # standard normal, if the samples are right
+    for samples in (d.sample(n, 5), d.rsample(n, 6)):
+        z = np.einsum("kij,nkj->nki", np.linalg.inv(LOWER), samples - LOC)  # standard normal, if the samples are right
         assert np.abs(z.mean(0)).max() * np.sqrt(n) < 4.5
         for k in range(3):
             second = z[:, k].T @ z[:, k] / n
@@ -172,8 +172,8 @@ def test_reparameterised_gradient_of_an_expectation():
     a, n = RANDOM.standard_normal((4, 4)), 100_000
     loc, lower = Tensor(LOC[0]), Tensor(LOWER[0])
     x = MultivariateNormal(loc, scale_tril=lower).rsample(n, 7)
-    each = ((x @ a) * x).sum(axis=-1)
-    by_loc, by_lower = grad(ops.mean(each), (loc, lower))
+    quadratic = ((x @ a) * x).sum(axis=-1)
+    by_loc, by_lower = grad(ops.mean(quadratic), (loc, lower))
     noise = np.linalg.solve(LOWER[0], (x.data - LOC[0]).T).T
     terms = x.data @ (a + a.T)
     exact_loc, exact_lower = (a + a.T) @ LOC[0], np.tril((a + a.T) @ LOWER[0])

@@ -63,11 +63,11 @@ def test_parameters_broadcast():
 @BOTH
 def test_samples_follow_the_density(make):
     d, n = make(LOC, LOG_SCALE), 20_000
-    for drawn in (d.sample(n, 5), d.rsample(n, 6)):
+    for samples in (d.sample(n, 5), d.rsample(n, 6)):
         for i in np.ndindex(3, 4):
             oracle = stats.norm(LOC[i], np.exp(LOG_SCALE[i]))
-            assert stats.kstest(drawn[(slice(None), *i)], oracle.cdf).pvalue > 1e-4
-        z = ((drawn - LOC) / np.exp(LOG_SCALE)).reshape(n, -1)
+            assert stats.kstest(samples[(slice(None), *i)], oracle.cdf).pvalue > 1e-4
+        z = ((samples - LOC) / np.exp(LOG_SCALE)).reshape(n, -1)
         covariance = z.T @ z / n
         assert np.abs(covariance - np.eye(12)).max() < 5 * np.sqrt(2 / n)  # standard errors √(2/n) and 1/√n
 
@@ -97,9 +97,9 @@ def test_float32_stays_float32():
 
 def test_tails_are_finite_and_right():
     x = np.float32([1e4, -1e4, 0, np.inf, -np.inf, np.nan])
-    found = Normal(np.float32(0), np.float32(1)).log_prob(x)
-    np.testing.assert_allclose(found[:3], stats.norm.logpdf([1e4, -1e4, 0]), rtol=1e-6)
-    assert found[3] == found[4] == -np.inf and np.isnan(found[5])
+    log_p = Normal(np.float32(0), np.float32(1)).log_prob(x)
+    np.testing.assert_allclose(log_p[:3], stats.norm.logpdf([1e4, -1e4, 0]), rtol=1e-6)
+    assert log_p[3] == log_p[4] == -np.inf and np.isnan(log_p[5])
     # a standard deviation of exp(-120) is 0 in float32, its logarithm is not
     assert Normal(np.float32(1), log_scale=np.float32(-120)).entropy() == pytest.approx(-120 + stats.norm.entropy())
     wide = Normal(np.float32(1), log_scale=np.float32(120)).log_prob(np.float32(3))
@@ -128,8 +128,8 @@ def test_divergence_against_quadrature(a, s, b, t):
 def test_divergence_of_close_distributions_does_not_cancel():
     # to second order in a small change e of log scale the divergence is e²
     e = np.float32(1e-3)
-    found = kl_divergence(Normal(np.float32(0), log_scale=e), Normal(np.float32(0), log_scale=np.float32(0)))
-    assert found == pytest.approx(np.expm1(2e-3) / 2 - 1e-3, rel=2e-2)
+    kl = kl_divergence(Normal(np.float32(0), log_scale=e), Normal(np.float32(0), log_scale=np.float32(0)))
+    assert kl == pytest.approx(np.expm1(2e-3) / 2 - 1e-3, rel=2e-2)
 
 
 def test_samples_are_asked_for_by_number_and_then_by_generator():

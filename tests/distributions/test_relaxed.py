@@ -56,8 +56,8 @@ def test_bernoulli_samples(temperature):
     n = 20_000
     kinds = [LogitRelaxedBernoulli] if temperature < 0.5 else [LogitRelaxedBernoulli, RelaxedBernoulli]
     for d in (kind(temperature, LOGITS[0]) for kind in kinds):  # at low temperatures values round to 1
-        for drawn in (d.sample(n, 3), d.rsample(n, 4)):
-            u = d.cdf(drawn)  # uniform, if the samples are right
+        for samples in (d.sample(n, 3), d.rsample(n, 4)):
+            u = d.cdf(samples)  # uniform, if the samples are right
             assert all(stats.kstest(u[:, i], "uniform").pvalue > 1e-4 for i in range(4))
             assert np.abs(np.corrcoef(u.T) - np.eye(4)).max() < 5 / np.sqrt(n)
 
@@ -103,11 +103,11 @@ def test_two_values_are_the_relaxed_bernoulli():
 def test_one_hot_samples(temperature):
     n, d = 20_000, RelaxedOneHot(temperature, LOGITS)
     p = special.softmax(LOGITS, -1)
-    for drawn in (d.sample(n, 3), d.rsample(n, 4), np.exp(d.log.sample(n, 5)), np.exp(d.log.rsample(n, 6))):
-        assert drawn.shape == (n, 3, 4)
-        np.testing.assert_allclose(drawn.sum(-1), 1)
+    for samples in (d.sample(n, 3), d.rsample(n, 4), np.exp(d.log.sample(n, 5)), np.exp(d.log.rsample(n, 6))):
+        assert samples.shape == (n, 3, 4)
+        np.testing.assert_allclose(samples.sum(-1), 1)
         for k in range(3):  # the largest is a draw of the categorical, and each pair's log-ratio is logistic
-            assert stats.chisquare(np.bincount(drawn[:, k].argmax(-1), minlength=4), n * p[k]).pvalue > 1e-4
+            assert stats.chisquare(np.bincount(samples[:, k].argmax(-1), minlength=4), n * p[k]).pvalue > 1e-4
     y = d.log.sample(n, 7)
     ratio = temperature * (y[..., 0] - y[..., 1]) - (LOGITS[:, 0] - LOGITS[:, 1])
     assert all(stats.kstest(ratio[:, k], stats.logistic.cdf).pvalue > 1e-4 for k in range(3))
@@ -145,8 +145,8 @@ def test_out_of_support():
     np.testing.assert_array_equal(b.cdf(np.array([-1, 0, 1, 2, np.nan])), [0, 0, 1, 1, np.nan])
     assert np.isnan(b.icdf(np.array([-0.1, 1.1, np.nan]))).all() and b.icdf(0.0) == 0 and b.icdf(1.0) == 1
     logits = Tensor(LOGITS[0])
-    found = grad(ops.sum(RelaxedOneHot(0.5, logits).log_prob(np.concatenate([bad, [[0.1, 0.2, 0.3, 0.4]]]))), logits)
-    assert np.isfinite(found).all()
+    gradient = grad(ops.sum(RelaxedOneHot(0.5, logits).log_prob(np.concatenate([bad, [[0.1, 0.2, 0.3, 0.4]]]))), logits)
+    assert np.isfinite(gradient).all()
 
 
 def test_gradients_to_second_order():
@@ -169,12 +169,12 @@ def test_reparameterised_gradient_of_an_expectation():
     n, temperature, logit, h = 200_000, Tensor(np.array(0.6)), Tensor(np.array(0.4)), 1e-4
     # one leaf for each draw gives the derivative of each, and so the standard error
     leaves = [Tensor(np.full(n, 0.6)), Tensor(np.full(n, 0.4))]
-    each = grad(ops.sum(RelaxedBernoulli(*leaves).rsample((), 5)), leaves)
+    gradients = grad(ops.sum(RelaxedBernoulli(*leaves).rsample((), 5)), leaves)
     exact = [(mean(0.6 + h, 0.4) - mean(0.6 - h, 0.4)) / (2 * h), (mean(0.6, 0.4 + h) - mean(0.6, 0.4 - h)) / (2 * h)]
     together = grad(ops.mean(RelaxedBernoulli(temperature, logit).rsample(n, 5)), [temperature, logit])
-    for found, values, expected in zip(together, each, exact, strict=True):
-        np.testing.assert_allclose(found, values.mean())
-        assert abs(found - expected) < 4.5 * values.std() / np.sqrt(n)
+    for result, values, expected in zip(together, gradients, exact, strict=True):
+        np.testing.assert_allclose(result, values.mean())
+        assert abs(result - expected) < 4.5 * values.std() / np.sqrt(n)
 
 
 def test_float32_stays_float32():

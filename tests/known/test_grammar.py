@@ -20,11 +20,11 @@ GRAMMARS = {
 
 def prefixes(rules, length):
     """The probability of each text's first `length` letters, by carrying out every derivation."""
-    found, work = Counter(), [(1.0, "", ("S",))]
+    totals, work = Counter(), [(1.0, "", ("S",))]
     while work:
         p, text, pending = work.pop()
         if len(text) >= length:
-            found[text[:length]] += p
+            totals[text[:length]] += p
         elif not pending:
             work.append((p, text, ("S",)))
         elif pending[0] in rules:
@@ -32,7 +32,7 @@ def prefixes(rules, length):
             work += [(p * weight / total, text, (*parts, *pending[1:])) for weight, parts in rules[pending[0]]]
         else:
             work.append((p, text + pending[0], pending[1:]))
-    return found
+    return totals
 
 
 @pytest.mark.parametrize("key", GRAMMARS)
@@ -45,9 +45,9 @@ def test_all_texts(key, length):
     assert abs(p.sum() - 1) < 1e-12  # of the enumeration itself
     np.testing.assert_allclose(source.log_prob(x), np.log(p), rtol=1e-10, atol=1e-10)
     assert abs(source.entropy() - entropy(p)) < 1e-10
-    drawn = Counter(source.codec.decode(row) for row in source.sample(20_000, 5))
-    assert set(drawn) <= set(texts)
-    assert len(texts) == 1 or fit_p_value([drawn[text] for text in texts], p) > 1e-4
+    samples = Counter(source.codec.decode(row) for row in source.sample(20_000, 5))
+    assert set(samples) <= set(texts)
+    assert len(texts) == 1 or fit_p_value([samples[text] for text in texts], p) > 1e-4
     wrong = x.copy()
     wrong[:, 0] = source.codec.encode(".")[0]  # no sentence begins so
     np.testing.assert_array_equal(source.log_prob(wrong), -np.inf)

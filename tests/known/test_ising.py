@@ -17,13 +17,13 @@ SMALL = [
 
 
 def bonds(rows, columns, periodic):
-    """Pairs of neighbouring places, each once."""
-    found = []
+    """Pairs of neighbouring sites, every pair once."""
+    pairs = []
     for i, j in itertools.product(range(rows), range(columns)):
         for k, m in ((i + 1, j), (i, j + 1)):
             if periodic or (k < rows and m < columns):
-                found.append((i * columns + j, k % rows * columns + m % columns))
-    return found
+                pairs.append((i * columns + j, k % rows * columns + m % columns))
+    return pairs
 
 
 def enumerated(rows, columns, beta, field, periodic):
@@ -51,8 +51,8 @@ def test_all_lattices(parameters):
 @pytest.mark.parametrize("parameters", [SMALL[3], SMALL[5], SMALL[8], SMALL[10], (1, 5, 0.6, 0.2, False)])
 def test_samples_of_small_lattices(parameters):
     source, (x, exponent) = Ising(*parameters[:4], periodic=parameters[4]), enumerated(*parameters)
-    drawn = source.sample(30_000, 11).reshape(30_000, -1).astype(int)
-    counts = np.bincount(drawn @ 2 ** np.arange(drawn.shape[1])[::-1], minlength=len(x))
+    samples = source.sample(30_000, 11).reshape(30_000, -1).astype(int)
+    counts = np.bincount(samples @ 2 ** np.arange(samples.shape[1])[::-1], minlength=len(x))
     assert fit_p_value(counts, np.exp(exponent - np.logaddexp.reduce(exponent))) > 1e-4
 
 

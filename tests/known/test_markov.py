@@ -20,11 +20,11 @@ def stationary(p):
     """The probability of every context, from the eigenvector of the chain of contexts with eigenvalue 1."""
     order, levels = p.ndim - 1, p.shape[-1]
     contexts = [tuple(c) for c in all_strings(levels, order)] if order else [()]
-    place = {c: i for i, c in enumerate(contexts)}
+    index = {c: i for i, c in enumerate(contexts)}
     step = np.zeros((len(contexts), len(contexts)))
     for c in contexts:
         for a in range(levels):
-            step[place[c], place[(*c, a)[1:] if order else ()]] += p[(*c, a)]
+            step[index[c], index[(*c, a)[1:] if order else ()]] += p[(*c, a)]
     values, vectors = np.linalg.eig(step.T)
     pi = vectors[:, np.abs(values - 1).argmin()].real
     return dict(zip(contexts, pi / pi.sum(), strict=True))

@@ -47,8 +47,8 @@ def test_every_image_of_a_small_source():
     assert abs(p.sum() - 1) < 1e-12
     assert abs(source.entropy() - entropy(p)) < 1e-10
     code = {image.tobytes(): i for i, image in enumerate(x)}
-    drawn = [code[image.tobytes()] for image in source.sample(20_000, 2).reshape(20_000, -1)]
-    assert fit_p_value(np.bincount(drawn, minlength=len(x)), p) > 1e-4
+    samples = [code[image.tobytes()] for image in source.sample(20_000, 2).reshape(20_000, -1)]
+    assert fit_p_value(np.bincount(samples, minlength=len(x)), p) > 1e-4
 
 
 def test_drawings_are_recovered_and_all_alike_in_number():

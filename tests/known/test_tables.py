@@ -21,9 +21,9 @@ def net_probability(variables, state):
     """The product of conditional probabilities, by name."""
     value, total = {}, 1.0
     for (name, parents, table), x in zip(variables, state, strict=True):
-        place = int("0" + "".join(str(value[parent]) for parent in parents), 2)
+        row = int("0" + "".join(str(value[parent]) for parent in parents), 2)
         value[name] = x
-        total *= table[place] if x else 1 - table[place]
+        total *= table[row] if x else 1 - table[row]
     return total
 
 
@@ -45,8 +45,8 @@ def test_nets(variables):
 def test_house():
     p = check_net(HOUSE)
     source = known.create("bayes_net")
-    drawn = source.sample(50_000, 3).astype(int)
-    assert fit_p_value(np.bincount(drawn @ 2 ** np.arange(8)[::-1], minlength=256), p) > 1e-4
+    samples = source.sample(50_000, 3).astype(int)
+    assert fit_p_value(np.bincount(samples @ 2 ** np.arange(8)[::-1], minlength=256), p) > 1e-4
     # The alarm makes a burglar likelier, and a storm explains it away.
     table = source.probabilities()
     burglar = lambda q: q[:, 1].sum() / q.sum()  # noqa: E731

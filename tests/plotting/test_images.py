@@ -58,11 +58,11 @@ def test_grid_shows_every_pixel_in_order(tmp_path_factory, n, size, channels, co
     path = tmp_path_factory.mktemp("grid") / "grid.png"
     image_grid(images, path, title=title, columns=columns)
     rows = cells(read(path))
-    drawn = [cell for row in rows for cell in row]
+    shown = [cell for row in rows for cell in row]
     if columns is not None:
         assert len(rows) == -(-n // min(columns, n))
-    assert len(drawn) == n
-    for cell, image in zip(drawn, images, strict=True):
+    assert len(shown) == n
+    for cell, image in zip(shown, images, strict=True):
         np.testing.assert_array_equal(shrink(cell, size), expected(image))
 
 
@@ -70,8 +70,8 @@ def test_grid_shows_every_pixel_in_order(tmp_path_factory, n, size, channels, co
 def test_grid_takes_any_real_dtype(tmp_path, dtype):
     images = np.eye(6).astype(dtype)[None].repeat(4, axis=0)
     image_grid(images, tmp_path / "a.png")
-    drawn = cells(read(tmp_path / "a.png"))
-    np.testing.assert_array_equal(shrink(drawn[1][1], (6, 6)), expected(np.eye(6)))
+    shown = cells(read(tmp_path / "a.png"))
+    np.testing.assert_array_equal(shrink(shown[1][1], (6, 6)), expected(np.eye(6)))
 
 
 def test_square_vectors_are_square_images(tmp_path):

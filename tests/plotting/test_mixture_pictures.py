@@ -50,11 +50,11 @@ def test_ellipses_are_standard_deviations():
 
 def test_colours_mix_by_responsibility():
     shares = np.array([[1.0, 0, 0], [0, 0, 1], [0.5, 0.5, 0], [1 / 3, 1 / 3, 1 / 3]])
-    found = mixed_colours(shares)
-    np.testing.assert_allclose(found[0], to_rgb(COLOURS[0]))
-    np.testing.assert_allclose(found[1], to_rgb(COLOURS[2]))
+    colours = mixed_colours(shares)
+    np.testing.assert_allclose(colours[0], to_rgb(COLOURS[0]))
+    np.testing.assert_allclose(colours[1], to_rgb(COLOURS[2]))
     low, high = np.sort([to_rgb(COLOURS[0]), to_rgb(COLOURS[1])], axis=0)
-    assert ((found[2] >= low) & (found[2] <= high)).all() and np.ptp(found[3]) < 0.35
+    assert ((colours[2] >= low) & (colours[2] <= high)).all() and np.ptp(colours[3]) < 0.35
     many = mixed_colours(np.eye(13))
     assert many.shape == (13, 3)
     np.testing.assert_allclose(many[11], many[1])
