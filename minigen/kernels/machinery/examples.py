@@ -111,7 +111,7 @@ class ExampleMaker:
         """True or False."""
         return bool(self.integer(0, 1))
 
-    def random(self) -> np.random.Generator:
+    def random(self) -> "np.random.Generator":  # in quotes: NumPy loads numpy.random when it is first named
         """A generator for values."""
         return np.random.default_rng(self.integer(0, 2**20))
 
