@@ -29,7 +29,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .files import replacing
+from ..arrays.files import replacing
 
 HEADER = "header"  # the entry that holds the JSON, as bytes
 MAX_HEADER = 256 * 1024  # JSON grows when it is parsed; a real header is a few kilobytes

@@ -5,7 +5,7 @@ import contextlib
 import json
 import os
 
-from .files import reason
+from ..arrays.files import reason
 
 
 class RunError(ValueError):

@@ -9,7 +9,7 @@ from ..arrays import as_generator, to_numpy
 from ..autograd import no_grad
 from ..autograd.tensor import raw
 from ..evaluation import draw_samples
-from .files import reason
+from ..arrays.files import reason
 from .image_values import is_image, is_planar, to_images
 from .metrics import RunError, read_metrics
 

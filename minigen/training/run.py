@@ -23,7 +23,7 @@ from ..protocols import nearest
 from .checkpoint import CheckpointError, read_checkpoint, write_checkpoint
 from .config import TrainConfig
 from .data_source import DataSource
-from .files import reason, remove_leftovers, replacing, sync_folder
+from ..arrays.files import reason, remove_leftovers, replacing, sync_folder
 from .metrics import RunError
 
 MAX_CONFIG = 1024 * 1024  # bytes of a config.json that will be read; a real one has about a thousand

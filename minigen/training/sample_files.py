@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from .. import plotting
-from .files import replacing
+from ..arrays.files import replacing
 from .image_values import is_image, to_images
 
 SUFFIXES = (".npz", ".npy", ".png")
