@@ -1,8 +1,6 @@
 """MNIST from a folder of IDX files, downloaded into it if asked."""
 
 import hashlib
-import os
-import tempfile
 import urllib.error
 import urllib.request
 from functools import partial
@@ -11,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ..arrays import Generator
+from ..arrays.files import replacing
 from ..protocols import DataSpec
 from .binarize import Dynamic, stochastic, threshold
 from .dataset import Dataset, from_arrays
@@ -121,9 +120,7 @@ def _download(path, size, digest):
         if got != digest:
             failures.append(f"{address}: expected {size} bytes with SHA-256 {digest}, got {len(content)} with {got}")
             continue
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=path.name, delete=False) as file:
+        with replacing(path) as file:
             file.write(content)
-        os.chmod(file.name, 0o644)
-        os.replace(file.name, path)
         return
     raise DataError(f"{path}: could not be downloaded: " + "; ".join(failures))

@@ -1,11 +1,10 @@
 """A page whose pixels are known: a picture placed without resampling, text around it, an atomic PNG."""
 
-import contextlib
 import math
 import os
-import threading
 from pathlib import Path
 
+from ..arrays.files import replacing
 from .images import check_size
 
 DPI = 144
@@ -68,22 +67,6 @@ def save(figure, path):
     The bytes depend on the picture alone: the file holds no date and no version. If `path` is None nothing is written.
     """
     if path is not None:
-        with whole(path) as file:
+        with replacing(path) as file:
             figure.savefig(file, format="png", dpi=DPI, metadata={"Software": None})
     return figure
-
-
-@contextlib.contextmanager
-def whole(path):
-    """A binary file to write, which is renamed to `path` when it is complete and removed if it is not."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
-    try:
-        with open(temporary, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from .canvas import check_path, whole
+from ..arrays.files import replacing
+from .canvas import check_path
 
 
 def write_film(frames, path, shown=180, held=3000):
@@ -30,5 +31,5 @@ def write_film(frames, path, shown=180, held=3000):
     palette.putpalette(colours.ravel().tolist())
     images = [Image.fromarray(frame).quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
     times = [shown] * (len(images) - 1) + [held]
-    with whole(path) as file:
+    with replacing(path) as file:
         images[0].save(file, format="GIF", save_all=True, append_images=images[1:], duration=times, loop=0)

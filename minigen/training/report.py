@@ -6,10 +6,10 @@ import numpy as np
 
 from .. import plotting
 from ..arrays import as_generator, to_numpy
+from ..arrays.files import reason
 from ..autograd import no_grad
 from ..autograd.tensor import raw
 from ..evaluation import draw_samples
-from ..arrays.files import reason
 from .image_values import is_image, is_planar, to_images
 from .metrics import RunError, read_metrics
 
