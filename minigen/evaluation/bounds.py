@@ -66,29 +66,30 @@ def grid_log_prob(model, prior, x, condition=None):
         mean, spread = (np.asarray(to_numpy(raw(v)), np.float64).ravel() for v in (prior.mean, prior.stddev))
         if len(mean) not in NODES:
             raise ValueError(f"prior: expected one or two latent numbers, got {len(mean)}")
-        given = {} if condition is None else {"condition": condition}
-        dtype = raw(model.encode(x[:1], **given).mean).dtype
+        beside = {} if condition is None else {"condition": condition}
+        dtype = raw(model.encode(x[:1], **beside).mean).dtype
         steps = np.linspace(-REACH, REACH, NODES[len(mean)])
         axes = [m + s * steps for m, s in zip(mean, spread, strict=True)]
         z = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(mean))
-        places = np.stack(np.meshgrid(*[np.arange(len(a)) for a in axes], indexing="ij"), axis=-1)
-        even = (places % 2 == 0).all(axis=-1).ravel()
+        numbers = np.stack(np.meshgrid(*[np.arange(len(a)) for a in axes], indexing="ij"), axis=-1)
+        even = (numbers % 2 == 0).all(axis=-1).ravel()  # the nodes of a grid with twice the spacing
         volume = math.log(math.prod(a[1] - a[0] for a in axes))
         whole, half = np.full(len(x), -np.inf), np.full(len(x), -np.inf)
         rows = max(1, BLOCK // max(1, math.prod(x.shape[1:])))
         for start in range(0, len(z), rows):
-            part, own = z[start : start + rows].astype(dtype), even[start : start + rows]
-            decoded = model.decode(part, **given)
-            log_prior = np.asarray(to_numpy(raw(prior.log_prob(part))), np.float64)
+            nodes = z[start : start + rows].astype(dtype)
+            coarse = even[start : start + rows]
+            decoded = model.decode(nodes, **beside)
+            log_prior = np.asarray(to_numpy(raw(prior.log_prob(nodes))), np.float64)
             for number, example in enumerate(x):
                 joint = log_prior + to_numpy(raw(decoded.log_prob(example.reshape(decoded.event_shape))))
                 whole[number] = np.logaddexp(whole[number], np.logaddexp.reduce(joint))
-                half[number] = np.logaddexp(half[number], np.logaddexp.reduce(joint[own]))
+                half[number] = np.logaddexp(half[number], np.logaddexp.reduce(joint[coarse]))
     return whole + volume, np.abs(whole - half - len(mean) * math.log(2))
 
 
 def _exact(subject, x, prior):
-    """`(log p(x), how it was found)`, or None and why there is none."""
+    """`(log p(x), by which method)`; or None and the reason, where no method gives it."""
     if subject.has_density:
         return subject.log_prob(x), "from log_prob" if subject.table is None else "by a grid over z"
     if prior is None:

@@ -1,7 +1,7 @@
 """Identities that a generative model must satisfy, checked on any model that has the methods of its family.
 
-    for found in identities(model, rng=0):
-        print(found.passed, found.name, found.detail)
+    for check in identities(model, rng=0):
+        print(check.passed, check.name, check.detail)
 
 What is checked depends on what the model offers; what does not apply is skipped, with the reason. The model's spec
 decides how: small discrete spaces are enumerated, one or two continuous numbers integrated by quadrature, larger
@@ -53,16 +53,16 @@ def identities(model, rng=0, samples=10_000, condition=None, prior=None, points=
         yield from check_bijection(model, points)
         return
     subject = Subject(model, rng, condition)
-    pilot, x, found = _samples(subject, samples)
-    yield found
-    if found.passed:
+    pilot, x, check = _samples(subject, samples)
+    yield check
+    if check.passed:
         yield from _with_samples(subject, pilot, x, prior)
     if model.offers("predict_log_proba"):
-        yield check_classes(subject, x[:EXAMPLES] if found.passed else subject.random_examples(EXAMPLES))
+        yield check_classes(subject, x[:EXAMPLES] if check.passed else subject.random_examples(EXAMPLES))
         if x is None and model.offers("sample"):
             yield check_labels(subject, subject.random_examples(4), samples // 4)
     if model.offers("forward", "inverse"):
-        if points is None and found.passed:
+        if points is None and check.passed:
             with no_grad():
                 points = np.asarray(to_numpy(raw(model.inverse(subject.xp.asarray(x[:POINTS]))[0])))
         yield from [Check("inverse", None, "there are no points")] if points is None else check_bijection(model, points)
@@ -98,7 +98,7 @@ def _samples(subject, n):
 
 def all_passed(checks):
     """Whether no Check of these has failed; those that were skipped do not count."""
-    return all(found.passed is not False for found in checks)
+    return all(check.passed is not False for check in checks)
 
 
 __all__ = ["Check", "all_passed", "check_bijection", "identities"]

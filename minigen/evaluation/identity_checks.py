@@ -40,7 +40,7 @@ class Stream(IntEnum):
 
 
 class Check(NamedTuple):
-    """What one check found: its name, whether it passed (None: it does not apply), and the figures or the reason."""
+    """The result of one check: its name, whether it passed (None: it does not apply), and the figures or the reason."""
 
     name: str
     passed: bool | None
@@ -71,7 +71,7 @@ class Subject:
         self.columns = column_levels(self.spec)
         self.epsilon = float(np.finfo(np.float64).eps)  # of the model's results, once they have been seen
         self.cells = self.proposal = None  # of a quadrature and of importance sampling, which two checks share
-        self.table, self.table_error = None, 0.0  # log p of each example, where another computation has found it
+        self.table, self.table_error = None, 0.0  # log p of each example, where another computation gives it
         self.why_no_density = "the model has no log_prob"
 
     def stream(self, purpose: Stream):
@@ -110,12 +110,12 @@ class Subject:
 
     def log_marginal(self, rows, observed):
         """log p of the observed columns of rows alone, float64 `(n,)`, of a model that takes missing values."""
-        parts = []
+        batches = []
         with no_grad():
             for start in range(0, len(rows), BATCH):
                 x, mask = (a[start : start + BATCH].reshape(-1, *self.spec.shape) for a in (rows, observed))
-                parts.append(to_numpy(raw(self.model.log_prob(self.xp.asarray(self.examples(x)), observed=mask))))
-        return np.concatenate(parts).astype(np.float64)
+                batches.append(to_numpy(raw(self.model.log_prob(self.xp.asarray(self.examples(x)), observed=mask))))
+        return np.concatenate(batches).astype(np.float64)
 
     def note_precision(self, values):
         """Note the dtype of results of the model: what rounding may explain depends on it."""
@@ -156,7 +156,7 @@ class Subject:
         return self.examples(np.stack(numbers, axis=1).astype(np.float64))
 
     def state_numbers(self, x):
-        """The place of each example in `enumerated`."""
+        """The number of each example in `enumerated`, from 0."""
         return np.ravel_multi_index(tuple(np.asarray(x).reshape(len(x), -1).astype(np.int64).T), self.columns)
 
     def _conditions(self, n):
@@ -213,10 +213,10 @@ def chi_square(counts, probabilities, least=5.0):
     expected, counts = n * probabilities[order], counts[order]
     # a group ends where the expectation since the last end reaches `least`; what is left over joins the last group
     ends, gathered = [], 0.0
-    for place, value in enumerate(expected):
+    for number, value in enumerate(expected, start=1):
         gathered += value
         if gathered >= least:
-            ends.append(place + 1)
+            ends.append(number)
             gathered = 0.0
     starts = [0, *ends[:-1]]
     if len(starts) < 2:

@@ -15,8 +15,8 @@ class DataSource:
     """The name or path of data, and how they are read, as a run keeps it.
 
     `kind` and the `labels` column are what `data.load` takes; `shape`, `levels`, `standardize` and `conditional` what
-    `data.prepare` takes. A name "known:NAME" is a source of `minigen.known`. Raises ValueError or TypeError for a name,
-    a kind or a column that can be none.
+    `data.prepare` takes. A name "known:NAME" is a source of `minigen.known`. Raises ValueError or TypeError for a
+    name, a kind or a column that is not valid.
     """
 
     name: str

@@ -18,12 +18,12 @@ from pathlib import Path
 import numpy as np
 
 from .. import __version__, models
+from ..arrays.files import reason, remove_leftovers, replacing, sync_folder
 from ..data.batch import NAMES
 from ..protocols import nearest
 from .checkpoint import CheckpointError, read_checkpoint, write_checkpoint
 from .config import TrainConfig
 from .data_source import DataSource
-from ..arrays.files import reason, remove_leftovers, replacing, sync_folder
 from .metrics import RunError
 
 MAX_CONFIG = 1024 * 1024  # bytes of a config.json that will be read; a real one has about a thousand
@@ -44,7 +44,7 @@ class Run:
 
     @property
     def train(self):
-        """The TrainConfig of the run; RunError if the settings on the disk are none."""
+        """The TrainConfig of the run. Raises RunError if the settings on the disk are not valid."""
         try:
             return TrainConfig(**self.config["train"])
         except (ValueError, TypeError) as error:
@@ -92,7 +92,7 @@ class Run:
 
     @classmethod
     def open(cls, path):
-        """The run in the folder `path`; RunError if it is no run folder."""
+        """The run in the folder `path`; Raises RunError for any other folder."""
         path = Path(path)
         if not path.is_dir():
             what = "is not a folder" if path.exists() else "does not exist"

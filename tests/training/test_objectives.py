@@ -1,7 +1,7 @@
 """Several objectives: settings of their own, turns, fresh batches, averages, what follows an update, and resumption."""
 
 import signal
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -11,6 +11,7 @@ from minigen import DataSpec, ops, training
 from minigen.arrays import Generator
 from minigen.autograd import Parameter
 from minigen.data import Batch
+from minigen.layers import Buffer
 from minigen.models import Model, Objective, Takes
 from minigen.models import registry as model_registry
 from minigen.training import Interrupted, TrainConfig, fit, make_step
@@ -129,6 +130,16 @@ def test_the_step_is_told_and_fresh_batches_differ():
     assert all(row.tobytes() in rows for entry in generators for row in entry[2])
     with pytest.raises(ValueError, match="objective generator takes a batch of its own"):
         make_step(game(generator_every=1, fresh=True))(DATA.train[:8], 0)
+
+
+def test_objectives_that_ask_for_a_batch_do_not_get_the_same_one():
+    model = game(generator_every=1)
+    both = [replace(objective, fresh=True) for objective in model.objectives()]
+    model.objectives = lambda: both
+    state = State(model, DATA, TrainConfig(batch_size=16))
+    state.update(next(iter(state.loader)))
+    (_, _, first), (_, _, second) = model.seen
+    assert not np.array_equal(first, second)
 
 
 def test_weights_are_clipped_after_each_update():
@@ -329,3 +340,48 @@ def test_a_model_without_a_likelihood_is_validated_by_its_samples(tmp_path, regi
     printed = capsys.readouterr().out
     assert "energy_distance (units of the data)" in printed and "0.0000\n" in printed.splitlines(True)[2]
     assert printed.splitlines()[1].split() == ["value", "perfect", "samples"]
+
+
+class Noisy(Model):
+    """Two objectives that record the noise that they were given; the second keeps what its loss saw in a buffer."""
+
+    takes = Takes(kinds=("binary",))
+
+    def __init__(self, spec, config=None, *, rng=0):
+        super().__init__(spec, config)
+        self.first = Parameter(np.zeros((), np.float32))
+        self.second = Parameter(np.zeros((), np.float32))
+        self.last_loss = Buffer(np.zeros((), np.float32))
+        self.broken = False
+        self.noise = []
+
+    def objectives(self):
+        return [Objective("one", lambda batch, rng, step: self.loss_of(self.first, rng), [self.first]),
+                Objective("two", lambda batch, rng, step: self.loss_of(self.second, rng), [self.second])]
+
+    def loss_of(self, parameter, rng):
+        self.noise.append(rng.standard_normal((), np.float32))
+        loss = parameter * (np.float32("nan") if self.broken else 1)
+        self.last_loss.data = np.float32(7.0) + self.last_loss.data
+        return loss, {}
+
+
+def test_objectives_of_one_step_have_different_noise():
+    model = Noisy(DATA.spec)
+    step = make_step(model)
+    step(DATA.train[:4], 0)
+    assert len(set(map(float, model.noise))) == 2
+    step(DATA.train[:4], 0)
+    assert model.noise[:2] == model.noise[2:]  # of one generator, whatever the other objective draws
+
+
+def test_what_a_loss_records_is_kept_only_if_the_update_was_finite():
+    model = Noisy(DATA.spec)
+    step = make_step(model)
+    assert step(DATA.train[:4], 0)["finite"]
+    assert model.last_loss.data == 14
+    model.broken = True
+    assert not step(DATA.train[:4], 1)["finite"]
+    assert model.last_loss.data == 14 and step.updates == 1
+    step.explain(DATA.train[:4], 1)
+    assert model.last_loss.data == 14
