@@ -52,7 +52,7 @@ START, CHANNELS, BY_POSITION, CLEARED = range(4)
 # The columns of a run: an instruction, its output channels from and to, the input channels from and to that these need.
 INSTRUCTION, LOW, HIGH, FIRST, LAST = range(5)
 
-ROOM = 2**26  # numbers that a thread keeps at most, about: a larger batch is drawn in several goes
+ROOM, CACHE = 2**26, 2**22  # numbers of examples that a thread keeps at most, and that stay in its cache, about
 NARROW = 8  # up to so many output channels are inner products, more are products with tiles of the weights
 
 
@@ -386,9 +386,9 @@ def _(noise, values, observed, program, draw, width, codes, settings, contexts=(
     filled = np.array([[buffer, len(array)] for buffer, array in constants], np.int64).reshape(-1, 2)
     starts = np.cumsum([0, *(array.size for _, array in constants)])
     flat = np.concatenate([np.zeros(0), *(array.reshape(-1) for _, array in constants)], dtype=dtype)
-    at_once = min(batch, thread_count() * max(4, ROOM // program.size // 4 * 4))
-    # Made here: what the C library gives another thread goes back to the system at the end of the loop, and a page that
-    # comes back from the system has to be cleared again.
+    at_once = min(ROOM // program.size, max(64, CACHE // program.size))  # 64 for one reading of the weights
+    at_once = min(batch, thread_count() * max(4, at_once // 4 * 4))
+    # Made here: what a thread gets goes back to the system at the loop's end, and has to be cleared to come again.
     room = np.empty(at_once * program.size, dtype)
     arrays = (np.ascontiguousarray(noise), np.ascontiguousarray(values, dtype), np.ascontiguousarray(observed))
     sampler = sampler_of(_run, draw)
