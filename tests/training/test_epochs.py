@@ -4,7 +4,7 @@ import pytest
 
 from minigen.training import TrainConfig, fit
 from minigen.training.state import State
-from training.toy import Toy, ToyConfig, toy_data
+from training.toys import Toy, ToyConfig, toy_data
 
 DATA = toy_data(100)
 
