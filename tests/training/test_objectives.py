@@ -320,6 +320,15 @@ def test_a_batch_brings_everything_to_the_loss():
         np.testing.assert_array_equal(seen.length, 1)
 
 
+def test_a_model_that_does_not_learn_from_labels_is_not_given_any():
+    x = np.zeros((40, 6), np.uint8)
+    x[::2] = 1
+    model = Labelled(DataSpec((6,), "binary"))
+    model.takes = replace(model.takes, labels=None)
+    fit(model, Batch(x, labels=np.arange(40)), epochs=1, batch_size=7)
+    assert model.seen and all(batch.labels is None for batch in model.seen)
+
+
 def test_a_model_without_a_likelihood_is_validated_by_its_samples(tmp_path, registered, capsys):
     from minigen.cli.figures import print_figures
     from minigen.evaluation import energy_distance, evaluate
@@ -354,12 +363,14 @@ class Noisy(Model):
         self.last_loss = Buffer(np.zeros((), np.float32))
         self.broken = False
         self.noise = []
+        self.more = 0  # numbers that the first objective draws besides
 
     def objectives(self):
-        return [Objective("one", lambda batch, rng, step: self.loss_of(self.first, rng), [self.first]),
+        return [Objective("one", lambda batch, rng, step: self.loss_of(self.first, rng, self.more), [self.first]),
                 Objective("two", lambda batch, rng, step: self.loss_of(self.second, rng), [self.second])]
 
-    def loss_of(self, parameter, rng):
+    def loss_of(self, parameter, rng, more=0):
+        rng.standard_normal((more,), np.float32)
         self.noise.append(rng.standard_normal((), np.float32))
         loss = parameter * (np.float32("nan") if self.broken else 1)
         self.last_loss.data = np.float32(7.0) + self.last_loss.data
@@ -371,8 +382,9 @@ def test_objectives_of_one_step_have_different_noise():
     step = make_step(model)
     step(DATA.train[:4], 0)
     assert len(set(map(float, model.noise))) == 2
+    model.more = 5
     step(DATA.train[:4], 0)
-    assert model.noise[:2] == model.noise[2:]  # of one generator, whatever the other objective draws
+    assert model.noise[3] == model.noise[1]  # whatever the other objective draws
 
 
 def test_what_a_loss_records_is_kept_only_if_the_update_was_finite():
