@@ -86,7 +86,7 @@ def test_data_and_models_that_do_not_fit():
     model = Toy(DATA.spec)
     plain = models.Model(DATA.spec)
     assert validation_score(plain, DATA.test, 0) == {}
-    with pytest.raises(NotImplementedError, match="Model does not offer sample"):
+    with pytest.raises(NotImplementedError, match="neither a likelihood nor samples"):
         evaluate(plain, DATA)
     assert "log_prob" in evaluate(model, DATA)
 
