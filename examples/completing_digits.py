@@ -56,7 +56,7 @@ def main(out, quick=False):
     print(f"most probable class given the upper half alone: right for {rate:.1%} ± {(rate * (1 - rate) / n)**0.5:.1%}")
     rows = [int(np.flatnonzero(labels == label)[0]) for label in range(CLASSES)]  # one test digit of each class
     save_picture(x[rows], posterior[rows], complete(nade, pixels, x[rows], posterior[rows]), samples(pixels),
-         Path(out) / "completing_digits.png")
+                 Path(out) / "completing_digits.png")
     return results
 
 
