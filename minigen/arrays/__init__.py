@@ -2,8 +2,8 @@
 
 Read `devices.py` (which module an array belongs to), then `stream.py`, `philox.py` and `random.py`: random numbers as a
 function of a seed and a position. `pool.py` runs compiled loops on several threads. `checks.py` has the checks of
-arguments, `files.py` writes files that are wholly there or not at all; `constants.py`, `logsumexp.py`, `categories.py`
-and `columns.py` are small pieces of mathematics that array code shares.
+arguments and `states.py` that of saved states; `files.py` writes files that are wholly there or not at all.
+`constants.py`, `logsumexp.py`, `categories.py` and `columns.py` are small pieces of mathematics that array code shares.
 """
 
 from .devices import MODULES, Constant, array_module, check_device, to_device, to_numpy

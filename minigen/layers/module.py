@@ -23,6 +23,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..arrays import array_module, as_dtype, to_device, to_numpy
+from ..arrays.states import misfits
 from ..autograd import Parameter, Tensor
 from ..autograd.tensor import raw, shape_of
 from .parameter_table import parameter_table
@@ -107,13 +108,7 @@ class Module:
         """
         tensors = dict(_walk(self, "", set()))
         values = {name: raw(value) if hasattr(value, "dtype") else np.asarray(value) for name, value in state.items()}
-        problems = [f"missing {name}" for name in tensors if name not in values]
-        problems += [f"unexpected {name}" for name in values if name not in tensors]
-        for name in (name for name in tensors if name in values):
-            tensor, value = tensors[name], values[name]
-            if (tensor.shape, tensor.dtype) != (value.shape, value.dtype):
-                problems.append(f"{name}: expected shape {tensor.shape} and dtype {tensor.dtype}, "
-                                f"got {value.shape} and {value.dtype}")
+        problems = misfits(tensors, values)
         if problems:
             raise ValueError(f"state of {type(self).__name__} does not fit: {'; '.join(problems)}")
         for name, tensor in tensors.items():

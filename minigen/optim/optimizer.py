@@ -7,6 +7,7 @@ import numpy as np
 from ..arrays import array_module, to_numpy
 from ..arrays.checks import non_negative_number, positive_number
 from ..arrays.memory import zeros_apart
+from ..arrays.states import misfits
 from .buffer import as_group
 
 
@@ -75,13 +76,8 @@ def counter(group, count: int = 0):
 
 def check_state(owner: str, counter: str, state, arrays, present) -> int:
     """The counter of a state, if it and its arrays fit those that `owner` has, `present`; ValueError otherwise."""
-    problems = [f"missing {name}" for name in (counter, *present) if name not in state]
-    problems += [f"unexpected {name}" for name in arrays if name not in present]
-    for name in (name for name in present if name in arrays):
-        ours, theirs = present[name], arrays[name]
-        if (ours.shape, ours.dtype) != (theirs.shape, theirs.dtype):
-            problems.append(f"{name}: expected shape {ours.shape} and dtype {ours.dtype}, "
-                            f"got {theirs.shape} and {theirs.dtype}")
+    problems = [] if counter in state else [f"missing {counter}"]
+    problems += misfits(present, arrays)
     count = np.asarray(state.get(counter, 0))
     if count.ndim != 0 or count.dtype.kind not in "iu" or count < 0:
         problems.append(f"{counter}: expected an integer of at least 0, got {state[counter]!r}")

@@ -1,4 +1,4 @@
-"""Sums of exponentials, random categories and constant columns on arrays."""
+"""Sums of exponentials, random categories, constant columns and saved states on arrays."""
 
 import numpy as np
 import pytest
@@ -8,6 +8,7 @@ from minigen.arrays.categories import categories, category_by_cumulative, catego
 from minigen.arrays.columns import constant_columns
 from minigen.arrays.constants import LOG_2PI
 from minigen.arrays.logsumexp import logsumexp
+from minigen.arrays.states import misfits
 
 
 def test_log_2_pi():
@@ -74,3 +75,11 @@ def test_one_unit_in_the_last_place_of_float32_is_constant():
     x = (np.float32(1e6) + ulp * np.array([0, 0, 0, 1], np.float32)[:, None]).astype(np.float64)
     assert constant_columns(x.mean(axis=0), x.std(axis=0), 4, np.float32).all()
     assert not constant_columns(x.mean(axis=0), x.std(axis=0), 4).any()
+
+
+def test_what_does_not_fit_in_a_state_is_named():
+    present = {"a": np.zeros(2, np.float32), "b": np.zeros(3), "c": np.zeros(1)}
+    assert misfits(present, dict(present)) == []
+    told = misfits(present, {"a": np.zeros(2), "b": np.zeros((3, 1)), "d": np.zeros(1)})
+    assert told == ["missing c", "unexpected d", "a: expected shape (2,) and dtype float32, got (2,) and float64",
+                    "b: expected shape (3,) and dtype float64, got (3, 1) and float64"]
