@@ -28,7 +28,7 @@ import numpy as np
 
 from ..arrays import as_generator, to_numpy
 from ..arrays.checks import integer, positive_integer
-from ..autograd.tensor import raw
+from ..autograd import raw
 from .coverage import TIE, sample_coverage
 from .sample_rows import as_rows, centred, squared_distances
 from .two_sample import energy_distance
