@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import minigen
-from cli.commands import run, start
+from cli.commands import done, run, start
 from minigen.training import Run, read_checkpoint
 
 TINY = ("train", "vae", "--quiet", "--threads", "1", "--set", "hidden=16", "--set", "latent_dim=2")
@@ -42,11 +42,11 @@ def test_train_leaves_a_run_that_python_loads(folder):
     assert minigen.load(str(path)).config == model.config
 
 
-def test_evaluate_says_the_same_in_both_forms(folder):
+def test_evaluate_says_the_same_in_both_forms(folder, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
     code, output, errors = run("evaluate", "runs/vae-digits", "--samples", "20", cwd=folder)
     assert code == 0 and "iwae_bound (k = 20)" in output and errors == ""
-    code, text, _ = run("evaluate", "runs/vae-digits", "--samples", "20", "--json", cwd=folder)
-    result = json.loads(text)
+    result = json.loads(done(capsys, "evaluate", "runs/vae-digits", "--samples", "20", "--json"))
     assert result["data"] == "digits" and result["split"] == "test"
     for name, figure in result["figures"].items():
         assert f"{figure['value']:.2f} ± {figure['standard_error']:.2f}" in output, name
@@ -57,33 +57,35 @@ def test_evaluate_says_the_same_in_both_forms(folder):
     assert result["figures"]["iwae_bound"]["samples"] == 20
 
 
-def test_sample_writes_what_its_ending_says(folder):
-    for name in ("a.npz", "a.npy", "a.png", "a.npz"):  # an existing file is replaced
-        code, output, errors = run("sample", "runs/vae-digits", "-n", "70", "--out", name, "--seed", "3", cwd=folder)
-        assert (code, output, errors) == (0, f"70 samples: {name}\n", "")
+def test_sample_writes_what_its_ending_says(folder, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    words = ("sample", "runs/vae-digits", "-n", "70", "--seed", "3", "--out")
+    assert run(*words, "a.npz", cwd=folder) == (0, "70 samples: a.npz\n", "")
+    for name in ("a.npy", "a.png", "a.npz"):  # an existing file is replaced
+        assert done(capsys, *words, name) == f"70 samples: {name}\n"
     with np.load(folder / "a.npz") as file:
         x = file["x"]
     assert x.shape == (70, 8, 8, 1) and set(np.unique(x)) == {0, 1}
     np.testing.assert_array_equal(x, np.load(folder / "a.npy"))
     assert (folder / "a.png").read_bytes().startswith(b"\x89PNG")
-    code, _, _ = run("train", "vae", "--data", "a.npz", "--epochs", "1", "--quiet", "--out", "again", cwd=folder)
-    assert code == 0
+    done(capsys, "train", "vae", "--data", "a.npz", "--epochs", "1", "--quiet", "--out", "again")
 
 
-def test_a_second_run_gets_a_name_of_its_own_and_resume_takes_the_latest(folder):
-    output, _ = trained(folder, "--epochs", "1", "--seed", "5")
+def test_a_second_run_gets_a_name_of_its_own_and_resume_takes_the_latest(folder, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    output = done(capsys, *TINY, "--epochs", "1", "--seed", "5")
     assert output.endswith("run folder: runs/vae-digits-2\n")
-    code, output, errors = run("train", "vae", "--resume", "--epochs", "2", "--quiet", cwd=folder)
-    assert code == 0 and output.endswith("run folder: runs/vae-digits-2\n"), errors
+    output = done(capsys, "train", "vae", "--resume", "--epochs", "2", "--quiet")
+    assert output.endswith("run folder: runs/vae-digits-2\n")
     assert len((folder / "runs" / "vae-digits-2" / "metrics.jsonl").read_text().splitlines()) == 2
 
 
-def test_list_check_and_version(tmp_path):
+def test_list_check_and_version(tmp_path, capsys):
     code, output, errors = run("list", cwd=tmp_path)
     assert code == 0 and "vae" in output and "digits" in output and errors == ""
-    assert "vae" in json.loads(run("list", "--json", cwd=tmp_path)[1])["models"]["latent"]
-    code, output, errors = run("check", cwd=tmp_path)
-    assert code == 0 and errors == "" and output.count("ok  ") == len(output.splitlines()) >= 6
+    assert "vae" in json.loads(done(capsys, "list", "--json"))["models"]["latent"]
+    output = done(capsys, "check")
+    assert output.count("ok  ") == len(output.splitlines()) >= 6
     assert run("--version", cwd=tmp_path)[1] == f"minigen {minigen.__version__}\n"
     code, output, _ = run("train", "--help", cwd=tmp_path)
     assert code == 0 and "--checkpoint-every" in output
@@ -95,9 +97,15 @@ def test_a_progress_bar_has_loss_and_rate(tmp_path):
     assert code == 0 and "loss" in errors and "rate" in errors and "epoch 2" in errors
 
 
+@pytest.fixture(scope="module")
+def whole(folder):
+    """A run of 40 epochs that nothing stopped."""
+    trained(folder, "--epochs", "40", "--out", "whole")
+    return folder / "whole"
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_at_a_checkpoint_and_says_how_to_go_on(tmp_path, number):
-    trained(tmp_path, "--epochs", "40", "--out", "whole")
+def test_a_signal_ends_at_a_checkpoint_and_says_how_to_go_on(whole, tmp_path, number):
     process = start(*TINY, "--epochs", "40", "--out", "parts of it", cwd=tmp_path)
     metrics = tmp_path / "parts of it" / "metrics.jsonl"
     while not metrics.exists() or metrics.stat().st_size == 0:
@@ -112,7 +120,7 @@ def test_a_signal_ends_at_a_checkpoint_and_says_how_to_go_on(tmp_path, number):
     assert f"stopped after step {step}" in errors and 0 < step < 40 * 11
     code, output, errors = run("train", "vae", "--out", "parts of it", "--resume", "--quiet", cwd=tmp_path)
     assert code == 0, errors
-    assert_same_runs(tmp_path / "whole", tmp_path / "parts of it")
+    assert_same_runs(whole, tmp_path / "parts of it")
 
 
 def assert_same_runs(first, second):
