@@ -222,7 +222,8 @@ def test_a_split_is_one_batch():
 
 
 @pytest.mark.parametrize("changes, words", [
-    ({"condition": None}, "condition: the spec has continuous data of shape"), ({"spec": DataSpec((5,), "discrete", 4)}, "a condition"),
+    ({"condition": None}, "condition: the spec has continuous data of shape"),
+    ({"spec": DataSpec((5,), "discrete", 4)}, "a condition"),
     ({"condition": {}}, "five: train: condition: expected an array of 8 rows, got None"),
     ({"condition": {split: np.zeros((n, 3), "float32") for split, n in zip(SPLITS, (8, 3, 4), strict=True)}},
      r"train: condition: expected examples of shape \(2,\), got \(3,\)"),
