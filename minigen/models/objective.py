@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..arrays.checks import positive_integer
 from ..autograd import Parameter
 
 RESERVED = frozenset(("loss", "gradient_norm", "learning_rate", "finite"))  # metrics that a training step gives itself
@@ -41,10 +42,7 @@ class Objective:
     def __post_init__(self):
         if not isinstance(self.name, str) or not self.name.isidentifier():
             raise ValueError(f"objective name: expected a word such as critic, got {self.name!r}")
-        if isinstance(self.every, bool) or not isinstance(self.every, int):
-            raise TypeError(f"objective {self.name}: every: expected an integer, got {self.every!r}")
-        if self.every < 1:
-            raise ValueError(f"objective {self.name}: every: expected an integer of at least 1, got {self.every}")
+        positive_integer(f"objective {self.name}: every", self.every)
         if not callable(self.loss):
             raise TypeError(f"objective {self.name}: loss: expected a function, got {self.loss!r}")
         if self.after is not None and not callable(self.after):
