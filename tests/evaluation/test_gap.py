@@ -57,8 +57,10 @@ def test_given_draws_are_used():
     x = np.array([[0, 0, 0], [1, 1, 1]], np.uint8)
     other = Coins([0.5, 0.5, 0.5])
     gap = gap_to_truth(TRUTH, other, x=x)
-    expected = (TRUTH.log_prob(x) - other.log_prob(x)).mean()
-    assert gap.n == 2 and gap.value == pytest.approx(expected)
+    differences = TRUTH.log_prob(x) - other.log_prob(x)
+    assert gap.n == 2 and gap.value == pytest.approx(differences.mean())
+    # of two draws, the standard deviation is |difference| / √2
+    assert gap.standard_error == pytest.approx(abs(differences[0] - differences[1]) / 2)
 
 
 def test_a_bound_gives_an_upper_bound():
