@@ -188,7 +188,7 @@ class Step:
 
     def _gather(self, number, batch, rng, updates):
         """Loss and metrics of one objective on a batch, its gradients gathered into the buffer."""
-        objective, part = self.objectives[number], self.updaters[number].optimizer.group
+        objective, group = self.objectives[number], self.updaters[number].optimizer.group
         # several objectives have streams of their own, so that the loss of one can be computed again alone
         rng = rng if len(self.objectives) == 1 else rng.fold_in(number)
         rows = -(-len(batch) // self.accumulate)
@@ -196,11 +196,11 @@ class Step:
         totals = {}
         for index, piece in enumerate(pieces):
             loss, figures = self._loss(objective, piece, rng, updates)
-            gradients = grad(loss, part.trainable())
+            gradients = grad(loss, group.trainable())
             share = len(piece) / len(batch)
             if len(pieces) > 1:
                 gradients = [share * gradient for gradient in gradients]
-            part.gather(gradients, add=index > 0)
+            group.gather(gradients, add=index > 0)
             for name, value in (("", loss), *figures.items()):
                 value = raw(value) if len(pieces) == 1 else share * raw(value)
                 totals[name] = totals[name] + value if index else value

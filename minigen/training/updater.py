@@ -10,16 +10,16 @@ from ..optim import ExponentialMovingAverage, clip_scale, create, global_norm, s
 class Updater:
     """The update rule of one objective, with its state.
 
-    `part` is the part of the parameter buffer that the objective moves, with gradients gathered in it. `optimizer` and
-    `options` (`weight_decay`, `momentum`, `betas`, …) are those of `optim.create`; an option that is None is left out.
-    `schedule` gives the factor of `learning_rate` at each update of the model: a function such as `optim.schedules`
-    makes, or "constant", "step" (multiplied by `decay_factor` every `decay_every` epochs of `steps_per_epoch` steps) or
-    "cosine" (down to 0 after `steps`), both after a linear `warmup` of so many steps. `clip_norm` limits the global
-    norm of the gradient. `ema` is the decay of an average of the parameters. Raises TypeError or ValueError that names
-    the setting.
+    `group` is the group of the parameter buffer that the objective moves, with gradients gathered in it. `optimizer`
+    and `options` (`weight_decay`, `momentum`, `betas`, …) are those of `optim.create`; an option that is None is left
+    out. `schedule` gives the factor of `learning_rate` at each update of the model: a function such as
+    `optim.schedules` makes, or "constant", "step" (multiplied by `decay_factor` every `decay_every` epochs of
+    `steps_per_epoch` steps) or "cosine" (down to 0 after `steps`), both after a linear `warmup` of so many steps.
+    `clip_norm` limits the global norm of the gradient. `ema` is the decay of an average of the parameters. Raises
+    TypeError or ValueError that names the setting.
     """
 
-    def __init__(self, objective, part, steps, steps_per_epoch, *, optimizer="adam", learning_rate=1e-3, schedule=None,
+    def __init__(self, objective, group, steps, steps_per_epoch, *, optimizer="adam", learning_rate=1e-3, schedule=None,
                  warmup=0, decay_every=30, decay_factor=0.1, clip_norm=None, ema=None, **options):
         if schedule == "cosine":
             if steps is None:
@@ -38,8 +38,8 @@ class Updater:
         self.learning_rate = learning_rate
         self.clip_norm = None if clip_norm is None else positive_number("clip_norm", clip_norm)
         ema = None if ema is None else fraction("ema", ema)
-        self.optimizer = create(optimizer, part, learning_rate=learning_rate, **options)
-        self.average = None if ema is None else ExponentialMovingAverage(part, ema)
+        self.optimizer = create(optimizer, group, learning_rate=learning_rate, **options)
+        self.average = None if ema is None else ExponentialMovingAverage(group, ema)
 
     def rate(self, updates: int) -> float:
         """The learning rate after so many updates of the model."""
@@ -51,8 +51,8 @@ class Updater:
         What is not finite moves nothing. On a GPU, where nothing is waited for, both are 0-d arrays, and `after` is
         called all the same.
         """
-        part = self.optimizer.group
-        norm = global_norm(part)
+        group = self.optimizer.group
+        norm = global_norm(group)
         scale = 1.0 if self.clip_norm is None else clip_scale(norm, self.clip_norm)
         xp = array_module(norm)
         finite = xp.isfinite(loss) & xp.isfinite(norm)

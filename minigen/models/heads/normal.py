@@ -11,7 +11,15 @@ from ...layers import zeros
 from .head import Head
 
 
-class NormalHead(Head):
+class _DrawnFromNormals(Head):
+    """A head that draws from standard normal numbers."""
+
+    def noise(self, rng, shape, dtype):
+        """A standard normal number for each value."""
+        return rng.standard_normal((*shape, 1), dtype)
+
+
+class NormalHead(_DrawnFromNormals):
     """N(μ, σ²) with μ and log σ the network's outputs; σ is exp(·) + `floor`.
 
     A floor above 0 keeps the likelihood finite where many examples share a value.
@@ -30,16 +38,12 @@ class NormalHead(Head):
             return Normal(loc, (ops.exp(log_scale) + self.floor) * temperature, event_ndim=event_ndim)
         return Normal(loc, log_scale=log_scale + math.log(temperature), event_ndim=event_ndim)
 
-    def noise(self, rng, shape, dtype):
-        """A standard normal number for each value."""
-        return rng.standard_normal((*shape, 1), dtype)
-
     def settings(self, temperature):
         """Temperature and floor."""
         return [temperature, self.floor]
 
 
-class FixedNormalHead(Head):
+class FixedNormalHead(_DrawnFromNormals):
     """N(μ, scale²) with μ the network's output and a scale that stays as it is."""
 
     width = 1
@@ -52,16 +56,12 @@ class FixedNormalHead(Head):
         loc = ops.reshape(parameters, parameters.shape[:-1])
         return Normal(loc, self.scale * temperature, event_ndim=event_ndim)
 
-    def noise(self, rng, shape, dtype):
-        """A standard normal number for each value."""
-        return rng.standard_normal((*shape, 1), dtype)
-
     def settings(self, temperature):
         """Temperature and scale."""
         return [temperature, self.scale]
 
 
-class SharedNormalHead(Head):
+class SharedNormalHead(_DrawnFromNormals):
     """N(μ, σ²) with μ the network's output and log σ one learned number for all values, at first 0."""
 
     width = 1
@@ -74,10 +74,6 @@ class SharedNormalHead(Head):
         loc = ops.reshape(parameters, parameters.shape[:-1])
         log_scale = ops.broadcast_to(self.log_scale + math.log(temperature), loc.shape)
         return Normal(loc, log_scale=log_scale, event_ndim=event_ndim)
-
-    def noise(self, rng, shape, dtype):
-        """A standard normal number for each value."""
-        return rng.standard_normal((*shape, 1), dtype)
 
     def settings(self, temperature):
         """Temperature and scale."""
